@@ -1,0 +1,515 @@
+//! A trimmed mail body becomes commands: all of it is understood, or none of it is acted on.
+//!
+//! Only greetings, politeness and sign-offs are set aside. A word that could change the meaning ("but", "not", "after")
+//! and is not part of a command's form makes the whole reply a question back to its writer.
+
+use std::fmt;
+
+use super::error::ParseError;
+use super::meaning::{self, is_negation};
+use super::reason::Reason;
+use super::target::{LineRange, Target};
+use crate::{Approve, Command, Decline, Surface, parse};
+
+/// A reply that was not understood as a whole: nothing of it is acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotUnderstood {
+    /// The line it hangs on; empty when it is the reply as a whole.
+    pub line: String,
+    /// Why.
+    pub why: AskBack,
+}
+
+/// Why a reply is answered with a question instead of being acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AskBack {
+    /// No words are left after quotes, greeting and signature were set aside.
+    Nothing,
+    /// "ok", "yes", "thanks" or a thumb alone: pleasant, but no decision.
+    Bare,
+    /// It is a question.
+    Question,
+    /// It sets a condition that cannot be kept track of.
+    Condition,
+    /// It says yes and contains a negation.
+    Negated,
+    /// Two commands touch the same servers, or one does not say which servers it means.
+    Contradiction,
+    /// A command that cannot be given by mail.
+    NotByMail(&'static str),
+    /// There is more text than a decision has.
+    TooMuch,
+    /// A line is no command.
+    NotACommand(Box<ParseError>),
+}
+
+/// More lines than a digest's answer has are a letter, not a decision.
+const MOST_LINES: usize = 40;
+
+/// Understands a reply from which quotes and signatures have been cut.
+///
+/// # Errors
+/// When any part of it is not understood, or when its parts contradict each other.
+pub fn parse_reply(text: &str) -> Result<Vec<Command>, NotUnderstood> {
+    let whole = |why| NotUnderstood { line: String::new(), why };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.len() > MOST_LINES {
+        return Err(whole(AskBack::TooMuch));
+    }
+    let lines = without_sign_off(without_greeting(&lines))?;
+    let mut commands = Vec::new();
+    for line in lines {
+        for clause in line.split(';').map(str::trim).filter(|clause| !clause.is_empty()) {
+            let command =
+                parse_clause(clause).map_err(|why| NotUnderstood { line: clause.to_owned(), why })?;
+            if !command.spec().surfaces.contains(&Surface::Mail) {
+                let why = AskBack::NotByMail(command.spec().name);
+                return Err(NotUnderstood { line: clause.to_owned(), why });
+            }
+            commands.push(command);
+        }
+    }
+    if commands.is_empty() {
+        return Err(whole(if text.trim().is_empty() { AskBack::Nothing } else { AskBack::Bare }));
+    }
+    if contradict(&commands) { Err(whole(AskBack::Contradiction)) } else { Ok(commands) }
+}
+
+/// The words of a line, folded, without the punctuation around them.
+fn folded_words(line: &str) -> Vec<String> {
+    line.split(|c: char| c.is_whitespace() || c == ',')
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).replace('\u{2019}', "'").to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+const GREETINGS: &[&str] =
+    &["hi", "hello", "hey", "dear", "hallo", "good morning", "good afternoon", "good evening"];
+const SIGN_OFFS: &[&str] = &[
+    "thanks", "thank you", "many thanks", "thanks and regards", "thanks and best regards",
+    "thanks in advance", "thanks a lot", "thx", "best", "best regards", "kind regards", "warm regards",
+    "regards", "best wishes", "cheers", "sincerely", "yours sincerely", "br", "kr", "thank you very much",
+    "thank you and best regards", "with kind regards", "with best regards", "have a nice day",
+    "have a good day", "have a nice weekend", "all the best",
+];
+fn sets_a_condition(words: &[String]) -> bool {
+    words.iter().any(|word| meaning::is_condition(word))
+}
+
+/// Whether a line is nothing but a name or a greeting's address: few words, none of which says anything.
+fn is_only_a_name(words: &[String], most: usize) -> bool {
+    words.len() <= most
+        && words.iter().all(|word| {
+            !is_negation(word)
+                && !meaning::is_condition(word)
+                && crate::spec_of(word).is_none()
+                && !matches!(
+                    word.as_str(),
+                    "ok" | "okay" | "yes" | "proceed" | "go" | "ahead" | "stop" | "cancel"
+                )
+                && !word.chars().any(|c| c.is_ascii_digit())
+        })
+}
+
+/// The words behind a greeting, when the words begin with one.
+fn behind_greeting(words: &[String]) -> Option<&[String]> {
+    GREETINGS.iter().find_map(|greeting| {
+        let greeting: Vec<&str> = greeting.split(' ').collect();
+        let (head, rest) = words.split_at_checked(greeting.len())?;
+        head.iter().map(String::as_str).eq(greeting).then_some(rest)
+    })
+}
+
+fn without_greeting<'a, 'b>(lines: &'a [&'b str]) -> &'a [&'b str] {
+    match lines.split_first() {
+        Some((first, rest)) if !first.contains('?') => {
+            let words = folded_words(first);
+            let greets = behind_greeting(&words).is_some_and(|name| is_only_a_name(name, 4));
+            if greets { rest } else { lines }
+        }
+        _ => lines,
+    }
+}
+
+/// Cuts the sign-off and the name below it; anything below that is not a name makes the reply unclear.
+fn without_sign_off<'a, 'b>(lines: &'a [&'b str]) -> Result<&'a [&'b str], NotUnderstood> {
+    let is_sign_off = |line: &&str| SIGN_OFFS.contains(&folded_words(line).join(" ").as_str());
+    let Some(at) = lines.iter().position(is_sign_off) else { return Ok(lines) };
+    let (body, signed) = lines.split_at(at);
+    let strange = signed.iter().skip(1).enumerate().find(|(index, line)| {
+        *index >= 3 || line.contains('?') || !(is_only_a_name(&folded_words(line), 5) || is_sign_off(line))
+    });
+    match strange {
+        Some((_, line)) => Err(NotUnderstood { line: (*line).to_owned(), why: AskBack::TooMuch }),
+        None => Ok(body),
+    }
+}
+
+/// Politeness that may stand before or behind a command.
+fn without_politeness(clause: &str) -> &str {
+    const BEFORE: &[&str] = &["please", "pls", "kindly", "hi", "hello", "ok", "okay", "yes", "yep", "sure"];
+    const BEHIND: &[&str] =
+        &["thank you very much", "thanks a lot", "thank you", "thanks", "thx", "please", "cheers"];
+    let mut rest = clause.trim();
+    loop {
+        let before = rest;
+        for word in BEFORE {
+            let boundary = |tail: &&str| tail.starts_with([' ', ',', '.', '!']) || tail.is_empty();
+            if let Some(tail) = strip_prefix_folded(rest, word).filter(boundary) {
+                rest = tail.trim_start_matches([' ', ',', '.', '!']);
+            }
+        }
+        for phrase in BEHIND {
+            let trimmed = rest.trim_end_matches(['.', '!', ' ', ',']);
+            let boundary = |head: &&str| head.is_empty() || head.ends_with([' ', ',', '.', '!']);
+            if let Some(head) = strip_suffix_folded(trimmed, phrase).filter(boundary) {
+                rest = head.trim_end_matches([' ', ',']);
+            }
+        }
+        if rest == before {
+            return rest.trim_end_matches(['.', '!', ' ', ',']);
+        }
+    }
+}
+
+fn strip_prefix_folded<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let head = text.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| text.get(prefix.len()..)).flatten()
+}
+
+fn strip_suffix_folded<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
+    let at = text.len().checked_sub(suffix.len())?;
+    let tail = text.get(at..)?;
+    tail.eq_ignore_ascii_case(suffix).then(|| text.get(..at)).flatten()
+}
+
+const YES: &[&str] = &[
+    "approve", "approved", "i approve", "go ahead", "proceed", "approved go ahead", "approved proceed",
+    "approved please go ahead", "approved please proceed",
+];
+const NO: &[&str] = &[
+    "no", "decline", "declined", "i decline", "not approved", "no not approved", "do not approve",
+    "don't approve", "dont approve", "i do not approve", "i don't approve", "no do not approve",
+    "no don't approve",
+];
+
+fn parse_clause(clause: &str) -> Result<Command, AskBack> {
+    let words = folded_words(clause);
+    if clause.contains(['?', '\u{ff1f}']) && words != ["status"] {
+        return Err(AskBack::Question);
+    }
+    let bare = without_politeness(clause);
+    if bare.is_empty() || folded_words(bare).is_empty() {
+        return Err(AskBack::Bare);
+    }
+    let command = match phrase(bare)? {
+        Some(command) => command,
+        None => parse(bare).map_err(|error| classify(&words, error))?,
+    };
+    if let Command::Approve(approve) = &command {
+        let excludes = matches!(&approve.target, Target::All { except } if !except.is_empty());
+        if !excludes && words.iter().any(|word| is_negation(word)) {
+            return Err(AskBack::Negated);
+        }
+        if approve.reason.as_ref().is_some_and(|reason| sets_a_condition(&folded_words(reason.as_str()))) {
+            return Err(AskBack::Condition);
+        }
+    }
+    Ok(command)
+}
+
+/// Why a clause that is no command is none, in the words most useful to its writer.
+fn classify(words: &[String], error: ParseError) -> AskBack {
+    if sets_a_condition(words)
+        && words.iter().any(|word| crate::spec_of(word).is_some() || word == "yes" || word == "ok")
+    {
+        return AskBack::Condition;
+    }
+    not_a_command(error)
+}
+
+fn not_a_command(error: ParseError) -> AskBack {
+    AskBack::NotACommand(Box::new(error))
+}
+
+/// The fixed phrases, and the numbered lines of a digest; each may carry a reason.
+fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
+    let (head, reason) = split_reason(clause)?;
+    let words = folded_words(head);
+    let said = words.join(" ");
+    if YES.contains(&said.as_str()) {
+        return Ok(Some(Command::Approve(Approve { target: Target::These, reason })));
+    }
+    if NO.contains(&said.as_str()) {
+        return Ok(Some(Command::Decline(Decline { target: Target::These, reason })));
+    }
+    let Some((lines, verb)) = leading_lines(head) else { return Ok(None) };
+    let target = Target::Lines(lines);
+    match folded_words(verb).join(" ").as_str() {
+        "ok" | "okay" | "yes" | "approve" | "approved" | "go ahead" => {
+            Ok(Some(Command::Approve(Approve { target, reason })))
+        }
+        "no" | "decline" | "declined" | "not approved" => {
+            Ok(Some(Command::Decline(Decline { target, reason })))
+        }
+        // "5 move 2026-12-14 22:00" is "move 5 2026-12-14 22:00".
+        _ => {
+            let (name, rest) = verb.split_once(' ').unwrap_or((verb, ""));
+            let because = reason.map(|reason| format!(" because {reason}")).unwrap_or_default();
+            // The number of days must not be taken for one more line.
+            let by = if rest.starts_with(|c: char| c.is_ascii_digit())
+                && rest.ends_with(|c: char| c.is_alphabetic())
+            {
+                "by "
+            } else {
+                ""
+            };
+            match crate::spec_of(name) {
+                Some(spec) if spec.name == "defer" => {
+                    parse(&format!("defer{target} {by}{rest}{because}")).map(Some).map_err(not_a_command)
+                }
+                Some(spec) => {
+                    parse(&format!("{}{target} {rest}{because}", spec.name)).map(Some).map_err(not_a_command)
+                }
+                None => Ok(None),
+            }
+        }
+    }
+}
+
+/// Splits `head because reason` and `head: reason`.
+fn split_reason(clause: &str) -> Result<(&str, Option<Reason>), AskBack> {
+    let because = clause.to_ascii_lowercase().find(" because ").map(|at| (at, " because ".len()));
+    let colon = clause.find(": ").map(|at| (at, 2));
+    let Some((at, length)) = [because, colon].into_iter().flatten().min() else { return Ok((clause, None)) };
+    let (Some(head), Some(tail)) = (clause.get(..at), clause.get(at.saturating_add(length)..)) else {
+        return Ok((clause, None));
+    };
+    let reason = Reason::new(tail.trim().trim_matches(['"', '“', '”'])).ok();
+    Ok((head, reason))
+}
+
+/// Splits `1-4, 7 rest` into its lines and the rest.
+fn leading_lines(clause: &str) -> Option<(Vec<LineRange>, &str)> {
+    let mut rest = strip_prefix_folded(clause, "lines ")
+        .or_else(|| strip_prefix_folded(clause, "line "))
+        .unwrap_or(clause);
+    let mut lines = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', ',']);
+        rest = strip_prefix_folded(rest, "and ").filter(|_| !lines.is_empty()).unwrap_or(rest);
+        let end = rest.find([' ', ',']).unwrap_or(rest.len());
+        let word: String = rest
+            .get(..end)?
+            .chars()
+            .map(|c| if matches!(c, '\u{2010}'..='\u{2015}') { '-' } else { c })
+            .collect();
+        let (first, last) = word.split_once('-').unwrap_or((&word, &word));
+        let digits =
+            |part: &str| !part.is_empty() && part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit());
+        if !digits(first) || !digits(last) {
+            break;
+        }
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        if first == 0 || last < first {
+            return None;
+        }
+        lines.push(LineRange { first, last });
+        rest = rest.get(end..)?;
+    }
+    (!lines.is_empty() && !rest.is_empty()).then_some((lines, rest))
+}
+
+/// Several commands in one reply must each name their servers, and no server twice.
+fn contradict(commands: &[Command]) -> bool {
+    if commands.len() < 2 {
+        return false;
+    }
+    let mut named: Vec<String> = Vec::new();
+    for command in commands {
+        let target = match command {
+            Command::Approve(it) => &it.target,
+            Command::Decline(it) => &it.target,
+            Command::Withdraw(it) => &it.target,
+            Command::Reschedule(it) => &it.target,
+            Command::Defer(it) => &it.target,
+            _ => return true,
+        };
+        let keys: Vec<String> = match target {
+            Target::These | Target::All { .. } => return true,
+            Target::Servers(names) => names.iter().map(ToString::to_string).collect(),
+            Target::Lines(lines) => {
+                lines.iter().flat_map(|line| line.first..=line.last).map(|line| format!("#{line}")).collect()
+            }
+        };
+        if keys.iter().any(|key| named.contains(key)) {
+            return true;
+        }
+        named.extend(keys);
+    }
+    false
+}
+
+impl fmt::Display for AskBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("Your reply has no words of its own, so nothing was decided."),
+            Self::Bare => {
+                f.write_str("That could mean \"seen\" as well as \"approved\", so nothing was decided.")
+            }
+            Self::Question => f.write_str("That is a question, so nothing was decided."),
+            Self::Condition => f.write_str(
+                "That sets a condition, and I cannot watch over conditions, so nothing was decided.",
+            ),
+            Self::Negated => {
+                f.write_str("That says yes and contains a \"no\" or \"not\", so nothing was decided.")
+            }
+            Self::Contradiction => {
+                f.write_str("That says two things that may touch the same servers, so nothing was decided.")
+            }
+            Self::NotByMail(name) => write!(f, "\"{name}\" cannot be said by mail, so nothing was decided."),
+            Self::TooMuch => {
+                f.write_str("There is more in your reply than a decision, so nothing was decided.")
+            }
+            Self::NotACommand(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line.as_str() {
+            "" => self.why.fmt(f),
+            line => write!(f, "\"{line}\": {}", self.why),
+        }
+    }
+}
+
+impl std::error::Error for NotUnderstood {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reply comes to: the commands, or the kind of question back.
+    fn outcome(reply: &str) -> String {
+        match parse_reply(reply) {
+            Ok(commands) => commands.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Err(NotUnderstood { why: AskBack::NotACommand(_), .. }) => "ask back: no command".to_owned(),
+            Err(NotUnderstood { why, .. }) => {
+                let kind = format!("{why:?}").to_lowercase();
+                format!("ask back: {}", kind.split('(').next().unwrap())
+            }
+        }
+    }
+
+    #[test]
+    fn plain_consent_is_understood_in_its_usual_words() {
+        for reply in [
+            "approve",
+            "Approved",
+            "approved.",
+            "Approved!",
+            "yes, approved",
+            "Yes approved.",
+            "ok please go ahead",
+            "please go ahead",
+            "Please proceed.",
+            "OK, please go ahead. Thanks!",
+            "Hi,\n\napproved\n\nThanks,\nAda",
+            "Approved, thank you.",
+            "Hello team,\nplease go ahead\nBest regards\nAda Example",
+            "APPROVE",
+            "Approved. Thank you very much.",
+        ] {
+            assert_eq!(outcome(reply), "approve", "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn every_way_to_say_no_is_a_no() {
+        for reply in [
+            "no", "No.", "declined", "not approved", "do not approve", "Don't approve",
+            "don\u{2019}t approve", "No, not approved", "decline",
+        ] {
+            assert_eq!(outcome(reply), "decline", "{reply:?}");
+        }
+        assert_eq!(outcome("no: quarter-end closing"), "decline because \"quarter-end closing\"");
+        assert_eq!(outcome("Declined because of the release"), "decline because \"of the release\"");
+    }
+
+    #[test]
+    fn servers_and_times_are_taken_exactly() {
+        assert_eq!(outcome("approve web01, web02 and db01"), "approve web01 web02 db01");
+        assert_eq!(outcome("Please approve web01"), "approve web01");
+        assert_eq!(outcome("move to 2026-12-04 20:00"), "move to 2026-12-04 20:00");
+        assert_eq!(
+            outcome("please reschedule web01 to 2026-12-04 20:00 Europe/Berlin"),
+            "move web01 to 2026-12-04 20:00 Europe/Berlin"
+        );
+        assert_eq!(outcome("defer 2 weeks"), "defer by 2 weeks");
+        assert_eq!(outcome("Postpone by a week, please"), "defer by 1 week");
+        assert_eq!(outcome("status?"), "status");
+    }
+
+    #[test]
+    fn numbered_lines_of_a_digest_are_answered_one_by_one() {
+        assert_eq!(
+            outcome("1-4,7 ok; 5 move 2026-12-14 22:00; 6 no: release"),
+            "approve 1-4 7; move 5 to 2026-12-14 22:00; decline 6 because \"release\""
+        );
+        assert_eq!(
+            outcome("1 approved\n2 declined\n3 defer 2 weeks"),
+            "approve 1; decline 2; defer 3 by 2 weeks"
+        );
+    }
+
+    #[test]
+    fn what_can_be_misread_is_asked_back() {
+        for (reply, kind) in [
+            ("ok", "bare"),
+            ("thanks", "bare"),
+            ("Yes", "bare"),
+            ("👍", "bare"),
+            ("", "nothing"),
+            ("\n \n", "nothing"),
+            ("Is this the one with the reboot?", "question"),
+            ("approve?", "question"),
+            ("status of web01?", "question"),
+            ("approved but only after the release", "condition"),
+            ("approve if the backup is done", "condition"),
+            ("yes, but not before 22:00", "condition"),
+            ("approve because fine, but only after 22:00", "condition"),
+            ("approve web01; decline web01", "contradiction"),
+            ("approve\ndecline", "contradiction"),
+            ("approve\nmove web01 to 2026-12-04 20:00", "contradiction"),
+            ("no problem, go ahead", "no command"),
+            ("I never said you may proceed", "no command"),
+            ("genehmigt", "no command"),
+            ("approve web*", "no command"),
+            ("disapprove", "no command"),
+            ("approve next week", "condition"),
+            ("Approved\n\nThanks\nAda\nPlease wait until Monday though", "toomuch"),
+        ] {
+            assert_eq!(outcome(reply), format!("ask back: {kind}"), "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn exclusions_are_understood_so_that_they_can_be_confirmed() {
+        assert_eq!(outcome("approve all except db01"), "approve all except db01");
+        assert_eq!(outcome("approve all but not db01"), "approve all except db01");
+    }
+
+    #[test]
+    fn a_no_anywhere_near_a_yes_never_approves() {
+        for reply in [
+            "not approve", "I do not approve web01", "approve not", "approve web01 never", "approve none",
+            "no approve", "please don't proceed", "do not go ahead", "don't go ahead",
+            "approve because we do not care",
+        ] {
+            assert!(!outcome(reply).starts_with("approve"), "{reply:?} -> {}", outcome(reply));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `list`: the windows of a quarter.
+
+use std::fmt;
+
+use crate::grammar::error::ParseError;
+use crate::grammar::lex::Words;
+use crate::grammar::quarter::QuarterName;
+use crate::grammar::spec::{EVERYWHERE, Example};
+use crate::{Arg, Effect, Say, Spec};
+
+/// Asks for the windows of a quarter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    /// The quarter; the current one when absent.
+    pub quarter: Option<QuarterName>,
+    /// Everybody's, for those who may see them; otherwise one's own.
+    pub everybody: bool,
+}
+
+impl Say for List {
+    const SPEC: Spec = Spec {
+        name: "list",
+        aliases: &["ls"],
+        usage: "list [all] [quarter]",
+        about: "Lists the windows of a quarter: your own, or with \"all\" everybody's that you may see.",
+        args: &[
+            Arg { name: "all", about: "everybody's windows, not only your own", required: false },
+            Arg { name: "quarter", about: "2027-Q1; the current quarter when left out", required: false },
+        ],
+        examples: &[
+            Example { line: "list", means: "your windows of the current quarter" },
+            Example { line: "list 2027-Q1", means: "your windows of that quarter" },
+            Example { line: "list all 2027-Q1", means: "everybody's that you may see" },
+        ],
+        surfaces: EVERYWHERE,
+        effect: Effect::Read,
+    };
+
+    fn parse(words: &mut Words) -> Result<Self, ParseError> {
+        let everybody = words.take("all");
+        Ok(Self { everybody, quarter: QuarterName::take(words)? })
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::SPEC.name)?;
+        if self.everybody {
+            f.write_str(" all")?;
+        }
+        self.quarter.iter().try_for_each(|quarter| write!(f, " {quarter}"))
+    }
+}
