@@ -1,0 +1,1 @@
+//! The loopback pages for machines: `/healthz` and `/metrics`.

@@ -1,0 +1,1 @@
+//! Mail: notices composed and sent, replies fetched, read, authenticated and cut down to what was typed.

@@ -1,0 +1,1 @@
+//! What to run on which system, and what its answer means; pure.

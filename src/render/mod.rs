@@ -1,0 +1,1 @@
+//! Notices become subject, text and HTML, by templates that are strict about undefined variables.

@@ -1,0 +1,1 @@
+//! Commands on hosts over SSH: pinned host keys, time limits, capped output.
