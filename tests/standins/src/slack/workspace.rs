@@ -198,6 +198,7 @@ impl Slack {
     /// Goes down: connections break and new ones are reset.
     pub fn goes_down(&self) {
         self.shared().board.set_shut(true);
+        self.shared().change(|state| state.sockets.clear());
     }
 
     /// Comes back.
@@ -239,6 +240,13 @@ impl Slack {
             .wait("a new websocket", |state| state.sockets.iter().map(|row| row.id).find(|id| !known(*id)))
             .await?;
         Ok(Socket { slack: self.clone(), id })
+    }
+
+    /// Counts the envelopes that went out over a websocket.
+    #[must_use]
+    pub fn envelopes_over(&self, socket: &Socket) -> usize {
+        self.shared()
+            .read(|state| state.deliveries.values().filter(|row| row.socket == socket.number()).count())
     }
 
     /// Gives what a correct app would not have done, so far.

@@ -6,6 +6,7 @@ mod form;
 mod payload;
 mod person;
 mod screen;
+mod sending;
 mod writing;
 
 pub use exchange::Exchange;

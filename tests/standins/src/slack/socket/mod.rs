@@ -72,8 +72,7 @@ impl Socket {
     /// Asks the app to connect anew.
     pub fn asks_to_reconnect(&self, why: Disconnect) {
         let text = disconnect(why.word()).to_string();
-        self.slack.shared().change(|state| {
-            let Some(row) = state.sockets.iter_mut().find(|row| row.id == self.id) else { return };
+        self.act(|row| {
             let _sent = row.orders.send(Order::Send(text));
             if why != Disconnect::Warning {
                 row.leaving = true;
@@ -85,13 +84,17 @@ impl Socket {
     /// Closes it with a close frame.
     pub fn closes(&self) {
         self.act(|row| {
+            row.leaving = true;
             let _closing = row.orders.send(Order::Close);
         });
     }
 
     /// Breaks the TCP connection without a word.
     pub fn drops(&self) {
-        self.act(|row| row.switch.cut());
+        self.act(|row| {
+            row.leaving = true;
+            row.switch.cut();
+        });
     }
 
     /// Goes half-open: it stays connected, answers no ping and reads no acknowledgement.
@@ -107,9 +110,9 @@ impl Socket {
         });
     }
 
-    fn act(&self, act: impl FnOnce(&SocketRow)) {
+    fn act(&self, act: impl FnOnce(&mut SocketRow)) {
         self.slack.shared().change(|state| {
-            if let Some(row) = state.sockets.iter().find(|row| row.id == self.id) {
+            if let Some(row) = state.sockets.iter_mut().find(|row| row.id == self.id) {
                 act(row);
             }
         });
