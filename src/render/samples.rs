@@ -1,0 +1,321 @@
+//! A sample or two of every notice: for the check at the start, for previews and for tests.
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::{Footing, ReplyTo};
+use crate::domain::answer::Verdict;
+use crate::domain::notice::{
+    CompletionNotice, DecisionNotice, Digest, FailureNotice, FindingLine, Notice, PackageLine, PrecheckAlert,
+    ShownTime, Transcript, WindowLine, WindowNotice,
+};
+
+/// A notice as it could be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// The notice's name, with what is special about this sample: `monthly_notice-one`.
+    pub name: &'static str,
+    /// The notice.
+    pub notice: Notice,
+    /// What its mail has in common with others.
+    pub footing: Footing,
+}
+
+const NEW_YORK: Tz = Tz::America__New_York;
+const SLIPS: &str = "Without an answer by then, the time slips by one week, and I ask you again.";
+const AUTOMATIC: &str =
+    "Without an answer by then, these servers are approved automatically: that is the rule of the group web.";
+const BERLIN: Tz = Tz::Europe__Berlin;
+
+/// Samples of every notice.
+#[must_use]
+pub fn samples() -> Vec<Sample> {
+    let answerable = |name, notice| Sample { name, notice, footing: footing(true) };
+    let final_word = |name, notice| Sample { name, notice, footing: footing(false) };
+    vec![
+        answerable(
+            "monthly_notice",
+            Notice::MonthlyNotice(digest(&[web01("proposed"), web02(), db01()], SLIPS)),
+        ),
+        answerable("monthly_notice-one", Notice::MonthlyNotice(digest(&[db01()], SLIPS))),
+        answerable(
+            "approval_request",
+            Notice::ApprovalRequest(digest(&[web01("waits for your approval"), web02()], AUTOMATIC)),
+        ),
+        answerable("daily_reminder", Notice::DailyReminder(reminder())),
+        answerable("starting", Notice::Starting(starting())),
+        answerable("missed", Notice::Missed(missed())),
+        answerable("decision-approved", Notice::Decision(approved())),
+        answerable("decision-moved", Notice::Decision(moved())),
+        answerable("precheck_alert", Notice::PrecheckAlert(alert())),
+        final_word("completion_notice", Notice::CompletionNotice(completion())),
+        final_word("failure_notice", Notice::FailureNotice(failure())),
+        answerable("transcript-done", Notice::Transcript(partly())),
+        answerable("transcript-not_understood", Notice::Transcript(not_understood())),
+        final_word("transcript-refused", Notice::Transcript(refused())),
+    ]
+}
+
+fn footing(answerable: bool) -> Footing {
+    let reply = ReplyTo {
+        address: "patchbot+mfrggzdfmztwq2lknnwg23tpobyxe43u@patch.test".to_owned(),
+        tag: "[#MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U]".to_owned(),
+    };
+    Footing {
+        sender: "patchbot".to_owned(),
+        contact: "ops@patch.test".to_owned(),
+        reply: answerable.then_some(reply),
+    }
+}
+
+/// Hours after Thursday, 3 December 2026, 20:00 in New York.
+fn hours(after: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_796_346_000, 0)
+        .unwrap_or_default()
+        .checked_add_signed(TimeDelta::hours(after))
+        .unwrap_or_default()
+}
+
+fn time(at: DateTime<Utc>, server: Tz) -> ShownTime {
+    shown(at, server, Some(BERLIN))
+}
+
+fn window(number: usize, server: &str, zone: Tz, after: i64, state: &str) -> WindowLine {
+    WindowLine {
+        number,
+        server: server.to_owned(),
+        host_group: Some(if server.starts_with("db") { "databases" } else { "web" }.to_owned()),
+        quarter: "2027-Q1".to_owned(),
+        revision: 2,
+        state: state.to_owned(),
+        start: time(hours(after), zone),
+        end: time(hours(after.saturating_add(3)), zone),
+    }
+}
+
+fn web01(state: &str) -> WindowLine {
+    window(1, "web01.owners.test", NEW_YORK, 0, state)
+}
+
+fn web02() -> WindowLine {
+    window(2, "web02.owners.test", NEW_YORK, 1, "proposed")
+}
+
+fn db01() -> WindowLine {
+    WindowLine { host_group: None, ..window(3, "db01.owners.test", BERLIN, 163, "proposed") }
+}
+
+fn digest(windows: &[WindowLine], silence: &str) -> Digest {
+    let numbered = windows.iter().zip(1..).map(|(window, number)| WindowLine { number, ..window.clone() });
+    Digest {
+        reader: "Ada".to_owned(),
+        quarter: "2027-Q1".to_owned(),
+        windows: numbered.collect(),
+        deadline: line(hours(-226), BERLIN),
+        silence: silence.to_owned(),
+    }
+}
+
+fn reminder() -> WindowNotice {
+    WindowNotice {
+        reader: "Ada".to_owned(),
+        window: web01("approved by ada@owners.test"),
+        sentences: vec![
+            "All pending updates are installed, and the server is rebooted if one of them needs it."
+                .to_owned(),
+            "Three hours before the start the schedule is locked.".to_owned(),
+        ],
+        next: vec![
+            "Reply \"move to 2026-12-10 20:00\" with your date and time to move it.".to_owned(),
+            "Reply \"withdraw\" to take the approval back.".to_owned(),
+        ],
+        answerable: true,
+    }
+}
+
+fn starting() -> WindowNotice {
+    WindowNotice {
+        sentences: vec!["The pre-checks are good.".to_owned(), "A reboot may follow.".to_owned()],
+        next: vec!["Reply \"status\" to see how it stands.".to_owned()],
+        window: web01("running"),
+        ..reminder()
+    }
+}
+
+fn missed() -> WindowNotice {
+    WindowNotice {
+        window: web01("missed"),
+        sentences: vec![
+            "Nobody approved it before the start.".to_owned(),
+            "Nothing was changed on the server.".to_owned(),
+        ],
+        next: vec!["Reply \"move to 2026-12-10 20:00\" with your date and time for a new window.".to_owned()],
+        ..reminder()
+    }
+}
+
+fn approved() -> DecisionNotice {
+    DecisionNotice {
+        reader: "Ada".to_owned(),
+        window: web01("approved by ada@owners.test"),
+        what: "approved".to_owned(),
+        by: "ada@owners.test".to_owned(),
+        channel: "by mail".to_owned(),
+        decided_at: time(hours(-100), NEW_YORK),
+        reason: None,
+        before: None,
+        next: vec!["Reply \"withdraw\" to take it back; that is possible until the run starts.".to_owned()],
+    }
+}
+
+fn moved() -> DecisionNotice {
+    DecisionNotice {
+        window: window(1, "web01.owners.test", NEW_YORK, 168, "waits for an approval"),
+        what: "moved".to_owned(),
+        by: "charles@owners.test".to_owned(),
+        channel: "in Slack".to_owned(),
+        reason: Some("release on Thursday night".to_owned()),
+        before: Some(time(hours(0), NEW_YORK)),
+        next: vec![
+            "The earlier approval is void, because the time is another one.".to_owned(),
+            "Reply \"approve\" if the new time suits you, or \"decline\" if it does not.".to_owned(),
+        ],
+        ..approved()
+    }
+}
+
+fn finding(level: &str, check: &str, found: &str, remedy: &str) -> FindingLine {
+    FindingLine {
+        level: level.to_owned(),
+        check: check.to_owned(),
+        found: found.to_owned(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn alert() -> PrecheckAlert {
+    PrecheckAlert {
+        reader: "Ada".to_owned(),
+        window: web01("approved by ada@owners.test"),
+        blocked: true,
+        findings: vec![
+            finding(
+                "block",
+                "disk /var",
+                "96 % used, 85 % allowed",
+                "Free at least 2 GB in /var, old logs for example.",
+            ),
+            finding("warn", "logged-in users", "2 (root, deploy)", "Tell them that the server will reboot."),
+            finding("ok", "package manager", "not locked, 34 updates wait", ""),
+        ],
+        next: vec![
+            "I look again one hour before the start.".to_owned(),
+            "Reply \"move to 2026-12-10 20:00\" with your date and time if you need longer.".to_owned(),
+        ],
+    }
+}
+
+fn package(name: &str, before: Option<&str>, after: Option<&str>) -> PackageLine {
+    PackageLine { name: name.to_owned(), before: before.map(str::to_owned), after: after.map(str::to_owned) }
+}
+
+fn completion() -> CompletionNotice {
+    CompletionNotice {
+        reader: "Ada".to_owned(),
+        window: web01("completed"),
+        started: time(hours(0), NEW_YORK),
+        ended: time(hours(1), NEW_YORK),
+        packages: vec![
+            package("linux-image-amd64", Some("6.1.119-1"), Some("6.1.128-1")),
+            package("linux-image-6.1.0-30-amd64", None, Some("6.1.128-1")),
+            package("openssl", Some("3.0.15-1~deb12u1"), Some("3.0.16-1~deb12u1")),
+            package("libfoo1", Some("1.2-3"), None),
+        ],
+        rebooted: true,
+        kernel: "6.1.0-28 -> 6.1.0-30".to_owned(),
+        differences: vec!["port 8125/udp is no longer open".to_owned()],
+    }
+}
+
+fn failure() -> FailureNotice {
+    FailureNotice {
+        reader: "Ada".to_owned(),
+        window: web01("failed"),
+        step: "install".to_owned(),
+        reasons: vec!["The package openssl could not be configured.".to_owned()],
+        state: vec![
+            "12 of 13 packages are installed; the server was not rebooted.".to_owned(),
+            "All services that ran before are running.".to_owned(),
+        ],
+        log: vec![
+            "Setting up openssl (3.0.16-1~deb12u1) ...".to_owned(),
+            "dpkg: error processing package openssl (--configure):".to_owned(),
+            " subprocess returned error exit status 1".to_owned(),
+        ],
+        next: vec![
+            "The operators are told and look at it; nothing is tried again before they say so.".to_owned(),
+        ],
+    }
+}
+
+fn partly() -> Transcript {
+    Transcript {
+        reader: "Ada".to_owned(),
+        verdict: Verdict::Partly,
+        said: vec!["approve 1".to_owned(), "move 2 to 2026-12-04 03:00".to_owned()],
+        lines: vec![
+            "web01.owners.test is approved for Thu 3 Dec 2026, 20:00 America/New_York (Fri 4 Dec, 01:00 UTC).".to_owned(),
+            "web02.owners.test stays where it is: 03:00 lies outside of the hours of the group web (20:00 to 24:00).".to_owned(),
+        ],
+        next: vec!["Reply \"move web02.owners.test to 2026-12-10 21:00\", or with another time between 20:00 and 24:00.".to_owned()],
+        windows: vec![web01("approved by ada@owners.test"), web02()],
+    }
+}
+
+fn not_understood() -> Transcript {
+    Transcript {
+        verdict: Verdict::NotUnderstood,
+        said: vec!["approved but only after the release".to_owned()],
+        lines: vec![
+            "\"approved but only after the release\": That sets a condition, and I cannot watch over conditions, so \
+             nothing was decided."
+                .to_owned(),
+        ],
+        next: vec!["Reply \"approve all\", or \"move 1 to 2026-12-10 20:00\" with your date and time.".to_owned()],
+        ..partly()
+    }
+}
+
+fn refused() -> Transcript {
+    Transcript {
+        verdict: Verdict::Refused,
+        said: vec!["approve".to_owned()],
+        lines: vec![
+            "The run of web01.owners.test has already started, so there is nothing left to approve."
+                .to_owned(),
+        ],
+        next: vec!["Ask the operators if something is wrong with the server.".to_owned()],
+        windows: Vec::new(),
+        ..partly()
+    }
+}
+
+fn wall(at: DateTime<Utc>, zone: Tz) -> String {
+    zone.from_utc_datetime(&at.naive_utc()).format("%a %-d %b %Y, %H:%M").to_string()
+}
+
+fn shown(at: DateTime<Utc>, server: Tz, reader: Option<Tz>) -> ShownTime {
+    let differs = reader.filter(|reader| *reader != server && wall(at, *reader) != wall(at, server));
+    ShownTime {
+        server: wall(at, server),
+        server_zone: server.name().to_owned(),
+        reader: differs.map(|zone| wall(at, zone)),
+        reader_zone: differs.map(|zone| zone.name().to_owned()),
+        utc: wall(at, Tz::UTC),
+        at,
+    }
+}
+
+fn line(at: DateTime<Utc>, zone: Tz) -> String {
+    format!("{} {} ({} UTC)", wall(at, zone), zone.name(), at.format("%H:%M"))
+}

@@ -1,0 +1,146 @@
+//! The exact words that answer a notice: printed in its text, and behind its buttons as finished replies.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::domain::notice::{Digest, Notice, WindowLine};
+
+/// One way to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Way {
+    /// What is answered, word by word: `approve all`.
+    pub words: String,
+    /// What it means, as the end of a sentence that begins with the words: `if all of these times suit you`.
+    pub means: String,
+    /// What the button says. Never a command itself, for it may be quoted as a line of its own.
+    pub label: String,
+}
+
+/// How a notice can be answered, the usual answer first.
+#[must_use]
+pub fn ways(notice: &Notice) -> Vec<Way> {
+    match notice {
+        Notice::MonthlyNotice(digest) | Notice::ApprovalRequest(digest) => digest_ways(digest),
+        Notice::DailyReminder(one) | Notice::Starting(one) | Notice::Missed(one) => quoted_ways(&one.next),
+        Notice::Decision(decision) => quoted_ways(&decision.next),
+        Notice::PrecheckAlert(alert) => quoted_ways(&alert.next),
+        Notice::FailureNotice(failure) => quoted_ways(&failure.next),
+        Notice::Transcript(transcript) => quoted_ways(&transcript.next),
+        Notice::CompletionNotice(_) => Vec::new(),
+    }
+}
+
+fn digest_ways(digest: &Digest) -> Vec<Way> {
+    let way = |words: String, means: &str, label: String| Way { words, means: means.to_owned(), label };
+    match digest.windows.as_slice() {
+        [] => Vec::new(),
+        [only] => vec![
+            way("approve".to_owned(), "if this time suits you", format!("Yes, patch {} then", only.server)),
+            way(
+                format!("move to {}", a_week_later(only)),
+                "for another time, with your date and time",
+                "Choose another time …".to_owned(),
+            ),
+            way(
+                "defer by 1 week".to_owned(),
+                "for the same time one week later",
+                "One week later, please".to_owned(),
+            ),
+            way(
+                "decline because of …".to_owned(),
+                "if it must not be patched in this quarter",
+                format!("No, do not patch {}", only.server),
+            ),
+        ],
+        [first, .., last] => vec![
+            way(
+                "approve all".to_owned(),
+                "if all of these times suit you",
+                format!("Yes, all {} times suit me", digest.windows.len()),
+            ),
+            way(
+                if digest.windows.len() > 2 {
+                    format!("approve {}-{}", first.number, last.number.saturating_sub(1))
+                } else {
+                    format!("approve {}", first.number)
+                },
+                "for some of them, by their numbers",
+                "Only some of them …".to_owned(),
+            ),
+            way(
+                format!("move {} to {}", last.number, a_week_later(last)),
+                "for another time, with your date and time",
+                "Choose another time …".to_owned(),
+            ),
+            way(
+                format!("defer {} by 1 week", last.number),
+                "for the same time one week later",
+                "One week later …".to_owned(),
+            ),
+            way(
+                format!("decline {} because of …", last.number),
+                "if it must not be patched in this quarter",
+                "No, not in this quarter …".to_owned(),
+            ),
+        ],
+    }
+}
+
+/// The same time of day a week later in the server's zone, as it is typed.
+fn a_week_later(window: &WindowLine) -> String {
+    let zone = window.start.server_zone.parse().unwrap_or(Tz::UTC);
+    let here = window.start.at.with_timezone(&zone).naive_local();
+    here.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(here).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The commands that sentences hold in quotes: `Reply "withdraw" to take it back.`
+fn quoted_ways(sentences: &[String]) -> Vec<Way> {
+    let mut found: Vec<Way> = Vec::new();
+    for sentence in sentences {
+        for words in sentence.split('"').skip(1).step_by(2) {
+            if patchbot_commands::parse_reply(words).is_ok() && !found.iter().any(|way| way.words == words) {
+                found.push(Way {
+                    words: words.to_owned(),
+                    means: String::new(),
+                    label: format!("Reply “{words}”"),
+                });
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples;
+
+    #[test]
+    fn every_way_is_understood_and_no_button_is_a_command() {
+        for sample in samples() {
+            for way in ways(&sample.notice) {
+                assert!(
+                    patchbot_commands::parse_reply(&way.words).is_ok(),
+                    "{}: {}",
+                    sample.notice.name(),
+                    way.words
+                );
+                assert!(
+                    patchbot_commands::parse_reply(&way.label).is_err(),
+                    "{}: {}",
+                    sample.notice.name(),
+                    way.label
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sentences_lend_their_quoted_words() {
+        let sentences =
+            ["Reply \"withdraw web01\" or \"maybe\".".to_owned(), "Or \"status\"; \"status\".".to_owned()];
+        let words: Vec<String> = quoted_ways(&sentences).into_iter().map(|way| way.words).collect();
+        assert_eq!(words, ["withdraw web01", "status"]);
+    }
+}
