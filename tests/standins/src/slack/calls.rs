@@ -1,4 +1,4 @@
-//! The log of everything the app asked of the Web API.
+//! The logs: what the app asked of the Web API, and what went out to it over websockets.
 
 use serde_json::Value;
 use std::time::Duration;
@@ -50,4 +50,21 @@ impl Call {
     pub fn succeeded(&self) -> bool {
         self.outcome == Outcome::Done
     }
+}
+
+/// One envelope that went out over a websocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// `slash_commands`, `interactive` or `events_api`.
+    pub kind: String,
+    /// What happened, in words.
+    pub label: String,
+    /// The number of the websocket.
+    pub socket: u64,
+    /// Which redelivery it was; 0 is the first attempt.
+    pub attempt: u32,
+    /// How long the acknowledgement took; `None` as long as there is none.
+    pub acked_in: Option<Duration>,
+    /// Whether Slack had given up by then.
+    pub overdue: bool,
 }

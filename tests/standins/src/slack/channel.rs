@@ -37,28 +37,24 @@ impl Channel {
     }
 
     /// Lets people join.
-    #[must_use]
-    pub fn with<P: Borrow<Person>>(self, people: impl IntoIterator<Item = P>) -> Self {
+    pub fn with<P: Borrow<Person>>(&self, people: impl IntoIterator<Item = P>) -> Self {
         self.change(|row| {
             row.members.extend(people.into_iter().map(|person| person.borrow().id().to_owned()));
         })
     }
 
     /// Makes it private: only members know that it exists.
-    #[must_use]
-    pub fn private(self) -> Self {
+    pub fn private(&self) -> Self {
         self.change(|row| row.kind = Kind::Private)
     }
 
     /// Takes the app out of it.
-    #[must_use]
-    pub fn without_app(self) -> Self {
+    pub fn without_app(&self) -> Self {
         self.change(|row| row.has_app = false)
     }
 
     /// Archives it: nothing can be written there any more.
-    #[must_use]
-    pub fn archived(self) -> Self {
+    pub fn archived(&self) -> Self {
         self.change(|row| row.archived = true)
     }
 
@@ -134,12 +130,12 @@ impl Channel {
         posts.iter().map(|row| Message { row: row.clone(), reader: Arc::clone(&reader) }).collect()
     }
 
-    fn change(self, act: impl FnOnce(&mut ChannelRow)) -> Self {
+    fn change(&self, act: impl FnOnce(&mut ChannelRow)) -> Self {
         self.slack.shared().change(|state| {
             if let Some(row) = state.channels.get_mut(&self.id) {
                 act(row);
             }
         });
-        self
+        self.clone()
     }
 }

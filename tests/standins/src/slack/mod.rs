@@ -37,7 +37,7 @@ mod wire;
 mod workspace;
 
 pub use builder::SlackBuilder;
-pub use calls::{Call, Outcome, TokenKind};
+pub use calls::{Call, Envelope, Outcome, TokenKind};
 pub use channel::Channel;
 pub use faults::Trouble;
 pub use message::{Button, File, Message};

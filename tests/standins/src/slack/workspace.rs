@@ -1,13 +1,13 @@
 //! The workspace as a test holds it.
 
 use super::builder::SlackBuilder;
-use super::calls::Call;
+use super::calls::{Call, Envelope};
 use super::channel::Channel;
 use super::faults::Trouble;
 use super::finish;
 use super::message::{File, Message};
 use super::people::Person;
-use super::rows::{ChannelRow, Membership, PersonRow, Upload};
+use super::rows::{ChannelRow, Delivery, Membership, PersonRow, Upload};
 use super::socket::Socket;
 use super::state::Shared;
 use chrono_tz::Tz;
@@ -242,11 +242,10 @@ impl Slack {
         Ok(Socket { slack: self.clone(), id })
     }
 
-    /// Counts the envelopes that went out over a websocket.
+    /// Gives every envelope that went out over a websocket, oldest first.
     #[must_use]
-    pub fn envelopes_over(&self, socket: &Socket) -> usize {
-        self.shared()
-            .read(|state| state.deliveries.values().filter(|row| row.socket == socket.number()).count())
+    pub fn envelopes(&self) -> Vec<Envelope> {
+        self.shared().read(|state| state.deliveries.values().map(Envelope::from).collect())
     }
 
     /// Gives what a correct app would not have done, so far.
@@ -268,5 +267,18 @@ impl Slack {
     /// When any of that is so; the error lists all of it.
     pub async fn finish(&self) -> anyhow::Result<()> {
         finish::finish(self.shared()).await
+    }
+}
+
+impl From<&Delivery> for Envelope {
+    fn from(row: &Delivery) -> Self {
+        Self {
+            kind: row.kind.to_owned(),
+            label: row.label.clone(),
+            socket: row.socket,
+            attempt: row.attempt,
+            acked_in: row.ack.as_ref().map(|ack| ack.after),
+            overdue: row.overdue,
+        }
     }
 }

@@ -157,15 +157,9 @@ async fn a_choice_in_a_message_tells_the_option_and_the_state() -> anyhow::Resul
     let ada = slack.person("ada");
     let ops = slack.channel("ops").with([&ada]);
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let _app = App::connect(&slack, move |heard, bot: Bot| {
+    let _app = App::connect(&slack, move |heard, _| {
         if let Heard::Interaction(SlackInteractionEvent::BlockActions(event)) = heard {
-            let _ = sender.send(event.clone());
-            tokio::spawn(async move {
-                let Some(url) = event.response_url else { return };
-                let text = SlackMessageContent::new().with_text("noted".into());
-                let request = SlackApiPostWebhookMessageRequest::new(text).with_replace_original(false);
-                let _ = bot.client.respond_to_event(&url, &request).await;
-            });
+            let _ = sender.send(event);
         }
         async { Reply::Ack }
     })
@@ -223,4 +217,41 @@ async fn a_click_that_is_answered_ambiguously_is_a_complaint() -> anyhow::Result
     let error = slack.finish().await.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains("neither replace_original nor response_type"), "{error}");
     Ok(())
+}
+
+#[tokio::test]
+async fn somebody_from_another_workspace_clicks_in_a_shared_channel_and_is_told_apart() -> anyhow::Result<()>
+{
+    let slack = Slack::start().await?;
+    let stranger = slack.person("mallory").from_workspace("T99");
+    let shared = slack.channel("shared").with([&stranger]);
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let decided = Arc::new(AtomicUsize::new(1));
+    let _app = App::connect(&slack, move |heard, bot| {
+        if let Heard::Interaction(SlackInteractionEvent::BlockActions(event)) = &heard {
+            let _ = sender.send(event.user.clone());
+        }
+        decides(heard, bot, Arc::clone(&decided))
+    })
+    .await?;
+    Bot::of(&slack)?.posts(shared.id(), card()).await?;
+    let posted = shared.wait_for_message(|_| true).await?;
+
+    stranger.clicks(&posted, "Approve").await?;
+
+    let user = receiver.recv().await.flatten().ok_or_else(|| anyhow::anyhow!("no click came"))?;
+    assert_eq!((user.id.value().as_str(), user.team_id), (stranger.id(), Some("T99".into())));
+    assert!(slack.channel("internal").messages().is_empty());
+    assert!(stranger.reads(&slack.channel("internal")).is_empty());
+    slack.finish().await
+}
+
+#[test]
+fn what_people_do_can_happen_on_any_thread() {
+    fn sendable<T: Send>(_: impl FnOnce(Slack, Message) -> T) {}
+    sendable(|slack, message| async move { slack.person("ada").clicks(&message, "Approve").await });
+    sendable(|slack, message| async move { slack.person("ada").double_clicks(&message, "Approve").await });
+    sendable(|slack, _| async move { slack.person("ada").slash("/patch", "").await });
+    sendable(|slack, _| async move { slack.person("ada").writes_dm("hello").await });
+    sendable(|slack, _| async move { slack.finish().await });
 }

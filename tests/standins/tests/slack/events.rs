@@ -86,6 +86,8 @@ async fn an_event_that_is_not_acknowledged_comes_again_with_the_same_id() -> any
     let ids = ids.lock().map(|ids| ids.clone()).unwrap_or_default();
     assert_eq!(ids.len(), 3);
     assert!(ids.iter().all(|id| *id == ids[0]));
+    let attempts: Vec<u32> = slack.envelopes().iter().map(|envelope| envelope.attempt).collect();
+    assert_eq!(attempts, [0, 1, 2]);
     Ok(())
 }
 

@@ -11,6 +11,8 @@ const PAGE: usize = 100;
 
 pub(super) fn open(desk: &mut Desk<'_>) -> Answer {
     let users = desk.args.words("users");
+    let open_already = desk.args.has("channel")
+        || users.iter().any(|user| desk.state.people.get(user).is_some_and(|row| row.dm.is_some()));
     let id = match (desk.args.text("channel"), users.as_slice()) {
         (Some(channel), _) => channel_meant(desk, channel)?,
         (None, []) => return Err(Refusal::of("users_list_not_supplied")),
@@ -23,7 +25,7 @@ pub(super) fn open(desk: &mut Desk<'_>) -> Answer {
     let row = desk.state.channels.get(&id).ok_or_else(|| Refusal::of("channel_not_found"))?;
     let channel =
         if desk.args.flag("return_im") { channel_json(desk.shared, row) } else { json!({"id": id}) };
-    Ok(json!({"channel": channel, "no_op": false, "already_open": false}))
+    Ok(json!({"channel": channel, "no_op": open_already, "already_open": open_already}))
 }
 
 fn open_dm(desk: &mut Desk<'_>, user: &str) -> Result<String, Refusal> {

@@ -1,12 +1,11 @@
 //! Response URLs: five answers within half an hour, visible to one person or to all.
 
-use super::{Answer, Args, BODY_LIMIT, Draft, Refusal, draft, post, with_fault};
+use super::{Answer, Args, BODY_LIMIT, Draft, Refusal, draft, in_json, post, with_fault};
 use crate::slack::calls::{Call, Outcome, TokenKind};
 use crate::slack::faults;
 use crate::slack::rows::{Hook, HookKind};
 use crate::slack::state::{Shared, State};
 use crate::slack::wire::Switch;
-use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Path, Request, State as Given};
 use axum::http::StatusCode;
@@ -58,7 +57,7 @@ pub(crate) async fn respond(
     };
     let answer = with_fault(fault, &switch, work, log).await;
     match gone {
-        Some(error) => (StatusCode::NOT_FOUND, Json(json!({"ok": false, "error": error}))).into_response(),
+        Some(error) => in_json(StatusCode::NOT_FOUND, &json!({"ok": false, "error": error})),
         None => answer,
     }
 }

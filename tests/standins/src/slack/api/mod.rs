@@ -19,7 +19,6 @@ use super::calls::{Call, Outcome, TokenKind};
 use super::faults::{self, FaultKind};
 use super::state::{Shared, State};
 use super::wire::Switch;
-use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Path, Request, State as Given};
 use axum::http::{StatusCode, header};
@@ -94,7 +93,7 @@ pub(crate) async fn call(
             shared.change(|state| {
                 state.complain(format!("{name} was called with a body that is {}", refusal.error));
             });
-            return Json(refusal.body()).into_response();
+            return in_json(StatusCode::OK, &refusal.body());
         }
     };
     let token = token_kind(&shared, args.token.as_deref());
@@ -142,7 +141,7 @@ pub(crate) async fn with_fault(
         Some(FaultKind::Error(error)) => {
             let refusal = Refusal::of(&error);
             log(note(&Err(refusal.clone())));
-            Json(refusal.body()).into_response()
+            in_json(StatusCode::OK, &refusal.body())
         }
         Some(FaultKind::Drop) => {
             log(note(&Err(Refusal::of("dropped"))));
@@ -174,17 +173,23 @@ pub(crate) fn written(answer: Answer) -> Response {
     match answer {
         Ok(Value::Object(mut fields)) => {
             fields.insert("ok".to_owned(), Value::Bool(true));
-            Json(Value::Object(fields)).into_response()
+            in_json(StatusCode::OK, &Value::Object(fields))
         }
-        Ok(_) => Json(json!({"ok": true})).into_response(),
+        Ok(_) => in_json(StatusCode::OK, &json!({"ok": true})),
         Err(refusal) if refusal.error == "ratelimited" => rate_limited(1),
-        Err(refusal) => Json(refusal.body()).into_response(),
+        Err(refusal) => in_json(StatusCode::OK, &refusal.body()),
     }
 }
 
 fn rate_limited(seconds: u64) -> Response {
-    let body = Json(json!({"ok": false, "error": "ratelimited"}));
-    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], body).into_response()
+    let mut response = in_json(StatusCode::TOO_MANY_REQUESTS, &json!({"ok": false, "error": "ratelimited"}));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
+/// Writes JSON with the content type that Slack sends.
+pub(crate) fn in_json(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
 }
 
 fn token_kind(shared: &Shared, token: Option<&str>) -> TokenKind {

@@ -135,6 +135,9 @@ impl Person {
         };
         let label = format!("{} {label}", self.handle());
         let mut exchange = self.begin(&label, &place);
+        if !deserves_an_answer(&used) {
+            self.owes_nothing(&mut exchange);
+        }
         let payload = self.shared().change(|state| payload::block_actions(self, state, on, &used, &change));
         let (envelope, outcome) = ask(self.shared(), "interactive", &label, &payload).await;
         exchange.envelope = envelope;
@@ -231,6 +234,16 @@ impl Person {
         }
     }
 
+    /// Lets an acknowledgement suffice.
+    fn owes_nothing(&self, exchange: &mut Exchange) {
+        let Some(number) = exchange.interaction.take() else { return };
+        self.shared().change(|state| {
+            if let Some(row) = state.interactions.get_mut(number) {
+                row.excused = true;
+            }
+        });
+    }
+
     /// Gives the channel she is in: her conversation with the app, if nothing else was said.
     pub(super) fn here(&self) -> String {
         self.place.clone().unwrap_or_else(|| self.dm().id().to_owned())
@@ -269,6 +282,12 @@ impl Person {
             Kind::Dm(_) => "im",
         })
     }
+}
+
+/// Tells whether a person expects to see something after using an element. Links lead elsewhere, and what was
+/// picked in a menu or calendar is on her screen already.
+fn deserves_an_answer(used: &Interactive<'_>) -> bool {
+    rules::stateful_element(used.kind()).is_none() && used.element.get("url").is_none()
 }
 
 fn overflow(used: &Interactive<'_>, name: &str) -> anyhow::Result<Map<String, Value>> {

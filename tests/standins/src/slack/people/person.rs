@@ -39,14 +39,12 @@ impl Person {
     }
 
     /// Gives her an e-mail address.
-    #[must_use]
-    pub fn mail(self, address: &str) -> Self {
+    pub fn mail(&self, address: &str) -> Self {
         self.with(|row| row.mail = Some(address.to_owned()))
     }
 
     /// Gives her a real name.
-    #[must_use]
-    pub fn real_name(self, name: &str) -> Self {
+    pub fn real_name(&self, name: &str) -> Self {
         self.with(|row| name.clone_into(&mut row.real_name))
     }
 
@@ -54,32 +52,28 @@ impl Person {
     ///
     /// # Errors
     /// When there is no such zone.
-    pub fn zone(self, name: &str) -> anyhow::Result<Self> {
+    pub fn zone(&self, name: &str) -> anyhow::Result<Self> {
         let zone = name.parse().ok().with_context(|| format!("{name} is not a zone of the IANA database"))?;
         Ok(self.with(|row| row.zone = zone))
     }
 
     /// Makes her a guest, who sees only the channels she was invited to.
-    #[must_use]
-    pub fn guest(self) -> Self {
+    pub fn guest(&self) -> Self {
         self.with(|row| row.membership = Membership::MultiChannelGuest)
     }
 
     /// Makes her a guest of one channel.
-    #[must_use]
-    pub fn single_channel_guest(self) -> Self {
+    pub fn single_channel_guest(&self) -> Self {
         self.with(|row| row.membership = Membership::SingleChannelGuest)
     }
 
     /// Makes her an administrator of the workspace.
-    #[must_use]
-    pub fn administrator(self) -> Self {
+    pub fn administrator(&self) -> Self {
         self.with(|row| row.administrator = true)
     }
 
     /// Lets her belong to another workspace, from where she reaches shared channels.
-    #[must_use]
-    pub fn from_workspace(self, team: &str) -> Self {
+    pub fn from_workspace(&self, team: &str) -> Self {
         self.with(|row| {
             team.clone_into(&mut row.team);
             row.membership = Membership::MultiChannelGuest;
@@ -87,21 +81,19 @@ impl Person {
     }
 
     /// Takes her account away.
-    #[must_use]
-    pub fn deactivated(self) -> Self {
+    pub fn deactivated(&self) -> Self {
         self.with(|row| row.deactivated = true)
     }
 
     /// Gives her another handle and display name. Somebody else may take the old one.
-    #[must_use]
-    pub fn renamed(self, handle: &str) -> Self {
+    pub fn renamed(&self, handle: &str) -> Self {
         self.with(|row| handle.clone_into(&mut row.handle))
     }
 
     /// Lets her look into a channel, so that what she types is typed there. She joins it.
     #[must_use]
     pub fn at(&self, channel: &Channel) -> Self {
-        let channel = channel.clone().with([self]);
+        let channel = channel.with([self]);
         Self { place: Some(channel.id().to_owned()), ..self.clone() }
     }
 
@@ -190,13 +182,13 @@ impl Person {
         self.shared().read(|state| state.people.get(&self.id).map(look).unwrap_or_default())
     }
 
-    fn with(self, act: impl FnOnce(&mut PersonRow)) -> Self {
+    fn with(&self, act: impl FnOnce(&mut PersonRow)) -> Self {
         self.shared().change(|state| {
             if let Some(row) = state.people.get_mut(&self.id) {
                 act(row);
             }
         });
-        self
+        self.clone()
     }
 
     /// Gives the messages she can see and that are wanted, oldest first.
