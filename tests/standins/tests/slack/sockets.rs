@@ -36,6 +36,21 @@ async fn the_client_connects_anew_when_it_is_asked_to() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn an_envelope_right_behind_a_disconnect_is_lost_by_the_client() -> anyhow::Result<()> {
+    let slack = Slack::builder().ack_limit(Duration::from_millis(200)).start().await?;
+    let _app = answering(&slack, &one()).await?;
+    still_answers(&slack).await?;
+    let before = slack.sockets();
+    before.iter().for_each(|socket| socket.asks_to_reconnect(Disconnect::Warning));
+
+    let lost = slack.person("ada").slash("/patch", "status").await?;
+
+    assert_eq!((lost.failure(), lost.acked_in()), (Some("operation_timeout"), None));
+    slack.wait_for_a_new_socket(&before).await?;
+    still_answers(&slack).await
+}
+
+#[tokio::test]
 async fn the_client_connects_anew_after_a_close_frame_and_after_a_broken_connection() -> anyhow::Result<()> {
     let slack = Slack::start().await?;
     let _app = answering(&slack, &one()).await?;
