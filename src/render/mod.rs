@@ -288,7 +288,7 @@ mod tests {
         for sample in samples() {
             let rendered = renderer.render(&sample.notice, &sample.footing).unwrap();
             if let Some(folder) = std::env::var_os("PREVIEW") {
-                let folder = std::path::PathBuf::from(folder);
+                let folder = PathBuf::from(folder);
                 std::fs::write(folder.join(format!("{}.html", sample.name)), &rendered.html).unwrap();
                 std::fs::write(
                     folder.join(format!("{}.txt", sample.name)),

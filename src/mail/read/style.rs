@@ -1,0 +1,122 @@
+//! Enough of CSS to know that an element is not seen, or seen struck out.
+
+use std::collections::HashMap;
+
+/// What a style does to an element's text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Hidden {
+    #[default]
+    No,
+    Unseen,
+    Struck,
+}
+
+/// The rules of a page's style sheets that hide or strike out.
+#[derive(Debug, Default)]
+pub(super) struct Styles {
+    /// By `.class`, `#id` or element name.
+    rules: HashMap<String, Hidden>,
+}
+
+impl Styles {
+    /// Reads the style sheets in a page.
+    pub(super) fn gather(html: &str) -> Self {
+        let mut this = Self::default();
+        // Only ASCII letters change, so places stay where they are.
+        let folded = html.to_ascii_lowercase();
+        let mut rest = folded.as_str();
+        while let Some((_, tail)) = rest.split_once("<style") {
+            let Some((sheet, after)) = tail.split_once("</style") else { break };
+            this.read(sheet.split_once('>').map_or("", |(_, sheet)| sheet));
+            rest = after;
+        }
+        this
+    }
+
+    fn read(&mut self, sheet: &str) {
+        for block in without_comments(sheet).split('}') {
+            let Some((head, declarations)) = block.rsplit_once('{') else { continue };
+            let hidden = judge(declarations);
+            if hidden == Hidden::No {
+                continue;
+            }
+            let selectors = head.rsplit_once('{').map_or(head, |(_, selectors)| selectors);
+            for selector in selectors.split(',') {
+                // Only the last element of a selector is styled.
+                let last =
+                    selector.split([' ', '>', '+', '~', '\n', '\t', '\r']).rfind(|part| !part.is_empty());
+                let Some(last) = last else { continue };
+                let last = last.split(['[', ':']).next().unwrap_or_default();
+                let begins = last.find(['.', '#']).unwrap_or(0);
+                self.rules.insert(last.get(begins..).unwrap_or_default().to_owned(), hidden);
+            }
+        }
+    }
+
+    /// What the page does to an element.
+    pub(super) fn of(&self, name: &str, attributes: &[(String, String)]) -> Hidden {
+        let mut found = vec![self.rules.get(name).copied().unwrap_or_default()];
+        for (key, value) in attributes {
+            match key.as_str() {
+                "hidden" => found.push(Hidden::Unseen),
+                "style" => found.push(judge(&value.to_ascii_lowercase())),
+                "class" if !self.rules.is_empty() => {
+                    found.extend(value.split_whitespace().take(20).filter_map(|class| self.rule('.', class)));
+                }
+                "id" if !self.rules.is_empty() => found.extend(self.rule('#', value)),
+                _ => {}
+            }
+        }
+        // What hides wins over what strikes out.
+        found
+            .iter()
+            .copied()
+            .find(|hidden| *hidden == Hidden::Unseen)
+            .or_else(|| found.into_iter().find(|hidden| *hidden != Hidden::No))
+            .unwrap_or_default()
+    }
+
+    fn rule(&self, kind: char, name: &str) -> Option<Hidden> {
+        self.rules.get(&format!("{kind}{}", name.to_ascii_lowercase())).copied()
+    }
+}
+
+fn without_comments(sheet: &str) -> String {
+    let mut bare = String::with_capacity(sheet.len());
+    let mut rest = sheet;
+    while let Some((before, tail)) = rest.split_once("/*") {
+        bare.push_str(before);
+        rest = tail.split_once("*/").map_or("", |(_, after)| after);
+    }
+    bare.push_str(rest);
+    bare
+}
+
+/// What a list of declarations, in lower case, does.
+fn judge(declarations: &str) -> Hidden {
+    let mut struck = false;
+    for declaration in declarations.split(';') {
+        let Some((property, value)) = declaration.split_once(':') else { continue };
+        let value: String = value.split('!').next().unwrap_or_default().split_whitespace().collect();
+        let zero = value.starts_with('0') && value.chars().all(|c| !matches!(c, '1'..='9'));
+        let unseen = match property.trim() {
+            "display" => value == "none",
+            "visibility" => matches!(value.as_str(), "hidden" | "collapse"),
+            "mso-hide" => value == "all",
+            "opacity" | "max-height" | "max-width" => zero,
+            "font-size" => zero || matches!(value.as_str(), "1px" | "1pt" | "1%"),
+            "color" | "-webkit-text-fill-color" => value == "transparent",
+            "text-indent" => value.starts_with("-9"),
+            "clip" => value.starts_with("rect(0"),
+            "text-decoration" | "text-decoration-line" => {
+                struck |= value.contains("line-through");
+                false
+            }
+            _ => false,
+        };
+        if unseen {
+            return Hidden::Unseen;
+        }
+    }
+    if struck { Hidden::Struck } else { Hidden::No }
+}
