@@ -11,14 +11,20 @@ mod cache;
 mod cage;
 mod check;
 mod daemon;
+mod dns;
 mod host;
 mod keys;
+mod mail;
 mod package;
+mod postgres;
 mod process;
+mod proxy;
 mod repository;
+mod servfail;
 mod slot;
+mod snmpd;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -27,10 +33,15 @@ use anyhow::Result;
 
 use cage::Cage;
 pub use check::missing;
+pub use dns::Dns;
 pub use host::{Host, HostBuilder, Sudo};
+pub use mail::{Algorithm, DOMAINS, Letter, Mail, Mailbox, Message, PASSWORD, Plus, Signature};
 pub use package::Package;
+pub use postgres::Postgres;
 pub use process::Output;
+pub use proxy::{TcpProxy, Traffic};
 pub use repository::{Repository, Suite};
+pub use snmpd::Snmpd;
 
 /// One lab: its number, its folder and whatever it has started.
 #[derive(Debug)]
@@ -124,6 +135,47 @@ impl Lab {
     pub fn host(&self, name: &str) -> HostBuilder {
         let last = self.next_host.fetch_add(1, Ordering::Relaxed);
         HostBuilder::new(&self.cage, name, last, self.repository.clone(), self.keys.clone())
+    }
+
+    /// Starts the lab's mail system.
+    ///
+    /// # Errors
+    /// When Postfix or Dovecot does not come up.
+    pub async fn mail(&self) -> Result<Mail> {
+        Mail::launch(&self.cage).await
+    }
+
+    /// Starts the lab's name server.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn dns(&self) -> Result<Dns> {
+        Dns::launch(&self.cage).await
+    }
+
+    /// Starts the lab's PostgreSQL.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn postgres(&self) -> Result<Postgres> {
+        Postgres::launch(&self.cage).await
+    }
+
+    /// Starts one SNMP agent in `zone` under `count` addresses of its own, 1,016 at most; `lines` are added to
+    /// its configuration.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn snmpd(&self, zone: &str, count: usize, lines: &str) -> Result<Snmpd> {
+        Snmpd::launch(&self.cage, zone, count, lines).await
+    }
+
+    /// Puts a proxy in front of a server; it listens on a free port of [`Self::gateway`].
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub fn proxy(&self, target: SocketAddr) -> Result<TcpProxy> {
+        TcpProxy::start(self.gateway(), target)
     }
 
     /// Ends the lab now, blocking until nothing of it is left. Dropping does the same.

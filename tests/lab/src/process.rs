@@ -52,7 +52,20 @@ impl From<std::process::Output> for Output {
 }
 
 /// Runs a program to its end with `input` on standard input.
-pub(crate) async fn run(mut command: tokio::process::Command, input: &[u8]) -> Result<Output> {
+pub(crate) async fn run(command: tokio::process::Command, input: &[u8]) -> Result<Output> {
+    Ok(run_to_end(command, input).await?.into())
+}
+
+/// As [`run`], but gives standard output as bytes, and fails unless the program ended with 0.
+pub(crate) async fn run_raw(command: tokio::process::Command, input: &[u8]) -> Result<Vec<u8>> {
+    let raw = run_to_end(command, input).await?;
+    if raw.status.success() {
+        return Ok(raw.stdout);
+    }
+    bail!("{}", String::from_utf8_lossy(&raw.stderr))
+}
+
+async fn run_to_end(mut command: tokio::process::Command, input: &[u8]) -> Result<std::process::Output> {
     let told = describe(command.as_std());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().with_context(|| cannot_start(&told))?;
@@ -66,7 +79,7 @@ pub(crate) async fn run(mut command: tokio::process::Command, input: &[u8]) -> R
     let raw = tokio::time::timeout(PATIENCE, both)
         .await
         .with_context(|| format!("{told}: took longer than {} seconds", PATIENCE.as_secs()))??;
-    Ok(raw.into())
+    Ok(raw)
 }
 
 /// Runs a program to its end, blocking, and fails unless it ended with 0.
