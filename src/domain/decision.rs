@@ -1,0 +1,346 @@
+//! The heart: what a person wants done to a window becomes a change of it, or a refusal.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::answer::Channel;
+use super::calendar::{Bounds, instant, plan_at, thawed};
+use super::ids::Revision;
+use super::permit::Permit;
+use super::refusal::Refusal;
+use super::shown::line;
+use super::window::{Approval, Approver, Plan, Refused, Window, WindowState};
+
+/// What a person wants done to one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Consent to the present plan.
+    Approve,
+    /// No patching in this window.
+    Decline,
+    /// Take the present consent or refusal back.
+    Withdraw,
+    /// Another start.
+    Move(DateTime<Utc>),
+    /// The same wall-clock time, so many days later.
+    Defer(u16),
+}
+
+/// What was decided; the word stands in the database, in the audit and in notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// A person consented.
+    Approved,
+    /// Silence counted as consent.
+    AutoApproved,
+    /// A person said no.
+    Declined,
+    /// A consent or refusal was taken back.
+    Withdrawn,
+    /// Another time was chosen.
+    Moved,
+    /// Put off by days.
+    Deferred,
+}
+
+impl Decided {
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::AutoApproved => "auto-approved",
+            Self::Declined => "declined",
+            Self::Withdrawn => "withdrawn",
+            Self::Moved => "moved",
+            Self::Deferred => "deferred",
+        }
+    }
+
+    /// Reads a word back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Approved, Self::AutoApproved, Self::Declined, Self::Withdrawn, Self::Moved, Self::Deferred]
+            .into_iter()
+            .find(|decided| decided.as_str() == name)
+    }
+}
+
+/// How a request reached us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Via {
+    /// The channel.
+    pub channel: Channel,
+    /// The revision that the person was shown, when the channel knows it.
+    pub shown: Option<Revision>,
+}
+
+/// A window, its server's name, and the bounds of its calendar.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The window as it is.
+    pub window: &'a Window,
+    /// The server's name, for sentences.
+    pub server: &'a str,
+    /// Which starts are legal. Its `now` is the present instant.
+    pub bounds: Bounds<'a>,
+}
+
+/// A decision that holds, to be committed together with its audit event and its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What was decided.
+    pub decided: Decided,
+    /// The window after it.
+    pub window: Window,
+    /// The plan before it.
+    pub before: Option<Plan>,
+    /// The sentence that tells it.
+    pub sentence: String,
+}
+
+/// Decides what an act does to a window.
+///
+/// # Errors
+/// The refusal that tells why nothing changes.
+pub fn decide(
+    case: &Case<'_>,
+    act: Act,
+    reason: Option<&str>,
+    permit: &Permit,
+    via: Via,
+) -> Result<Change, Refusal> {
+    if let Some(shown) = via.shown.filter(|shown| *shown != case.window.revision) {
+        return Err(Refusal::StaleRevision {
+            server: case.server.to_owned(),
+            shown,
+            now: case.window.revision,
+            starts_at: case.window.plan.map(|plan| plan.starts_at),
+            zone: case.bounds.zone,
+        });
+    }
+    match act {
+        Act::Approve => approve(case, permit, via),
+        Act::Decline => decline(case, reason, permit, via),
+        Act::Withdraw => withdraw(case, permit),
+        Act::Move(at) => reschedule(case, at, reason, permit, Decided::Moved),
+        Act::Defer(days) => {
+            let plan = case.plan()?;
+            let days = TimeDelta::days(i64::from(days));
+            let local = plan.local.checked_add_signed(days).unwrap_or(plan.local);
+            reschedule(case, instant(case.bounds.zone, local)?, reason, permit, Decided::Deferred)
+        }
+    }
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        self.server.to_owned()
+    }
+
+    fn plan(&self) -> Result<Plan, Refusal> {
+        self.window.plan.ok_or_else(|| Refusal::NoTimeYet { server: self.name() })
+    }
+
+    fn over(&self) -> Refusal {
+        Refusal::Over { server: self.name(), state: self.window.state.phrase() }
+    }
+
+    fn already(&self, state: &str, at: DateTime<Utc>) -> Refusal {
+        Refusal::AlreadyDecided { server: self.name(), state: state.to_owned(), at, zone: self.bounds.zone }
+    }
+
+    fn is_locked(&self) -> Result<(), Refusal> {
+        let Some(plan) = self.window.plan else { return Ok(()) };
+        let closes =
+            plan.starts_at.checked_sub_signed(self.bounds.policy.lock_before).unwrap_or(plan.starts_at);
+        if self.bounds.now >= closes && self.bounds.now < plan.starts_at {
+            return Err(Refusal::Locked {
+                server: self.name(),
+                starts_at: plan.starts_at,
+                zone: self.bounds.zone,
+            });
+        }
+        Ok(())
+    }
+
+    /// After its start a window that did not run is over, whether the clock's work has got to it or not.
+    fn has_begun(&self) -> Result<(), Refusal> {
+        match self.window.plan {
+            Some(plan) if plan.starts_at <= self.bounds.now => {
+                Err(Refusal::Past { at: plan.starts_at, zone: self.bounds.zone })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn approve(case: &Case<'_>, permit: &Permit, via: Via) -> Result<Change, Refusal> {
+    let window = case.window;
+    match &window.state {
+        WindowState::Proposed => {}
+        WindowState::Unscheduled => return Err(Refusal::NoTimeYet { server: case.name() }),
+        WindowState::Approved(approval) | WindowState::Locked(approval) => {
+            return Err(case.already(&format!("approved by {}", approval.phrase()), approval.at));
+        }
+        WindowState::Declined(refused) => {
+            return Err(Refusal::Contradiction { server: case.name(), by: refused.name.clone() });
+        }
+        WindowState::Running { .. } => return Err(Refusal::AlreadyStarted { server: case.name() }),
+        WindowState::Completed
+        | WindowState::Failed { .. }
+        | WindowState::Missed { .. }
+        | WindowState::NeedsHuman { .. }
+        | WindowState::Cancelled { .. } => return Err(case.over()),
+    }
+    let plan = case.plan()?;
+    case.has_begun()?;
+    if !permit.is_operator() {
+        case.is_locked()?;
+    }
+    if window.crossed_by == Some(permit.person()) {
+        return Err(Refusal::SecondPerson { server: case.name() });
+    }
+    let approval = Approval {
+        by: Approver::Person { id: permit.person(), name: permit.name().to_owned() },
+        channel: via.channel,
+        revision: window.revision,
+        at: case.bounds.now,
+    };
+    let sentence = format!("{} is approved for {}.", case.server, line(plan.starts_at, case.bounds.zone));
+    let window = window.clone().approve(approval).map_err(|_| case.over())?;
+    Ok(Change { decided: Decided::Approved, window, before: Some(plan), sentence })
+}
+
+fn decline(case: &Case<'_>, reason: Option<&str>, permit: &Permit, via: Via) -> Result<Change, Refusal> {
+    match &case.window.state {
+        WindowState::Unscheduled
+        | WindowState::Proposed
+        | WindowState::Approved(_)
+        | WindowState::Locked(_) => {}
+        WindowState::Declined(refused) => {
+            let state = format!("declined by {} {}", refused.name, refused.channel.phrase());
+            return Err(case.already(&state, refused.at));
+        }
+        WindowState::Running { .. } => return Err(Refusal::AlreadyStarted { server: case.name() }),
+        WindowState::Completed
+        | WindowState::Failed { .. }
+        | WindowState::Missed { .. }
+        | WindowState::NeedsHuman { .. }
+        | WindowState::Cancelled { .. } => return Err(case.over()),
+    }
+    let refused = Refused {
+        by: permit.person(),
+        name: permit.name().to_owned(),
+        channel: via.channel,
+        at: case.bounds.now,
+        reason: reason.map(str::to_owned),
+    };
+    let sentence = format!("{} is declined: it is not patched in this window.", case.server);
+    let window = Window { state: WindowState::Declined(refused), ..case.window.clone() };
+    Ok(Change { decided: Decided::Declined, window, before: case.window.plan, sentence })
+}
+
+fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
+    match &case.window.state {
+        WindowState::Approved(_) | WindowState::Locked(_) => {}
+        WindowState::Declined(refused) if refused.by == permit.person() || permit.is_operator() => {}
+        WindowState::Declined(refused) => {
+            return Err(Refusal::NotYourDecline { server: case.name(), by: refused.name.clone() });
+        }
+        WindowState::Unscheduled | WindowState::Proposed => {
+            return Err(Refusal::NothingToWithdraw {
+                server: case.name(),
+                state: case.window.state.phrase(),
+            });
+        }
+        WindowState::Running { .. } => return Err(Refusal::AlreadyStarted { server: case.name() }),
+        WindowState::Completed
+        | WindowState::Failed { .. }
+        | WindowState::Missed { .. }
+        | WindowState::NeedsHuman { .. }
+        | WindowState::Cancelled { .. } => return Err(case.over()),
+    }
+    let (state, sentence) = match case.window.plan {
+        Some(plan) => (
+            WindowState::Proposed,
+            format!(
+                "{} waits for approval again; its time is still {}.",
+                case.server,
+                line(plan.starts_at, case.bounds.zone)
+            ),
+        ),
+        None => (WindowState::Unscheduled, format!("{} waits for a time again.", case.server)),
+    };
+    let window = Window { state, ..case.window.clone() };
+    Ok(Change { decided: Decided::Withdrawn, window, before: case.window.plan, sentence })
+}
+
+fn reschedule(
+    case: &Case<'_>,
+    at: DateTime<Utc>,
+    reason: Option<&str>,
+    permit: &Permit,
+    decided: Decided,
+) -> Result<Change, Refusal> {
+    let window = case.window;
+    let bounds = &case.bounds;
+    match &window.state {
+        WindowState::Unscheduled
+        | WindowState::Proposed
+        | WindowState::Approved(_)
+        | WindowState::Missed { .. } => {}
+        WindowState::Locked(_) if permit.is_operator() => {}
+        WindowState::Locked(_) => case.is_locked()?,
+        WindowState::Failed { .. } | WindowState::NeedsHuman { .. } if permit.is_operator() => {}
+        WindowState::Failed { .. } | WindowState::NeedsHuman { .. } => {
+            return Err(Refusal::OperatorFirst { server: case.name(), state: window.state.phrase() });
+        }
+        WindowState::Declined(refused) if refused.by == permit.person() || permit.is_operator() => {}
+        WindowState::Declined(refused) => {
+            return Err(Refusal::Contradiction { server: case.name(), by: refused.name.clone() });
+        }
+        WindowState::Running { .. } => return Err(Refusal::AlreadyStarted { server: case.name() }),
+        WindowState::Completed | WindowState::Cancelled { .. } => return Err(case.over()),
+    }
+    if window.plan.is_some_and(|plan| plan.starts_at == at) && !window.state.is_settled() {
+        return Err(Refusal::SameTime { server: case.name() });
+    }
+    bounds.check(at)?;
+    let present = window.plan.filter(|_| !window.state.is_settled());
+    let thawed =
+        thawed(bounds.policy, present.as_ref(), at, bounds.zone, bounds.now).and_then(|()| case.is_locked());
+    let mut crossed_by = None;
+    if let Err(refusal) = thawed {
+        if !permit.is_operator() {
+            return Err(refusal);
+        }
+        if reason.is_none() {
+            return Err(Refusal::FreezeNeedsReason);
+        }
+        crossed_by = Some(permit.person());
+    }
+    let plan = plan_at(at, bounds.zone, bounds.policy.window_length);
+    let mut moved = window.clone().with_plan(plan);
+    moved.crossed_by = crossed_by;
+    if !permit.is_operator() {
+        moved.moves = moved.moves.saturating_add(1);
+    }
+    let voided = if window.approval().is_some() { "The approval it had is void; it" } else { "It" };
+    let sentence =
+        format!("{} moves to {}. {voided} waits for approval.", case.server, line(at, bounds.zone));
+    Ok(Change { decided, window: moved, before: window.plan, sentence })
+}
+
+/// What silence does to a window whose deadline has passed: an approval, or nothing.
+#[must_use]
+pub fn approve_by_silence(window: &Window, at: DateTime<Utc>) -> Option<Window> {
+    // Who crossed a freeze needs a second person, and silence is none.
+    if window.crossed_by.is_some() {
+        return None;
+    }
+    let approval = Approval { by: Approver::Silence, channel: Channel::Clock, revision: window.revision, at };
+    window.clone().approve(approval).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! The vocabulary of the audit: what happened, to what, by whom, through which channel, with the state before and after.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::answer::Channel;
+use super::ids::PersonId;
+
+/// What an audit event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// An inventory file was applied.
+    InventoryImported,
+    /// A quarter was planned.
+    QuarterPlanned,
+    /// A decision about a window was taken.
+    Decided,
+    /// A request was understood and refused.
+    Refused,
+    /// The schedule of a window was locked.
+    Locked,
+    /// A window was not started.
+    Missed,
+    /// Pre-checks were made.
+    Prechecked,
+    /// A run began.
+    RunStarted,
+    /// A run took a step.
+    RunStepped,
+    /// A run ended.
+    RunEnded,
+    /// A mail came in and was not acted on.
+    MailIgnored,
+    /// A host was enrolled, its key pinned.
+    Enrolled,
+    /// An account was linked to a person, or a role given.
+    IdentityLinked,
+}
+
+impl What {
+    const ALL: [Self; 13] = [
+        Self::InventoryImported,
+        Self::QuarterPlanned,
+        Self::Decided,
+        Self::Refused,
+        Self::Locked,
+        Self::Missed,
+        Self::Prechecked,
+        Self::RunStarted,
+        Self::RunStepped,
+        Self::RunEnded,
+        Self::MailIgnored,
+        Self::Enrolled,
+        Self::IdentityLinked,
+    ];
+
+    /// The name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InventoryImported => "inventory_imported",
+            Self::QuarterPlanned => "quarter_planned",
+            Self::Decided => "decided",
+            Self::Refused => "refused",
+            Self::Locked => "locked",
+            Self::Missed => "missed",
+            Self::Prechecked => "prechecked",
+            Self::RunStarted => "run_started",
+            Self::RunStepped => "run_stepped",
+            Self::RunEnded => "run_ended",
+            Self::MailIgnored => "mail_ignored",
+            Self::Enrolled => "enrolled",
+            Self::IdentityLinked => "identity_linked",
+        }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|what| what.as_str() == name)
+    }
+}
+
+/// Who caused an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The person; absent when patchbot acted by itself, or nobody is known under the identity.
+    pub person: Option<PersonId>,
+    /// The name as it stood then: a person's, an address, `patchbot`.
+    pub name: String,
+    /// Through which channel.
+    pub channel: Channel,
+}
+
+impl Actor {
+    /// patchbot itself, because a time had come.
+    #[must_use]
+    pub fn clock() -> Self {
+        Self { person: None, name: "patchbot".to_owned(), channel: Channel::Clock }
+    }
+}
+
+/// One line of the audit. It is written in the transaction of the change it tells about, and never changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub what: What,
+    /// The server's name, or another subject.
+    pub subject: String,
+    /// The sentence for people.
+    pub sentence: String,
+    /// The words as they were said, or the raw input's hash.
+    pub words: Option<String>,
+    /// The state before, when there was one.
+    pub before: Option<Value>,
+    /// The state after.
+    pub after: Option<Value>,
+}
+
+impl AuditEvent {
+    /// The hash that seals this event as number `seq` behind the event with the hash `last`: SHA-256 in hex over both
+    /// and everything the event says, in JSON with sorted keys.
+    #[must_use]
+    pub fn sealed(&self, seq: i64, last: &str) -> String {
+        let content = json!({
+            "seq": seq, "last": last, "at": self.at, "person": self.actor.person, "actor": self.actor.name,
+            "channel": self.actor.channel, "what": self.what, "subject": self.subject, "sentence": self.sentence,
+            "words": self.words, "before": self.before, "after": self.after,
+        });
+        data_encoding::HEXLOWER.encode(&Sha256::digest(sorted(content).to_string().as_bytes()))
+    }
+}
+
+/// The same JSON with the keys of every object in order, whatever the database made of them.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(String, Value)> =
+                map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Value::Object(entries.into_iter().collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}

@@ -1,0 +1,81 @@
+//! Who may do what: a permit is made only here, and whatever decides asks for one.
+
+use patchbot_commands::Effect;
+
+use super::ids::PersonId;
+use super::person::{Person, Role};
+use super::refusal::Refusal;
+use super::server::{Ownership, Rank};
+
+/// In which capacity somebody acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// As the primary owner.
+    Primary,
+    /// As the secondary owner.
+    Secondary,
+    /// As operator or administrator.
+    Operator,
+    /// As somebody who may only look.
+    Viewer,
+}
+
+/// The proof that somebody may act on one server. Only [`authorize`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permit {
+    person: PersonId,
+    name: String,
+    standing: Standing,
+}
+
+impl Permit {
+    /// Who acts.
+    #[must_use]
+    pub fn person(&self) -> PersonId {
+        self.person
+    }
+
+    /// The name of who acts.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the person acts as operator, not as an owner.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.standing == Standing::Operator
+    }
+}
+
+/// Whether `person` may have this `effect` on a server with these owners.
+///
+/// # Errors
+/// The refusal that tells who may.
+pub fn authorize(
+    person: &Person,
+    effect: Effect,
+    server: &str,
+    owners: &[Ownership],
+) -> Result<Permit, Refusal> {
+    let permit = |standing| Permit { person: person.id, name: person.name.clone(), standing };
+    let owned = owners.iter().find(|owner| owner.person == person.id).map(|owner| owner.rank);
+    let runs_things = person.role >= Role::Operator;
+    match (effect, owned) {
+        // An operator acts as such on his own servers too: the second approver of a crossed freeze is then another person.
+        (Effect::Read | Effect::Decide | Effect::Operate, _) if runs_things => Ok(permit(Standing::Operator)),
+        (Effect::Administer, _) if person.role == Role::Administrator => Ok(permit(Standing::Operator)),
+        (Effect::Read | Effect::Decide, Some(Rank::Primary)) => Ok(permit(Standing::Primary)),
+        (Effect::Read | Effect::Decide, Some(Rank::Secondary)) => Ok(permit(Standing::Secondary)),
+        (Effect::Read, None) if person.role == Role::Viewer => Ok(permit(Standing::Viewer)),
+        (Effect::Operate, _) => Err(Refusal::OperatorsOnly),
+        (Effect::Administer, _) => Err(Refusal::AdministratorsOnly),
+        (Effect::Read | Effect::Decide, None) => Err(Refusal::NotYours { server: server.to_owned() }),
+    }
+}
+
+/// Whether somebody may see every server.
+#[must_use]
+pub fn sees_everything(person: &Person) -> bool {
+    matches!(person.role, Role::Viewer | Role::Operator | Role::Administrator)
+}

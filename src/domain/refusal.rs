@@ -1,0 +1,537 @@
+//! Every "no" of the domain, with its sentence and the next step.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::answer::{Answer, Verdict};
+use super::ids::Revision;
+use super::quarter::Quarter;
+use super::shown::{line, typed};
+
+/// A request that was understood and is refused; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody is known under this identity.
+    Stranger,
+    /// No such server, or none that this person may see: the two are not told apart.
+    UnknownServer {
+        /// As it was typed.
+        name: String,
+        /// Names that the person may mean.
+        near: Vec<String>,
+    },
+    /// A short name fits several servers.
+    SeveralServers {
+        /// As it was typed.
+        name: String,
+        /// The full names.
+        fits: Vec<String>,
+    },
+    /// Somebody else's server.
+    NotYours {
+        /// The server.
+        server: String,
+    },
+    /// Only operators may.
+    OperatorsOnly,
+    /// Only administrators may.
+    AdministratorsOnly,
+    /// No server was named where none is shown.
+    WhichServer,
+    /// The person has no server that it could be about.
+    NothingOfYours,
+    /// A line number that the notice does not have, or there is no notice.
+    NoSuchLine {
+        /// The number.
+        line: u16,
+        /// How many lines the notice has; none without a notice.
+        of: Option<usize>,
+    },
+    /// A server that the answered notice does not show.
+    NotInNotice {
+        /// The server.
+        server: String,
+    },
+    /// The server has no window in the quarter.
+    NoWindow {
+        /// The server.
+        server: String,
+        /// The quarter.
+        quarter: Quarter,
+    },
+    /// The window has no time yet.
+    NoTimeYet {
+        /// The server.
+        server: String,
+    },
+    /// The same was decided before.
+    AlreadyDecided {
+        /// The server.
+        server: String,
+        /// `approved by ada@example.org by mail`.
+        state: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// An owner said no; a yes needs that to be taken back first.
+    Contradiction {
+        /// The server.
+        server: String,
+        /// Who said no.
+        by: String,
+    },
+    /// There is neither an approval nor a refusal to take back.
+    NothingToWithdraw {
+        /// The server.
+        server: String,
+        /// Where the window stands.
+        state: String,
+    },
+    /// Only the one who declined, or an operator, can take that back.
+    NotYourDecline {
+        /// The server.
+        server: String,
+        /// Who declined.
+        by: String,
+    },
+    /// The window's run has begun.
+    AlreadyStarted {
+        /// The server.
+        server: String,
+    },
+    /// The window is over.
+    Over {
+        /// The server.
+        server: String,
+        /// Where it stands.
+        state: String,
+    },
+    /// After a failure an operator must look first.
+    OperatorFirst {
+        /// The server.
+        server: String,
+        /// Where it stands.
+        state: String,
+    },
+    /// The answered notice showed another plan than the present one.
+    StaleRevision {
+        /// The server.
+        server: String,
+        /// The revision the notice showed.
+        shown: Revision,
+        /// The present one.
+        now: Revision,
+        /// The present plan's start, when there is one.
+        starts_at: Option<DateTime<Utc>>,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// The clocks skip this time.
+    NoSuchLocalTime {
+        /// As it was asked: `2027-03-28 02:30`.
+        asked: String,
+        /// The zone.
+        zone: Tz,
+        /// The last half hour before and the first after the gap.
+        instead: Vec<DateTime<Utc>>,
+    },
+    /// The clocks show this time twice.
+    TwiceThatNight {
+        /// As it was asked: `2026-10-25 02:30`.
+        asked: String,
+        /// The zone.
+        zone: Tz,
+        /// The last half hour before and the first after the repeated hour.
+        instead: Vec<DateTime<Utc>>,
+    },
+    /// The weekday does not fit the date.
+    WeekdayMismatch {
+        /// `Fri`.
+        said: String,
+        /// The date.
+        date: chrono::NaiveDate,
+    },
+    /// "Friday" said on a Friday.
+    WhichDay {
+        /// Today, as a date.
+        today: chrono::NaiveDate,
+        /// A week from today.
+        next: chrono::NaiveDate,
+    },
+    /// A zone that is not known or stands for several.
+    UnknownZone(String),
+    /// The time has passed.
+    Past {
+        /// The time.
+        at: DateTime<Utc>,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// Too near: pre-checks and lock could not happen.
+    TooSoon {
+        /// The earliest start.
+        earliest: DateTime<Utc>,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// The schedule is locked shortly before the start.
+    Locked {
+        /// The server.
+        server: String,
+        /// The start.
+        starts_at: DateTime<Utc>,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// The current patch week is closed for owners' changes.
+    Frozen {
+        /// From when changes are possible.
+        until: chrono::NaiveDate,
+        /// Whether it is the present time or the new one that lies in the freeze.
+        which: Frozen,
+    },
+    /// An operator may cross the freeze, and must say why.
+    FreezeNeedsReason,
+    /// Who moved a window across a freeze cannot approve it.
+    SecondPerson {
+        /// The server.
+        server: String,
+    },
+    /// A time outside the window's quarter.
+    OutsideQuarter {
+        /// The quarter with its dates.
+        quarter: String,
+    },
+    /// The new time is the present one.
+    SameTime {
+        /// The server.
+        server: String,
+    },
+    /// Too many servers in that hour.
+    SlotFull {
+        /// The hour's beginning.
+        hour: DateTime<Utc>,
+        /// How many may start in an hour.
+        limit: u32,
+        /// The server's zone.
+        zone: Tz,
+    },
+    /// By mail, a time in words is confirmed by digits.
+    WriteTheDate {
+        /// The exact command to say instead, per server.
+        instead: Vec<String>,
+    },
+    /// By mail, exclusions are confirmed by names.
+    NameThem {
+        /// The exact command to say instead.
+        instead: String,
+    },
+    /// A notice can be answered with a decision once.
+    TokenUsed,
+    /// The window a notice was about is over.
+    TokenExpired,
+    /// A command that asks for the role of somebody else.
+    NotHere {
+        /// The command's word.
+        command: &'static str,
+    },
+}
+
+/// Which of two times lies in the freeze.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frozen {
+    /// The window's present time.
+    Old,
+    /// The time asked for.
+    New,
+}
+
+impl std::fmt::Display for Refusal {
+    /// The sentence for the person who asked.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stranger => f.write_str("I do not know you yet, so I cannot tell which servers are yours."),
+            Self::UnknownServer { name, .. } => write!(f, "I know no server of yours called \"{name}\"."),
+            Self::SeveralServers { name, .. } => write!(f, "\"{name}\" fits several servers."),
+            Self::NotYours { server } => write!(f, "{server} is not yours to decide about."),
+            Self::OperatorsOnly => f.write_str("Only operators can do that."),
+            Self::AdministratorsOnly => f.write_str("Only administrators can do that."),
+            Self::WhichServer => f.write_str("No server is named, so I do not know which one you mean."),
+            Self::NothingOfYours => f.write_str("You have no window that this could be about."),
+            Self::NoSuchLine { line, of: Some(of) } => {
+                write!(f, "There is no line {line} in the notice you answered: it has {of}.")
+            }
+            Self::NoSuchLine { line, of: None } => {
+                write!(
+                    f,
+                    "\"{line}\" would be a line of a notice, and there is no notice here; name the server."
+                )
+            }
+            Self::NotInNotice { server } => write!(f, "{server} is not in the notice you answered."),
+            Self::NoWindow { server, quarter } => write!(f, "{server} has no window in {quarter}."),
+            Self::NoTimeYet { server } => write!(f, "{server} has no time yet."),
+            Self::AlreadyDecided { server, state, at, zone } => {
+                write!(f, "{server} is already {state}, since {}.", line(*at, *zone))
+            }
+            Self::Contradiction { server, by } => {
+                write!(f, "{by} declined {server}; a no stands until it is taken back.")
+            }
+            Self::NothingToWithdraw { server, state } => {
+                write!(f, "There is nothing to take back for {server}: it {}.", verb_phrase(state))
+            }
+            Self::NotYourDecline { server, by } => {
+                write!(f, "{by} declined {server}; only {by} or an operator can take that back.")
+            }
+            Self::AlreadyStarted { server } => {
+                write!(f, "{server} is being patched now; it is too late to change that.")
+            }
+            Self::Over { server, state } => write!(f, "The window of {server} is over: {state}."),
+            Self::OperatorFirst { server, state } => write!(f, "{server} needs an operator first: {state}."),
+            Self::StaleRevision { server, shown, now, starts_at, zone } => {
+                write!(
+                    f,
+                    "The plan of {server} has changed since that notice (it showed revision {shown}, now it is {now})"
+                )?;
+                match starts_at {
+                    Some(at) => write!(f, ": the start is now {}.", line(*at, *zone)),
+                    None => f.write_str("."),
+                }
+            }
+            Self::NoSuchLocalTime { asked, zone, .. } => {
+                write!(
+                    f,
+                    "There is no {asked} in {}: the clocks are put forward over it that night.",
+                    zone.name()
+                )
+            }
+            Self::TwiceThatNight { asked, zone, .. } => {
+                write!(f, "{asked} comes twice in {}: the clocks are put back that night.", zone.name())
+            }
+            Self::WeekdayMismatch { said, date } => {
+                write!(f, "{} is a {}, not a {said}.", date.format("%Y-%m-%d"), date.format("%A"))
+            }
+            Self::WhichDay { today, .. } => {
+                write!(f, "Today is a {}, so that could be today or in a week.", today.format("%A"))
+            }
+            Self::UnknownZone(sentence) => f.write_str(sentence),
+            Self::Past { at, zone } => write!(f, "{} has passed.", line(*at, *zone)),
+            Self::TooSoon { earliest, zone } => {
+                write!(
+                    f,
+                    "That is too soon: the checks before a run need time. The earliest is {}.",
+                    line(*earliest, *zone)
+                )
+            }
+            Self::Locked { server, starts_at, zone } => write!(
+                f,
+                "The schedule of {server} is locked: it starts {}, and changes close before that.",
+                line(*starts_at, *zone)
+            ),
+            Self::Frozen { until, which } => {
+                let which = match which {
+                    Frozen::Old => "The present time",
+                    Frozen::New => "That time",
+                };
+                write!(
+                    f,
+                    "{which} lies in the current patch week, which is closed for changes; from {} on you can choose freely.",
+                    until.format("%a %-d %b %Y")
+                )
+            }
+            Self::FreezeNeedsReason => {
+                f.write_str("That crosses the freeze of the current patch week, which needs a reason.")
+            }
+            Self::SecondPerson { server } => {
+                write!(f, "You moved {server} across the freeze yourself; somebody else must approve it.")
+            }
+            Self::OutsideQuarter { quarter } => write!(f, "That is outside the window's quarter, {quarter}."),
+            Self::SameTime { server } => write!(f, "That is the time {server} already has."),
+            Self::SlotFull { hour, limit, zone } => {
+                write!(
+                    f,
+                    "The hour from {} is full: at most {limit} servers start in one hour.",
+                    line(*hour, *zone)
+                )
+            }
+            Self::WriteTheDate { .. } => {
+                f.write_str("By mail I want to be sure of the day, so nothing was changed yet.")
+            }
+            Self::NameThem { .. } => {
+                f.write_str("By mail I want to be sure which servers remain, so nothing was changed yet.")
+            }
+            Self::TokenUsed => f.write_str(
+                "A decision was already taken by an answer to that notice; each notice can be answered once.",
+            ),
+            Self::TokenExpired => f.write_str(
+                "The windows of that notice are over, so an answer to it decides nothing any more.",
+            ),
+            Self::NotHere { command } => write!(f, "\"{command}\" cannot be said here."),
+        }
+    }
+}
+
+/// "waits for approval" and "approved by …" as predicates.
+fn verb_phrase(state: &str) -> String {
+    match state {
+        "waits for approval" => state.to_owned(),
+        "no time yet" => "has no time yet".to_owned(),
+        other => format!("is {other}"),
+    }
+}
+
+impl Refusal {
+    /// What can be said or done instead, one sentence each. Legal slots are added by who knows the calendar.
+    #[must_use]
+    pub fn next(&self) -> Vec<String> {
+        let one = |text: &str| vec![text.to_owned()];
+        match self {
+            Self::Stranger => {
+                one("Ask an operator to link your account to your mail address, or answer a notice mail.")
+            }
+            Self::UnknownServer { near, .. } if near.is_empty() => one("Say \"list\" for your servers."),
+            Self::UnknownServer { near, .. } => vec![format!("Did you mean {}?", near.join(" or "))],
+            Self::SeveralServers { fits, .. } => vec![format!("Say which one: {}.", fits.join(", "))],
+            Self::NotYours { .. } => one("Say \"list\" for your servers."),
+            Self::OperatorsOnly | Self::AdministratorsOnly => one("Ask in the operators' channel."),
+            Self::WhichServer => {
+                one("Name it: for example \"approve web01\". Say \"list\" for your servers.")
+            }
+            Self::NothingOfYours => one("Say \"list\" for your windows of this quarter."),
+            Self::NoSuchLine { .. } => one("Name the servers instead, as the notice prints them."),
+            Self::NotInNotice { .. } => one("Answer the notice that shows it."),
+            Self::NoWindow { server, .. } => vec![format!(
+                "An operator can plan one: patchbot plan. Say \"show {server}\" for what is known."
+            )],
+            Self::NoTimeYet { server } => {
+                vec![format!("Choose one: \"slots {server}\" shows the free times.")]
+            }
+            Self::AlreadyDecided { server, .. } => {
+                vec![format!("To take it back, say \"withdraw {server}\".")]
+            }
+            Self::Contradiction { server, by } => {
+                vec![format!(
+                    "{by} or an operator can say \"withdraw {server}\"; after that it can be approved."
+                )]
+            }
+            Self::NothingToWithdraw { server, .. }
+            | Self::Over { server, .. }
+            | Self::AlreadyStarted { server } => {
+                vec![format!("Say \"show {server}\" for where it stands.")]
+            }
+            Self::NotYourDecline { server, .. } => {
+                vec![format!("Ask them, or an operator, to say \"withdraw {server}\".")]
+            }
+            Self::OperatorFirst { server, .. } => {
+                vec![format!(
+                    "An operator looks at it and gives it a new time; \"history {server}\" tells what happened."
+                )]
+            }
+            Self::StaleRevision { server, .. } => {
+                vec![format!("Look at the new plan (\"show {server}\") and decide about that one.")]
+            }
+            Self::NoSuchLocalTime { zone, instead, .. } | Self::TwiceThatNight { zone, instead, .. } => {
+                let times: Vec<String> = instead.iter().map(|at| typed(*at, *zone)).collect();
+                vec![format!("These exist once: {}.", times.join(", "))]
+            }
+            Self::WeekdayMismatch { .. } => {
+                one("Say it again with the right date, without the weekday if you like.")
+            }
+            Self::WhichDay { today, next } => {
+                vec![format!(
+                    "Say {} or {}, with the time behind it.",
+                    today.format("%Y-%m-%d"),
+                    next.format("%Y-%m-%d")
+                )]
+            }
+            Self::UnknownZone(_) => {
+                one("Leave the zone out for the server's own, or write it as Europe/Berlin or UTC.")
+            }
+            Self::Locked { server, .. } => {
+                vec![format!(
+                    "Until the start you can still say \"decline {server}\"; an operator can do more."
+                )]
+            }
+            Self::Frozen { .. } => {
+                one("An operator can cross the freeze with a reason. Until the start you can still decline.")
+            }
+            Self::FreezeNeedsReason => {
+                one("Say it again with because \"…\"; then somebody else must approve the new time.")
+            }
+            Self::SecondPerson { server } => {
+                vec![format!("Ask an owner or another operator to say \"approve {server}\".")]
+            }
+            Self::WriteTheDate { instead } => {
+                vec![format!(
+                    "If this is what you mean, answer with exactly this: \"{}\"",
+                    instead.join("; ")
+                )]
+            }
+            Self::NameThem { instead } => {
+                vec![format!("If this is what you mean, answer with exactly this: \"{instead}\"")]
+            }
+            Self::TokenUsed => one("Answer this mail instead; it can be answered once more."),
+            Self::TokenExpired => one("Say \"status\" for where your windows stand now."),
+            Self::NotHere { .. } => one("Say \"help\" for what can be said here."),
+            Self::Past { .. }
+            | Self::TooSoon { .. }
+            | Self::OutsideQuarter { .. }
+            | Self::SameTime { .. }
+            | Self::SlotFull { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether another time would help, so that legal slots are worth showing.
+    #[must_use]
+    pub fn is_about_time(&self) -> bool {
+        match self {
+            Self::Past { .. }
+            | Self::TooSoon { .. }
+            | Self::OutsideQuarter { .. }
+            | Self::SameTime { .. }
+            | Self::SlotFull { .. }
+            | Self::Frozen { which: Frozen::New, .. }
+            | Self::NoTimeYet { .. } => true,
+            Self::Stranger
+            | Self::UnknownServer { .. }
+            | Self::SeveralServers { .. }
+            | Self::NotYours { .. }
+            | Self::OperatorsOnly
+            | Self::AdministratorsOnly
+            | Self::WhichServer
+            | Self::NothingOfYours
+            | Self::NoSuchLine { .. }
+            | Self::NotInNotice { .. }
+            | Self::NoWindow { .. }
+            | Self::AlreadyDecided { .. }
+            | Self::Contradiction { .. }
+            | Self::NothingToWithdraw { .. }
+            | Self::NotYourDecline { .. }
+            | Self::AlreadyStarted { .. }
+            | Self::Over { .. }
+            | Self::OperatorFirst { .. }
+            | Self::StaleRevision { .. }
+            | Self::NoSuchLocalTime { .. }
+            | Self::TwiceThatNight { .. }
+            | Self::WeekdayMismatch { .. }
+            | Self::WhichDay { .. }
+            | Self::UnknownZone(_)
+            | Self::Locked { .. }
+            | Self::Frozen { which: Frozen::Old, .. }
+            | Self::FreezeNeedsReason
+            | Self::SecondPerson { .. }
+            | Self::WriteTheDate { .. }
+            | Self::NameThem { .. }
+            | Self::TokenUsed
+            | Self::TokenExpired
+            | Self::NotHere { .. } => false,
+        }
+    }
+
+    /// The answer to the person.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        Answer { verdict: Verdict::Refused, lines: vec![self.to_string()], next: self.next() }
+    }
+}
