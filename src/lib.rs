@@ -15,3 +15,4 @@ pub mod patch;
 pub mod render;
 pub mod snmp;
 pub mod ssh;
+pub mod store;

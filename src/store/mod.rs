@@ -1,0 +1,310 @@
+//! The database, SQLite or PostgreSQL: the SQL is written once in `sql/` and compiled once per driver.
+//!
+//! Write transactions are opened by [`Store::begin`] only; inside one, nothing but the store is awaited.
+
+// Each file of sql/ is compiled twice on purpose, once per driver.
+#![expect(clippy::duplicate_mod, reason = "SQL once, compiled per driver")]
+
+pub mod error;
+mod postgres;
+pub mod records;
+mod sqlite;
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::domain::calendar::Load;
+use crate::domain::event::AuditEvent;
+use crate::domain::ids::{InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
+use crate::domain::person::{Address, Identity, Person};
+use crate::domain::quarter::Quarter;
+use crate::domain::run::{RunState, Step};
+use crate::domain::server::{Ownership, Server};
+use crate::domain::timeline::Due;
+use crate::domain::window::Window;
+use error::StoreError;
+use records::{
+    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, InboxMail, Lease, MailOutcome, Medium, NewMail,
+    NewNotification, Notification, PrecheckRow, Received, ReplyToken, RunRow, Sent, StepRow, Subject,
+    Waiting,
+};
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// One file.
+    Sqlite(sqlite::Pools),
+    /// A server.
+    Postgres(sqlx::PgPool),
+}
+
+/// An open transaction; what is not committed did not happen.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    /// On PostgreSQL.
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Store {
+    /// Opens the SQLite file, creating it when it is not there.
+    ///
+    /// # Errors
+    /// When the place is not usable.
+    pub async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::Sqlite(sqlite::Pools::open(path).await?))
+    }
+
+    /// Connects to PostgreSQL.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn postgres(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::Postgres(postgres::open(url).await?))
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database was written by a newer version.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.write).await?,
+            Self::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Opens a transaction that may write.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite(pools) => Tx::Sqlite(pools.write.begin_with(sqlite::dialect::BEGIN).await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(postgres::dialect::BEGIN).await?),
+        })
+    }
+
+    /// Opens a transaction that only reads, and sees one state of the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite(pools) => Tx::Sqlite(pools.read.begin_with("BEGIN DEFERRED").await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+
+    /// Closes the connections; a SQLite file is left complete, without a log beside it.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(pools) => {
+                pools.read.close().await;
+                pools.write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// `SQLite` or `PostgreSQL`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Prepares every statement of the program on this engine, and names those that do not fit the schema.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unfit_statements(&self) -> Result<Vec<String>, StoreError> {
+        let mut tx = self.read().await?;
+        match &mut tx {
+            Tx::Sqlite(tx) => sqlite::sql::unfit(tx).await,
+            Tx::Postgres(tx) => postgres::sql::unfit(tx).await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes what was written last.
+    ///
+    /// # Errors
+    /// When the database does not take it; then nothing was written.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Sends each call to the module of its engine.
+macro_rules! forward {
+    ($($(#[$doc:meta])+ $module:ident::$name:ident($($arg:ident: $kind:ty),*) -> $out:ty;)+) => {
+        /// Each returns an error when the database does not answer or holds something unexpected; what else, its text says.
+        impl Tx {
+            $($(#[$doc])+
+            #[expect(clippy::missing_errors_doc, reason = "said once for all of them")]
+            pub async fn $name(&mut self, $($arg: $kind),*) -> Result<$out, StoreError> {
+                match self {
+                    Self::Sqlite(tx) => sqlite::sql::$module::$name(tx, $($arg),*).await,
+                    Self::Postgres(tx) => postgres::sql::$module::$name(tx, $($arg),*).await,
+                }
+            })+
+        }
+    };
+}
+
+forward! {
+    /// Adds a server.
+    servers::insert_server(server: &Server, now: DateTime<Utc>) -> ();
+    /// Changes a server; `Stale` when somebody else did since it was read.
+    servers::update_server(server: &Server, now: DateTime<Utc>) -> ();
+    /// A server by its id.
+    servers::server_by_id(id: ServerId) -> Server;
+    /// The active servers with this full name, or with it as the part before the first dot.
+    servers::servers_called(name: &str) -> Vec<Server>;
+    /// All servers, also those that left the inventory, by name.
+    servers::all_servers() -> Vec<Server>;
+    /// The active servers somebody owns, by name.
+    servers::servers_of(person: PersonId) -> Vec<Server>;
+    /// The owners of a server, the primary first.
+    servers::owners_of(server: ServerId) -> Vec<Ownership>;
+    /// All ownerships, by server.
+    servers::all_ownerships() -> Vec<(ServerId, Ownership)>;
+    /// Replaces a server's owners.
+    servers::set_owners(server: ServerId, owners: &[Ownership]) -> ();
+
+    /// Adds a person.
+    people::insert_person(person: &Person, now: DateTime<Utc>) -> ();
+    /// Changes a person.
+    people::update_person(person: &Person) -> ();
+    /// A person by id.
+    people::person_by_id(id: PersonId) -> Person;
+    /// Everybody, by name.
+    people::all_people() -> Vec<Person>;
+    /// The person with a mail address.
+    people::person_by_mail(mail: &Address) -> Option<Person>;
+    /// The person known by an identity.
+    people::person_by_identity(identity: &Identity) -> Option<Person>;
+    /// Links an identity to a person; an identity that belonged to somebody else now belongs to this one.
+    people::link_identity(identity: &Identity, person: PersonId, now: DateTime<Utc>) -> ();
+    /// A person's identities.
+    people::identities_of(person: PersonId) -> Vec<Identity>;
+
+    /// Adds a window; `Duplicate` when the server has one in the quarter.
+    windows::insert_window(window: &Window) -> ();
+    /// Changes a window; `Stale` when somebody else did since it was read.
+    windows::update_window(window: &Window) -> ();
+    /// A window by id.
+    windows::window_by_id(id: WindowId) -> Window;
+    /// A server's window in a quarter.
+    windows::window_of(server: ServerId, quarter: Quarter) -> Option<Window>;
+    /// A server's windows, the latest quarter first.
+    windows::windows_of_server(server: ServerId) -> Vec<Window>;
+    /// A quarter's windows, by start.
+    windows::windows_of_quarter(quarter: Quarter) -> Vec<Window>;
+    /// The windows of the servers that somebody owns, in a quarter, by start.
+    windows::windows_of_owner(person: PersonId, quarter: Quarter) -> Vec<Window>;
+    /// How many unsettled windows start in each hour.
+    windows::load(from: DateTime<Utc>, to: DateTime<Utc>) -> Load;
+
+    /// Adds a decision.
+    decisions::insert_decision(decision: &DecisionRow) -> ();
+    /// A window's decisions, the oldest first.
+    decisions::decisions_of(window: WindowId) -> Vec<DecisionRow>;
+
+    /// Says what a subject waits for next, or that it waits for nothing; whoever holds a lease on it is overtaken.
+    due::put_due(subject: Subject, quarter: Quarter, due: Option<Due>) -> ();
+    /// Claims what is due: one indexed query, the longest overdue first.
+    due::claim_due(claim: &Claim<'_>) -> Vec<Claimed>;
+    /// Prolongs a lease; `Stale` when it was taken over.
+    due::renew(claimed: &Claimed, until: DateTime<Utc>) -> ();
+    /// Ends a lease: the work is done and this comes next; `Stale` when it was taken over.
+    due::settle(claimed: &Claimed, next: Option<Due>) -> ();
+    /// Ends a lease: the same work is to be tried again at `at`; `Stale` when it was taken over.
+    due::postpone(claimed: &Claimed, at: DateTime<Utc>) -> ();
+    /// What a subject waits for.
+    due::waiting(subject: Subject, quarter: Quarter) -> Option<Waiting>;
+
+    /// Adds a run; `Duplicate` when the window's revision has one: a plan is run once.
+    runs::insert_run(run: &RunRow) -> ();
+    /// Writes a run's state; only for who holds the lease on its window.
+    runs::update_run(run: RunId, state: &RunState, ended_at: Option<DateTime<Utc>>) -> ();
+    /// Keeps what is told at a run's end.
+    runs::set_report(run: RunId, report: &Value) -> ();
+    /// A run by id.
+    runs::run_by_id(id: RunId) -> RunRow;
+    /// A server's runs, the latest first.
+    runs::runs_of_server(server: ServerId) -> Vec<RunRow>;
+    /// Writes that a step begins.
+    runs::begin_step(run: RunId, step: Step, now: DateTime<Utc>) -> i64;
+    /// Writes how a step ended.
+    runs::end_step(run: RunId, number: i64, outcome: &str, now: DateTime<Utc>) -> ();
+    /// A run's steps in their order.
+    runs::steps_of(run: RunId) -> Vec<StepRow>;
+
+    /// Keeps facts and findings.
+    prechecks::insert_precheck(row: &PrecheckRow) -> ();
+    /// The latest facts and findings of a server.
+    prechecks::latest_precheck(server: ServerId) -> Option<PrecheckRow>;
+    /// A run's facts of one purpose, the latest.
+    prechecks::precheck_of_run(run: RunId, purpose: records::Purpose) -> Option<PrecheckRow>;
+
+    /// Puts a message into the outbox; `false` when its dedupe key was there before.
+    outbox::add_notification(new: &NewNotification) -> bool;
+    /// Claims messages that are to be delivered now.
+    outbox::claim_notifications(claim: &Claim<'_>, medium: Medium) -> Vec<(Notification, Lease)>;
+    /// Writes how a delivery ended; `Stale` when the lease was taken over.
+    outbox::end_delivery(id: NoticeId, lease: &Lease, delivery: &Delivery, now: DateTime<Utc>) -> ();
+    /// The latest messages of the outbox, newest first.
+    outbox::latest_notifications(most: i64) -> Vec<Sent>;
+    /// How many messages wait, and how many are parked.
+    outbox::count_notifications() -> (i64, i64);
+
+    /// Adds a reply token.
+    tokens::insert_token(token: &ReplyToken) -> ();
+    /// What a token's hash stands for.
+    tokens::token_by_hash(hash: &str) -> Option<ReplyToken>;
+    /// Marks every token of a mail as used; `Stale` when a decision was taken with one of them before.
+    tokens::use_tokens_of(notification: NoticeId, by: InboxId, now: DateTime<Utc>) -> ();
+
+    /// Keeps a mail; `false` when it is already kept.
+    inbox::accept_mail(mail: &NewMail<'_>) -> bool;
+    /// Claims mails that wait to be read.
+    inbox::claim_mail(claim: &Claim<'_>) -> Vec<InboxMail>;
+    /// Writes how reading a mail ended; `Stale` when the lease was taken over.
+    inbox::close_mail(mail: InboxId, lease: &Lease, outcome: &MailOutcome, now: DateTime<Utc>) -> ();
+    /// Puts a mail off; `Stale` when the lease was taken over.
+    inbox::postpone_mail(mail: InboxId, lease: &Lease, at: DateTime<Utc>, why: &str) -> ();
+    /// The latest mails that came in, newest first.
+    inbox::latest_mail(most: i64) -> Vec<Received>;
+
+    /// Remembers the chat message that shows a window in a channel.
+    cards::put_card(card: &CardRow, now: DateTime<Utc>) -> ();
+    /// The chat messages that show a window.
+    cards::cards_of(window: WindowId) -> Vec<CardRow>;
+
+    /// Appends to the audit.
+    audit::append_audit(event: &AuditEvent) -> i64;
+    /// A subject's events, the latest first.
+    audit::audit_of(subject: &str, most: i64) -> Vec<AuditRow>;
+    /// All events from a number on, in their order, at most `most`.
+    audit::audit_from(seq: i64, most: i64) -> Vec<AuditRow>;
+
+    /// A fact about this installation.
+    configuration::get_configuration(key: &str) -> Option<Value>;
+    /// Keeps a fact about this installation.
+    configuration::put_configuration(key: &str, value: &Value, now: DateTime<Utc>) -> ();
+}

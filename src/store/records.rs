@@ -1,0 +1,396 @@
+//! Rows that are not domain types: leases, due work, outbox, inbox, tokens, runs as they are kept.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::answer::Channel;
+use crate::domain::decision::Decided;
+use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, Revision, RunId, ServerId, WindowId};
+use crate::domain::message::{Message, ShownWindow};
+use crate::domain::quarter::Quarter;
+use crate::domain::run::{RunPlan, RunState, Step};
+use crate::domain::timeline::{Due, Event};
+
+/// What a due row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A window.
+    Window(WindowId),
+    /// An owner in a quarter.
+    Owner(PersonId),
+}
+
+impl Subject {
+    pub(super) fn parts(self) -> (&'static str, Uuid) {
+        match self {
+            Self::Window(id) => ("window", id.0),
+            Self::Owner(id) => ("owner", id.0),
+        }
+    }
+}
+
+/// The right to work on a row until a time. Only the store makes one, by claiming; a write under a lease that was
+/// taken over is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub(super) owner: String,
+    pub(super) epoch: i64,
+    /// Until when.
+    pub until: DateTime<Utc>,
+}
+
+/// Due work that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// What it is about.
+    pub subject: Subject,
+    /// In which quarter.
+    pub quarter: Quarter,
+    /// What fell due, and when it was meant to be.
+    pub due: Due,
+    /// The right to do it.
+    pub lease: Lease,
+}
+
+/// How a claim is made: by whom, when, until when, how many.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// The claiming instance's name.
+    pub owner: &'a str,
+    /// The present instant.
+    pub now: DateTime<Utc>,
+    /// Until when the lease holds.
+    pub until: DateTime<Utc>,
+    /// At most so many rows.
+    pub most: i64,
+}
+
+/// A decision as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// Its id.
+    pub id: DecisionId,
+    /// About which window.
+    pub window: WindowId,
+    /// Of which revision after it.
+    pub revision: Revision,
+    /// Who, if a person.
+    pub person: Option<PersonId>,
+    /// The name as it stood then.
+    pub decided_by: String,
+    /// Through which channel.
+    pub channel: Channel,
+    /// What.
+    pub decided: Decided,
+    /// The words.
+    pub words: Option<String>,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// The sentence.
+    pub sentence: String,
+    /// When.
+    pub decided_at: DateTime<Utc>,
+}
+
+/// A run as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// The plan and policy as they were when it began.
+    pub plan: RunPlan,
+    /// Where it stands.
+    pub state: RunState,
+    /// What is told at its end: packages, kernel, differences.
+    pub report: Option<Value>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A step of a run as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRow {
+    /// The run.
+    pub run: RunId,
+    /// From 1.
+    pub number: i64,
+    /// Which step.
+    pub step: Step,
+    /// Written before its effect.
+    pub started_at: DateTime<Utc>,
+    /// Written after its effect.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What came of it, in a sentence.
+    pub outcome: Option<String>,
+}
+
+/// Why facts were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Hours before the window.
+    Precheck,
+    /// In the run, before the installation: the baseline.
+    Before,
+    /// In the run, at its end.
+    After,
+    /// Because somebody asked.
+    Probe,
+}
+
+impl Purpose {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Precheck => "precheck",
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// Facts taken from a host, and what was found in them. Findings and facts are kept as JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrecheckRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The server.
+    pub server: ServerId,
+    /// The window, when one was near.
+    pub window: Option<WindowId>,
+    /// The run, when it was in one.
+    pub run: Option<RunId>,
+    /// Why.
+    pub purpose: Purpose,
+    /// When.
+    pub taken_at: DateTime<Utc>,
+    /// Whether a finding blocks.
+    pub blocked: bool,
+    /// The findings.
+    pub findings: Value,
+    /// The facts; absent when the host did not answer.
+    pub facts: Option<Value>,
+}
+
+/// A message that is put into the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewNotification {
+    /// Its id, which is also in the mail's Message-ID.
+    pub id: NoticeId,
+    /// `mail` or a chat platform.
+    pub medium: Medium,
+    /// An address, or a chat channel.
+    pub recipient: String,
+    /// The notice's or message's name.
+    pub kind: &'static str,
+    /// The person it is for.
+    pub person: Option<PersonId>,
+    /// The window it is about, when it is one.
+    pub window: Option<WindowId>,
+    /// The same key is never sent twice.
+    pub dedupe_key: String,
+    /// What it says.
+    pub message: Message,
+    /// When it was put there.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Through what a message is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Medium {
+    /// SMTP.
+    Mail,
+    /// Slack.
+    Slack,
+}
+
+impl Medium {
+    /// The name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Slack => "slack",
+        }
+    }
+}
+
+/// A message of the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notification {
+    /// Its id.
+    pub id: NoticeId,
+    /// Through what it is delivered.
+    pub medium: Medium,
+    /// To whom.
+    pub recipient: String,
+    /// The person it is for.
+    pub person: Option<PersonId>,
+    /// The window it is about.
+    pub window: Option<WindowId>,
+    /// What it says.
+    pub message: Message,
+    /// How often delivery was tried before.
+    pub attempts: i64,
+    /// When it was put there.
+    pub created_at: DateTime<Utc>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is out.
+    Sent {
+        /// The Message-ID, or the chat message.
+        message_id: Option<String>,
+    },
+    /// To be tried again.
+    Later {
+        /// Not before.
+        at: DateTime<Utc>,
+        /// Why.
+        why: String,
+    },
+    /// Given up; an operator has to look.
+    Parked {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A line of the outbox as a person sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Through what.
+    pub medium: String,
+    /// To whom.
+    pub recipient: String,
+    /// Which notice.
+    pub kind: String,
+    /// `waiting`, `sent`, `parked`.
+    pub state: String,
+    /// When it was put there.
+    pub created_at: DateTime<Utc>,
+    /// When it went out.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// The last failure.
+    pub last_error: Option<String>,
+}
+
+/// What a reply token stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyToken {
+    /// SHA-256 of the token, in hex.
+    pub hash: String,
+    /// The person it was mailed to.
+    pub person: PersonId,
+    /// The mail it was in.
+    pub notification: NoticeId,
+    /// The windows that the mail showed.
+    pub windows: Vec<ShownWindow>,
+    /// After this it decides nothing.
+    pub expires_at: DateTime<Utc>,
+    /// When a decision was taken with it, or with another token of the same mail.
+    pub used_at: Option<DateTime<Utc>>,
+}
+
+/// A mail as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMail<'a> {
+    /// Its id.
+    pub id: InboxId,
+    /// The mailbox it was fetched from.
+    pub mailbox: &'a str,
+    /// The mailbox's UIDVALIDITY.
+    pub uidvalidity: i64,
+    /// Its UID.
+    pub uid: i64,
+    /// Its Message-ID, when it has one.
+    pub message_id: Option<&'a str>,
+    /// SHA-256 of the raw message, in hex.
+    pub hash: &'a str,
+    /// The raw message.
+    pub raw: &'a [u8],
+    /// When it was fetched.
+    pub received_at: DateTime<Utc>,
+}
+
+/// A mail that waits to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxMail {
+    /// Its id.
+    pub id: InboxId,
+    /// The raw message.
+    pub raw: Vec<u8>,
+    /// Its hash.
+    pub hash: String,
+    /// Its Message-ID, when it has one.
+    pub message_id: Option<String>,
+    /// How often reading was tried before.
+    pub attempts: i64,
+    /// When it was fetched.
+    pub received_at: DateTime<Utc>,
+    /// The right to read it.
+    pub lease: Lease,
+}
+
+/// How the reading of a mail ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailOutcome {
+    /// A word: `executed`, `refused`, `asked_back`, `ignored`, `rejected`.
+    pub outcome: &'static str,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// The address in From, when there is one.
+    pub sender: Option<String>,
+    /// The person, when it is a known one.
+    pub person: Option<PersonId>,
+}
+
+/// A line of the inbox as a person sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Its id.
+    pub id: InboxId,
+    /// When it was fetched.
+    pub received_at: DateTime<Utc>,
+    /// The address in From.
+    pub sender: Option<String>,
+    /// How reading it ended; `new` before.
+    pub outcome: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A chat message that shows a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardRow {
+    /// The platform.
+    pub platform: Medium,
+    /// The channel.
+    pub channel: String,
+    /// The window.
+    pub window: WindowId,
+    /// The platform's id of the message.
+    pub message: String,
+}
+
+/// A line of the audit as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRow {
+    /// Its number, from 1, without gaps.
+    pub seq: i64,
+    /// What happened.
+    pub event: crate::domain::event::AuditEvent,
+    /// The hash over this line and the one before.
+    pub hash: String,
+}
+
+/// What a due row says, for `why` and `show`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// What comes next.
+    pub event: Event,
+    /// When.
+    pub at: DateTime<Utc>,
+}

@@ -1,0 +1,65 @@
+//! Decisions about windows, never changed after they were taken.
+
+use const_format::concatcp;
+use sqlx::Row as _;
+use uuid::Uuid;
+
+use super::{Conn, Row, word};
+use crate::domain::answer::Channel;
+use crate::domain::decision::Decided;
+use crate::domain::ids::{DecisionId, PersonId, Revision, WindowId};
+use crate::store::error::StoreError;
+use crate::store::records::DecisionRow;
+
+const COLS: &str =
+    "id, window_id, revision, person_id, decided_by, channel, decided, words, reason, sentence, decided_at";
+
+statements! {
+    INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+    OF_WINDOW = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id = $1 ORDER BY decided_at, id");
+}
+
+fn decision(row: &Row) -> Result<DecisionRow, StoreError> {
+    const T: &str = "decisions";
+    Ok(DecisionRow {
+        id: DecisionId(row.try_get("id")?),
+        window: WindowId(row.try_get("window_id")?),
+        revision: Revision(row.try_get("revision")?),
+        person: row.try_get::<Option<Uuid>, _>("person_id")?.map(PersonId),
+        decided_by: row.try_get("decided_by")?,
+        channel: word(row, T, "channel", Channel::from_name)?,
+        decided: word(row, T, "decided", Decided::from_name)?,
+        words: row.try_get("words")?,
+        reason: row.try_get("reason")?,
+        sentence: row.try_get("sentence")?,
+        decided_at: row.try_get("decided_at")?,
+    })
+}
+
+pub(in crate::store) async fn insert_decision(
+    conn: &mut Conn,
+    decision: &DecisionRow,
+) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(decision.id.0)
+        .bind(decision.window.0)
+        .bind(decision.revision.0)
+        .bind(decision.person.map(|person| person.0))
+        .bind(&decision.decided_by)
+        .bind(decision.channel.as_str())
+        .bind(decision.decided.as_str())
+        .bind(&decision.words)
+        .bind(&decision.reason)
+        .bind(&decision.sentence)
+        .bind(decision.decided_at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn decisions_of(
+    conn: &mut Conn,
+    window: WindowId,
+) -> Result<Vec<DecisionRow>, StoreError> {
+    sqlx::query(OF_WINDOW).bind(window.0).fetch_all(conn).await?.iter().map(decision).collect()
+}

@@ -1,0 +1,81 @@
+//! Every statement of the program, one file per aggregate, written in the subset that both engines understand.
+
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::types::Json;
+use sqlx::{Executor, Row as _, SqlSafeStr as _};
+
+use super::{Conn, Row, dialect};
+use crate::store::error::StoreError;
+
+/// Names the statements of a file, so that a test can prepare all of them on both engines.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        pub(super) const ALL: &[(&str, &str)] = &[$((concat!(module_path!(), "::", stringify!($name)), $name)),+];
+    };
+}
+
+pub(in crate::store) mod audit;
+pub(in crate::store) mod cards;
+pub(in crate::store) mod configuration;
+pub(in crate::store) mod decisions;
+pub(in crate::store) mod due;
+pub(in crate::store) mod inbox;
+pub(in crate::store) mod outbox;
+pub(in crate::store) mod people;
+pub(in crate::store) mod prechecks;
+pub(in crate::store) mod runs;
+pub(in crate::store) mod servers;
+pub(in crate::store) mod tokens;
+pub(in crate::store) mod windows;
+
+/// Prepares every statement and names those that the engine refuses.
+pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let files = [
+        audit::ALL,
+        cards::ALL,
+        configuration::ALL,
+        decisions::ALL,
+        due::ALL,
+        inbox::ALL,
+        outbox::ALL,
+        people::ALL,
+        prechecks::ALL,
+        runs::ALL,
+        servers::ALL,
+        tokens::ALL,
+        windows::ALL,
+    ];
+    let mut unfit = Vec::new();
+    for (name, sql) in files.into_iter().flatten().copied() {
+        if let Err(error) = (&mut *conn).prepare(sql.into_sql_str()).await {
+            unfit.push(format!("{name}: {error}"));
+        }
+    }
+    Ok(unfit)
+}
+
+/// Reads a text column that only certain words may stand in.
+fn word<T>(
+    row: &Row,
+    table: &'static str,
+    column: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, StoreError> {
+    let text: String = row.try_get(column)?;
+    read(&text).ok_or_else(|| StoreError::corrupt(table, column, text))
+}
+
+/// Reads a text column through its type's `FromStr`.
+fn parsed<T: FromStr>(row: &Row, table: &'static str, column: &'static str) -> Result<T, StoreError> {
+    word(row, table, column, |text| text.parse().ok())
+}
+
+/// Reads a JSON column.
+fn json<T: DeserializeOwned>(row: &Row, table: &'static str, column: &'static str) -> Result<T, StoreError> {
+    let Json(value): Json<Value> = row.try_get(column)?;
+    serde_json::from_value(value).map_err(|error| StoreError::corrupt(table, column, error.to_string()))
+}

@@ -1,0 +1,62 @@
+//! Reply tokens: only their hashes are kept.
+
+use chrono::{DateTime, Utc};
+use const_format::concatcp;
+use sqlx::Row as _;
+use sqlx::types::Json;
+
+use super::{Conn, json};
+use crate::domain::ids::{InboxId, NoticeId, PersonId};
+use crate::store::error::StoreError;
+use crate::store::records::ReplyToken;
+
+const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at";
+
+statements! {
+    INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6)");
+    BY_HASH = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE hash = $1");
+    USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
+    USED = "SELECT COUNT(*) AS used FROM reply_tokens WHERE notification_id = $1 AND used_at IS NOT NULL";
+}
+
+pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(&token.hash)
+        .bind(token.person.0)
+        .bind(token.notification.0)
+        .bind(Json(&token.windows))
+        .bind(token.expires_at)
+        .bind(token.used_at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn token_by_hash(
+    conn: &mut Conn,
+    hash: &str,
+) -> Result<Option<ReplyToken>, StoreError> {
+    let row = sqlx::query(BY_HASH).bind(hash).fetch_optional(conn).await?;
+    row.map(|row| {
+        Ok(ReplyToken {
+            hash: row.try_get("hash")?,
+            person: PersonId(row.try_get("person_id")?),
+            notification: NoticeId(row.try_get("notification_id")?),
+            windows: json(&row, "reply_tokens", "lines")?,
+            expires_at: row.try_get("expires_at")?,
+            used_at: row.try_get("used_at")?,
+        })
+    })
+    .transpose()
+}
+
+pub(in crate::store) async fn use_tokens_of(
+    conn: &mut Conn,
+    notification: NoticeId,
+    by: InboxId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let used: i64 = sqlx::query(USED).bind(notification.0).fetch_one(&mut *conn).await?.try_get("used")?;
+    let done = sqlx::query(USE).bind(notification.0).bind(now).bind(by.0).execute(&mut *conn).await?;
+    if used == 0 && done.rows_affected() > 0 { Ok(()) } else { Err(StoreError::Stale("the reply token")) }
+}

@@ -1,0 +1,138 @@
+//! Windows: one server's patch slot in one quarter.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use const_format::concatcp;
+use sqlx::Row as _;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Conn, Row, json, parsed};
+use crate::domain::calendar::{Load, hour_of};
+use crate::domain::ids::{PersonId, Revision, ServerId, WindowId};
+use crate::domain::quarter::Quarter;
+use crate::domain::window::{Plan, Window};
+use crate::store::error::{StoreError, one};
+
+const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
+    w.moves, w.crossed_by, w.version";
+
+statements! {
+    INSERT = "INSERT INTO windows (id, server_id, quarter, revision, local_time, zone, starts_at, ends_at, slot_hour, state, \
+        state_data, moves, crossed_by, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    UPDATE = "UPDATE windows SET server_id = $2, quarter = $3, revision = $4, local_time = $5, zone = $6, starts_at = $7, \
+        ends_at = $8, slot_hour = $9, state = $10, state_data = $11, moves = $12, crossed_by = $13, version = version + 1 \
+        WHERE id = $1 AND version = $14";
+    BY_ID = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.id = $1");
+    OF_SERVER_IN = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.quarter = $2");
+    OF_SERVER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 ORDER BY w.quarter DESC");
+    OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
+    OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
+        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
+    LOAD = "SELECT slot_hour, COUNT(*) AS windows FROM windows WHERE slot_hour >= $1 AND slot_hour < $2 \
+        AND state NOT IN ('declined', 'cancelled', 'missed') GROUP BY slot_hour";
+}
+
+fn window(row: &Row) -> Result<Window, StoreError> {
+    const T: &str = "windows";
+    let local: Option<NaiveDateTime> = row.try_get("local_time")?;
+    let plan = match local {
+        None => None,
+        Some(local) => Some(Plan {
+            local,
+            zone: parsed(row, T, "zone")?,
+            starts_at: row.try_get("starts_at")?,
+            ends_at: row.try_get("ends_at")?,
+        }),
+    };
+    Ok(Window {
+        id: WindowId(row.try_get("id")?),
+        server: ServerId(row.try_get("server_id")?),
+        quarter: parsed(row, T, "quarter")?,
+        revision: Revision(row.try_get("revision")?),
+        plan,
+        state: json(row, T, "state_data")?,
+        moves: row.try_get("moves")?,
+        crossed_by: row.try_get::<Option<Uuid>, _>("crossed_by")?.map(PersonId),
+        version: row.try_get("version")?,
+    })
+}
+
+async fn write(conn: &mut Conn, sql: &'static str, window: &Window) -> Result<u64, StoreError> {
+    let plan = window.plan.as_ref();
+    let done = sqlx::query(sql)
+        .bind(window.id.0)
+        .bind(window.server.0)
+        .bind(window.quarter.to_string())
+        .bind(window.revision.0)
+        .bind(plan.map(|plan| plan.local))
+        .bind(plan.map(|plan| plan.zone.name()))
+        .bind(plan.map(|plan| plan.starts_at))
+        .bind(plan.map(|plan| plan.ends_at))
+        .bind(plan.map(|plan| hour_of(plan.starts_at)))
+        .bind(window.state.as_str())
+        .bind(Json(&window.state))
+        .bind(window.moves)
+        .bind(window.crossed_by.map(|person| person.0))
+        .bind(window.version)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+pub(in crate::store) async fn insert_window(conn: &mut Conn, window: &Window) -> Result<(), StoreError> {
+    write(conn, INSERT, window).await.map(|_| ())
+}
+
+pub(in crate::store) async fn update_window(conn: &mut Conn, window: &Window) -> Result<(), StoreError> {
+    one(write(conn, UPDATE, window).await?, "the window")
+}
+
+pub(in crate::store) async fn window_by_id(conn: &mut Conn, id: WindowId) -> Result<Window, StoreError> {
+    window(&sqlx::query(BY_ID).bind(id.0).fetch_one(conn).await?)
+}
+
+pub(in crate::store) async fn window_of(
+    conn: &mut Conn,
+    server: ServerId,
+    quarter: Quarter,
+) -> Result<Option<Window>, StoreError> {
+    let row = sqlx::query(OF_SERVER_IN).bind(server.0).bind(quarter.to_string()).fetch_optional(conn).await?;
+    row.as_ref().map(window).transpose()
+}
+
+pub(in crate::store) async fn windows_of_server(
+    conn: &mut Conn,
+    server: ServerId,
+) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(OF_SERVER).bind(server.0).fetch_all(conn).await?.iter().map(window).collect()
+}
+
+pub(in crate::store) async fn windows_of_quarter(
+    conn: &mut Conn,
+    quarter: Quarter,
+) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(OF_QUARTER).bind(quarter.to_string()).fetch_all(conn).await?.iter().map(window).collect()
+}
+
+pub(in crate::store) async fn windows_of_owner(
+    conn: &mut Conn,
+    person: PersonId,
+    quarter: Quarter,
+) -> Result<Vec<Window>, StoreError> {
+    let rows = sqlx::query(OF_OWNER).bind(person.0).bind(quarter.to_string()).fetch_all(conn).await?;
+    rows.iter().map(window).collect()
+}
+
+pub(in crate::store) async fn load(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Load, StoreError> {
+    let rows = sqlx::query(LOAD).bind(from).bind(to).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            let windows: i64 = row.try_get("windows")?;
+            Ok((row.try_get("slot_hour")?, u32::try_from(windows).unwrap_or(u32::MAX)))
+        })
+        .collect()
+}

@@ -1,0 +1,55 @@
+//! The statements compiled for SQLite: the default, one file beside the program.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::error::StoreError;
+
+pub(super) type Conn = sqlx::SqliteConnection;
+pub(super) type Row = sqlx::sqlite::SqliteRow;
+
+/// Words that differ between the engines.
+pub(super) mod dialect {
+    /// One writer at a time: nothing to skip.
+    pub(in crate::store) const SKIP_LOCKED: &str = "";
+    /// What opens a write transaction: the write lock is taken at once, so that no read-then-write fails half-way.
+    pub(in crate::store) const BEGIN: &str = "BEGIN IMMEDIATE";
+}
+
+#[path = "sql/mod.rs"]
+pub(super) mod sql;
+
+/// One connection that writes, several that read.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    pub(super) write: sqlx::SqlitePool,
+    pub(super) read: sqlx::SqlitePool,
+}
+
+impl Pools {
+    pub(super) async fn open(path: &Path) -> Result<Self, StoreError> {
+        let place = |why: String| {
+            StoreError::Place(format!(
+                "the database {} cannot be opened: {why}; check that its folder exists and belongs to the service user",
+                path.display()
+            ))
+        };
+        let options = SqliteConnectOptions::from_str("sqlite:")
+            .map_err(|error| place(error.to_string()))?
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = |most: u32| {
+            SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30))
+        };
+        let write = pool(1).connect_with(options.clone()).await.map_err(|error| place(error.to_string()))?;
+        let read = pool(4).connect_lazy_with(options);
+        Ok(Self { write, read })
+    }
+}
