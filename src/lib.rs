@@ -5,6 +5,7 @@
 //! [`work`] holds the loops that deliver, watch the time and drive runs; [`mail`], [`chat`], [`ssh`], [`snmp`] and
 //! [`http`] are the edges. `ARCHITECTURE.md` walks through it.
 
+pub mod app;
 pub mod chat;
 pub mod clock;
 pub mod config;

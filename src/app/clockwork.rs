@@ -1,0 +1,303 @@
+//! What patchbot does because a time has come: notices, deadlines, reminders, the lock.
+//!
+//! Each function does one event that was claimed, writes it together with what comes next, and is refused as `Stale`
+//! when a person was faster.
+
+use crate::domain::answer::Channel;
+use crate::domain::decision::{Change, Decided, approve_by_silence};
+use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::ids::{PersonId, WindowId};
+use crate::domain::message::Tone;
+use crate::domain::notice::{Digest, Notice};
+use crate::domain::person::Person;
+use crate::domain::policy::Silence;
+use crate::domain::server::{Rank, Server};
+use crate::domain::shown::line;
+use crate::domain::timeline::{Event, answer_by, coming_week, next_for_owner, next_for_window};
+use crate::domain::window::{Window, WindowState};
+use crate::store::Tx;
+use crate::store::records::{Claimed, Subject};
+
+use super::decide::{Deed, Done, window_json};
+use super::notices::{About, Letter, answerable, next_steps};
+use super::{App, Failure};
+
+impl App {
+    /// Does an event that needs no host: everything but pre-checks and starts.
+    ///
+    /// # Errors
+    /// `Stale` when somebody else changed the subject; the event is then no more, or comes again.
+    pub async fn do_event(&self, claimed: &Claimed) -> Result<(), Failure> {
+        match (claimed.subject, claimed.due.event) {
+            (Subject::Owner(person), Event::MonthlyNotice) => self.monthly_notice(claimed, person).await,
+            (Subject::Owner(person), Event::ApprovalRequest) => self.approval_request(claimed, person).await,
+            (Subject::Window(window), Event::Silence) => self.silence(claimed, window).await,
+            (Subject::Window(window), Event::Reminder) => self.reminder(claimed, window).await,
+            (Subject::Window(window), Event::Lock) => self.lock(claimed, window).await,
+            (subject, event) => Err(Failure::Bug(format!("{event:?} cannot fall due for {subject:?}"))),
+        }
+    }
+
+    /// The windows of the servers that are a person's first, with their servers.
+    async fn windows_for(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        person: PersonId,
+    ) -> Result<Vec<(Server, Window)>, Failure> {
+        let mut windows = Vec::new();
+        for window in tx.windows_of_owner(person, claimed.quarter).await? {
+            let owners = tx.owners_of(window.server).await?;
+            let first = owners.iter().any(|owner| owner.person == person && owner.rank == Rank::Primary);
+            if first && !window.state.is_settled() {
+                windows.push((tx.server_by_id(window.server).await?, window));
+            }
+        }
+        Ok(windows)
+    }
+
+    async fn settle_owner(&self, tx: &mut Tx, claimed: &Claimed, reader: &Person) -> Result<(), Failure> {
+        let zone = reader.zone.unwrap_or(self.zone);
+        // What was missed while the program stood still is not made up for one by one.
+        let after = claimed.due.at.max(self.now());
+        Ok(tx.settle(claimed, next_for_owner(&self.quarters, claimed.quarter, zone, after)).await?)
+    }
+
+    async fn monthly_notice(&self, claimed: &Claimed, person: PersonId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let reader = tx.person_by_id(person).await?;
+        let windows = self.windows_for(&mut tx, claimed, person).await?;
+        if !windows.is_empty() {
+            let days =
+                windows.iter().map(|(server, _)| self.policy(server).answer_days).min().map_or(0, i64::from);
+            let deadline = self.for_reader(self.now() + chrono::TimeDelta::days(days), &reader);
+            let silence = format!(
+                "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
+                silence_sentence(self, &windows),
+            );
+            let digest = self.digest(&reader, claimed, &windows, deadline, silence);
+            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
+            self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
+            for (server, window) in &windows {
+                if tx.cards_of(window.id).await?.is_empty() {
+                    self.post_cards(&mut tx, server, window).await?;
+                }
+            }
+        }
+        self.settle_owner(&mut tx, claimed, &reader).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn approval_request(&self, claimed: &Claimed, person: PersonId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let reader = tx.person_by_id(person).await?;
+        let mut windows = self.windows_for(&mut tx, claimed, person).await?;
+        windows.retain(|(server, window)| {
+            let (from, to) = coming_week(self.policy(server), server.zone, self.now());
+            window.state == WindowState::Proposed
+                && window.plan.is_some_and(|plan| plan.starts_at >= from && plan.starts_at < to)
+        });
+        let deadline = windows
+            .iter()
+            .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
+            .min();
+        if let Some(deadline) = deadline {
+            let silence = silence_sentence(self, &windows);
+            let digest = self.digest(&reader, claimed, &windows, self.for_reader(deadline, &reader), silence);
+            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
+            self.mail_digest(&mut tx, &reader, Notice::ApprovalRequest(digest), &windows, &key).await?;
+        }
+        self.settle_owner(&mut tx, claimed, &reader).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn digest(
+        &self,
+        reader: &Person,
+        claimed: &Claimed,
+        windows: &[(Server, Window)],
+        deadline: String,
+        silence: String,
+    ) -> Digest {
+        let lines = windows
+            .iter()
+            .zip(1..)
+            .map(|((server, window), number)| self.window_line(number, server, window, reader.zone));
+        Digest {
+            reader: reader.name.clone(),
+            quarter: claimed.quarter.to_string(),
+            windows: lines.collect(),
+            deadline,
+            silence,
+        }
+    }
+
+    async fn mail_digest(
+        &self,
+        tx: &mut Tx,
+        reader: &Person,
+        notice: Notice,
+        windows: &[(Server, Window)],
+        key: &str,
+    ) -> Result<(), Failure> {
+        let numbered: Vec<(usize, &Window)> = (1..).zip(windows.iter().map(|(_, window)| window)).collect();
+        let answerable = answerable(&numbered, self.now());
+        let letter = Letter { notice, answerable, window: None, key: key.to_owned(), in_reply_to: None };
+        self.mail(tx, reader, letter).await
+    }
+
+    async fn silence(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        let policy = self.policy(&server);
+        let mut after = window.clone();
+        if window.state == WindowState::Proposed {
+            match (policy.silence, approve_by_silence(&window, self.now())) {
+                (Silence::Approve, Some(approved)) => {
+                    let start =
+                        approved.plan.map_or_else(String::new, |plan| line(plan.starts_at, plan.zone));
+                    let sentence = format!(
+                        "Nobody answered by the deadline: {} counts as approved for {start}.",
+                        server.name
+                    );
+                    let change = Change {
+                        decided: Decided::AutoApproved,
+                        before: window.plan,
+                        window: approved,
+                        sentence,
+                    };
+                    tx.update_window(&change.window).await?;
+                    let deed = Deed { actor: &Actor::clock(), words: None, reason: None };
+                    self.record(&mut tx, &server, &window, &change, deed).await?;
+                    after = change.window.clone();
+                    let done = Done { server: server.clone(), change, reason: None };
+                    self.tell_decision(&mut tx, &done, "patchbot", Channel::Clock, None).await?;
+                }
+                _ => self.tell_silence(&mut tx, &server, &window).await?,
+            }
+        }
+        tx.settle(claimed, next_for_window(&after, policy, Some(claimed.due), self.now())).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn tell_silence(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {
+        let sentence = format!(
+            "Nobody answered about {} by the deadline; it is not patched unless somebody approves.",
+            server.name
+        );
+        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
+        let key = format!("silence/{}/r{}", window.id, window.revision);
+        let next = vec![format!("An owner or an operator can still say \"approve {}\".", server.name)];
+        self.alert(tx, Tone::Bad, sentence, next, &key).await
+    }
+
+    async fn reminder(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        let policy = self.policy(&server);
+        let sentences = match (&window.state, policy.reboot) {
+            (WindowState::Proposed, _) => vec![
+                "It is not approved yet.".to_owned(),
+                "Without an approval nothing is installed.".to_owned(),
+            ],
+            _ => vec![
+                "Its updates are installed then, without any work of yours.".to_owned(),
+                reboot_sentence(server.reboot.unwrap_or(policy.reboot)).to_owned(),
+                "Five hours before I check whether it is ready, and tell you if it is not.".to_owned(),
+            ],
+        };
+        for reader in self.readers_of(&mut tx, &server).await? {
+            let about = About { server: &server, window: &window, occasion: "reminder".to_owned() };
+            let next = next_steps(&window, &server.name);
+            let notice = Notice::DailyReminder(self.window_notice(&about, &reader, sentences.clone(), next));
+            self.mail_about(&mut tx, &about, &reader, notice).await?;
+        }
+        tx.settle(claimed, next_for_window(&window, policy, Some(claimed.due), self.now())).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn lock(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        let mut after = window.clone();
+        if let Ok(locked) = window.clone().lock() {
+            tx.update_window(&locked).await?;
+            let sentence = format!("The schedule of {} is locked.", server.name);
+            self.audit_clock(&mut tx, &server, What::Locked, sentence, Some(&window), Some(&locked)).await?;
+            self.rewrite_cards(&mut tx, &locked).await?;
+            after = locked;
+        }
+        tx.settle(claimed, next_for_window(&after, self.policy(&server), Some(claimed.due), self.now()))
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Audits what patchbot did because a time had come.
+    pub(crate) async fn audit_clock(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        what: What,
+        sentence: String,
+        before: Option<&Window>,
+        after: Option<&Window>,
+    ) -> Result<(), Failure> {
+        tx.append_audit(&AuditEvent {
+            at: self.now(),
+            actor: Actor::clock(),
+            what,
+            subject: server.name.clone(),
+            sentence,
+            words: None,
+            before: before.map(window_json),
+            after: after.map(window_json),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Puts an event off, because the host or a place to work is not free.
+    ///
+    /// # Errors
+    /// `Stale` when the lease was taken over.
+    pub async fn postpone(&self, claimed: &Claimed, seconds: i64) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.postpone(claimed, self.now() + chrono::TimeDelta::seconds(seconds)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// What silence means for these windows, in one or two sentences.
+fn silence_sentence(app: &App, windows: &[(Server, Window)]) -> String {
+    let approves = windows.iter().filter(|(server, _)| app.policy(server).silence == Silence::Approve);
+    let names: Vec<&str> = approves.map(|(server, _)| server.name.as_str()).collect();
+    if names.len() == windows.len() {
+        Silence::Approve.sentence().to_owned()
+    } else if names.is_empty() {
+        Silence::Hold.sentence().to_owned()
+    } else {
+        format!(
+            "If you do not answer by then, I take it as approved for {}; the others are not patched, and I tell the operators.",
+            names.join(", ")
+        )
+    }
+}
+
+/// Whether the server will be rebooted, in a sentence.
+pub(crate) fn reboot_sentence(rule: crate::domain::policy::RebootRule) -> &'static str {
+    use crate::domain::policy::RebootRule;
+    match rule {
+        RebootRule::Always => "It is rebooted after that.",
+        RebootRule::Needed => "It is rebooted after that if the updates need it.",
+        RebootRule::Never => "It is not rebooted.",
+    }
+}

@@ -1,0 +1,162 @@
+//! The one door: whoever says something, and wherever, comes in here and gets the same answer.
+
+use patchbot_commands::{Command, Effect};
+
+use super::targets::Shown;
+use super::{App, Failure, Stop};
+use crate::domain::answer::{Answer, Channel, Verdict};
+use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::message::ShownWindow;
+use crate::domain::person::{Address, Identity, Person};
+use crate::domain::refusal::Refusal;
+use crate::store::Tx;
+use crate::store::error::StoreError;
+
+/// Something said to patchbot, by somebody, somewhere.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who says it.
+    pub identity: Identity,
+    /// A mail address that the platform vouches for, where the configuration lets it stand for the person.
+    pub vouched: Option<Address>,
+    /// Through which channel.
+    pub channel: Channel,
+    /// What was understood.
+    pub command: Command,
+    /// What the card or notice shows that is answered; nothing in a free line.
+    pub shown: Vec<ShownWindow>,
+}
+
+impl App {
+    /// Answers a request, whoever makes it. What it changes is committed before this returns.
+    pub async fn handle(&self, request: &Request) -> Answer {
+        // Two who decide at the same moment: the second sees what the first decided.
+        for _ in 0..3 {
+            match self.try_handle(request).await {
+                Err(Failure::Store(StoreError::Stale(_))) => {}
+                Ok(answer) => return answer,
+                Err(failure) => return self.broken(&failure),
+            }
+        }
+        self.broken(&Failure::Store(StoreError::Stale("the window")))
+    }
+
+    async fn try_handle(&self, request: &Request) -> Result<Answer, Failure> {
+        // A question takes no write lock: it must not wait for a decision, nor make one wait.
+        let reads = request.command.spec().effect == Effect::Read;
+        let mut tx = if reads { self.store.read().await? } else { self.store.begin().await? };
+        let Some(person) = self.person_of(&mut tx, request).await? else {
+            drop(tx);
+            let name = format!("{} {}", request.identity.kind(), request.identity.key());
+            let actor = Actor { person: None, name, channel: request.channel };
+            return self.refuse(actor, &Refusal::Stranger, &request.command.to_string()).await;
+        };
+        let words = request.command.to_string();
+        let said = Said { person: &person, channel: request.channel, words, shown: &request.shown };
+        match self.answer(&mut tx, &said, &request.command).await {
+            Ok(answer) => {
+                tx.commit().await?;
+                Ok(answer)
+            }
+            Err(Stop::Refused(refusal)) => {
+                drop(tx);
+                self.refuse(said.actor(), &refusal, &said.words).await
+            }
+            Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Audits a refusal of a whole request, which changed nothing, and answers it.
+    async fn refuse(&self, actor: Actor, refusal: &Refusal, words: &str) -> Result<Answer, Failure> {
+        let mut tx = self.store.begin().await?;
+        let subject = actor.name.clone();
+        self.audit_refusal(&mut tx, actor, &subject, refusal, words).await?;
+        tx.commit().await?;
+        Ok(refusal.answer())
+    }
+
+    /// Exactly one person, or nobody.
+    async fn person_of(&self, tx: &mut Tx, request: &Request) -> Result<Option<Person>, Failure> {
+        if let Some(person) = tx.person_by_identity(&request.identity).await? {
+            return Ok(Some(person));
+        }
+        Ok(match &request.vouched {
+            Some(address) => tx.person_by_mail(address).await?,
+            None => None,
+        })
+    }
+
+    /// Answers what a known person said, inside the caller's transaction, which is to be dropped after a refusal.
+    pub(crate) async fn answer(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        command: &Command,
+    ) -> Result<Answer, Stop> {
+        match command {
+            Command::Approve(_)
+            | Command::Decline(_)
+            | Command::Withdraw(_)
+            | Command::Reschedule(_)
+            | Command::Defer(_) => self.decide(tx, said, command).await,
+            Command::Status(it) => self.status(tx, said, &it.target).await,
+            Command::List(it) => self.list(tx, said, it).await,
+            Command::Show(it) => self.show(tx, said, &it.server).await,
+            Command::Slots(it) => self.slots(tx, said, &it.server).await,
+            Command::Why(it) => self.why(tx, said, &it.server).await,
+            Command::History(it) => self.history(tx, said, &it.server).await,
+            Command::Whoami(_) => self.whoami(tx, said).await,
+            Command::Help(it) => Ok(super::questions::help(said, it.command)),
+        }
+    }
+
+    pub(crate) async fn audit_refusal(
+        &self,
+        tx: &mut Tx,
+        actor: Actor,
+        subject: &str,
+        refusal: &Refusal,
+        words: &str,
+    ) -> Result<(), Failure> {
+        tx.append_audit(&AuditEvent {
+            at: self.now(),
+            actor,
+            what: What::Refused,
+            subject: subject.to_owned(),
+            sentence: refusal.to_string(),
+            words: Some(words.to_owned()),
+            before: None,
+            after: None,
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Tells a failure once, to the log with its cause and to the person with a reference.
+    pub(crate) fn broken(&self, failure: &Failure) -> Answer {
+        let id = self.ids.next().simple().to_string();
+        let reference: String = id.chars().rev().take(6).collect::<String>().to_uppercase();
+        tracing::error!(reference, error = %failure, "request failed, reference {reference}");
+        Answer::new(
+            Verdict::Broken,
+            format!("Something broke on our side; nothing was changed. Reference {reference}."),
+        )
+        .then("Try again in a few minutes; if it stays, give the reference to an operator.")
+    }
+}
+
+/// What a known person said, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Said<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) channel: Channel,
+    /// The command in its canonical words.
+    pub(crate) words: String,
+    pub(crate) shown: Shown<'a>,
+}
+
+impl Said<'_> {
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { person: Some(self.person.id), name: self.person.name.clone(), channel: self.channel }
+    }
+}

@@ -1,0 +1,140 @@
+//! Use cases: load, let the domain decide, commit the change with its audit event and its messages in one transaction.
+//!
+//! The edges (mail, chat, terminal) come in by [`App::handle`] and [`App::handle_reply`]; the clock's work comes in by
+//! [`clockwork`] and [`run`]. Nothing here sends anything: messages go into the outbox.
+
+pub mod clockwork;
+pub mod decide;
+pub mod export;
+pub mod handle;
+pub mod import;
+pub mod notices;
+pub mod people;
+pub mod plan;
+pub mod prechecks;
+pub mod questions;
+pub mod reply;
+pub mod run;
+pub mod targets;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::clock::{Clock, Ids};
+use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
+use crate::domain::policy::{Policies, Policy};
+use crate::domain::quarter::Quarters;
+use crate::domain::refusal::Refusal;
+use crate::domain::server::Server;
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+/// Where chat messages go, and whether there is chat at all.
+#[derive(Debug, Clone, Default)]
+pub struct ChatPlaces {
+    /// The operators' channel in Slack.
+    pub slack_ops: Option<String>,
+    /// A channel for the cards of windows whose owners have no linked Slack account.
+    pub slack_windows: Option<String>,
+}
+
+/// Everything a use case needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// New ids and random bytes.
+    pub ids: Ids,
+    /// The host groups' rules.
+    pub policies: Arc<Policies>,
+    /// The year's quarters.
+    pub quarters: Arc<Quarters>,
+    /// The zone of the operators: for what belongs to no server, and for people without a zone of their own.
+    pub zone: Tz,
+    /// Where chat messages go.
+    pub chat: Arc<ChatPlaces>,
+}
+
+/// Something broke on our side; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A state that the program should not have reached.
+    #[error("a bug: {0}")]
+    Bug(String),
+}
+
+/// Why a use case stopped: a no with its sentence, or a failure.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(Refusal),
+    Failed(Failure),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl App {
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The rules for a server.
+    #[must_use]
+    pub fn policy(&self, server: &Server) -> &Policy {
+        self.policies.of(server.host_group.as_deref())
+    }
+
+    pub(crate) fn server_id(&self) -> ServerId {
+        ServerId(self.ids.next())
+    }
+
+    pub(crate) fn window_id(&self) -> WindowId {
+        WindowId(self.ids.next())
+    }
+
+    pub(crate) fn person_id(&self) -> PersonId {
+        PersonId(self.ids.next())
+    }
+
+    pub(crate) fn decision_id(&self) -> DecisionId {
+        DecisionId(self.ids.next())
+    }
+
+    pub(crate) fn notice_id(&self) -> NoticeId {
+        NoticeId(self.ids.next())
+    }
+
+    pub(crate) fn run_id(&self) -> RunId {
+        RunId(self.ids.next())
+    }
+
+    /// A new id for a mail that came in.
+    #[must_use]
+    pub fn inbox_id(&self) -> InboxId {
+        InboxId(self.ids.next())
+    }
+}

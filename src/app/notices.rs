@@ -1,0 +1,367 @@
+//! Who is told what: decisions, reminders and runs become notices in the outbox.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::decide::Done;
+use super::handle::Said;
+use super::{App, Failure};
+use crate::domain::answer::{Answer, Channel};
+use crate::domain::decision::Decided;
+use crate::domain::ids::{PersonId, WindowId};
+use crate::domain::message::{Alert, Answerable, Message, ShownWindow, Tone};
+use crate::domain::notice::{DecisionNotice, Notice, ShownTime, Transcript, WindowLine, WindowNotice};
+use crate::domain::person::{Identity, Person};
+use crate::domain::server::Server;
+use crate::domain::shown::{line, shown};
+use crate::domain::window::{Plan, Window, WindowState};
+use crate::store::Tx;
+use crate::store::records::{Medium, NewNotification};
+
+/// A mail before it is addressed.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) notice: Notice,
+    /// What a reply may decide about.
+    pub(crate) answerable: Option<Answerable>,
+    /// The window it is about, when it is one.
+    pub(crate) window: Option<WindowId>,
+    /// The same key is never mailed twice to the same person.
+    pub(crate) key: String,
+    /// The Message-ID that it answers.
+    pub(crate) in_reply_to: Option<String>,
+}
+
+/// A notice that is about one window, before it is addressed.
+pub(crate) struct About<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) window: &'a Window,
+    /// What makes this notice different from others about the same window: an event's name, a run.
+    pub(crate) occasion: String,
+}
+
+impl App {
+    /// A window as a numbered line of a notice.
+    pub(crate) fn window_line(
+        &self,
+        number: usize,
+        server: &Server,
+        window: &Window,
+        reader: Option<Tz>,
+    ) -> WindowLine {
+        let (start, end) = match &window.plan {
+            Some(plan) => (shown(plan.starts_at, plan.zone, reader), shown(plan.ends_at, plan.zone, reader)),
+            None => (unknown_time(), unknown_time()),
+        };
+        WindowLine {
+            number,
+            server: server.name.clone(),
+            host_group: server.host_group.clone(),
+            quarter: window.quarter.to_string(),
+            revision: window.revision.0,
+            state: window.state.phrase(),
+            start,
+            end,
+        }
+    }
+
+    /// The owners of a server who can be written to, the primary first.
+    pub(crate) async fn readers_of(&self, tx: &mut Tx, server: &Server) -> Result<Vec<Person>, Failure> {
+        let mut people = Vec::new();
+        for owner in tx.owners_of(server.id).await? {
+            let person = tx.person_by_id(owner.person).await?;
+            if person.mail.is_some() && !people.iter().any(|other: &Person| other.id == person.id) {
+                people.push(person);
+            }
+        }
+        Ok(people)
+    }
+
+    /// Tells every owner of each changed server, rewrites the cards, and tells the operators of a no.
+    ///
+    /// Who answered by mail gets the transcript and no second mail.
+    pub(crate) async fn tell_decisions(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        done: &[Done],
+    ) -> Result<(), Failure> {
+        for done in done {
+            let skip = (said.channel == Channel::Mail).then_some(said.person.id);
+            self.tell_decision(tx, done, &said.person.name, said.channel, skip).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells one decision.
+    pub(crate) async fn tell_decision(
+        &self,
+        tx: &mut Tx,
+        done: &Done,
+        by: &str,
+        channel: Channel,
+        skip: Option<PersonId>,
+    ) -> Result<(), Failure> {
+        let window = &done.change.window;
+        for reader in self.readers_of(tx, &done.server).await? {
+            if Some(reader.id) == skip {
+                continue;
+            }
+            let notice = Notice::Decision(DecisionNotice {
+                reader: reader.name.clone(),
+                window: self.window_line(1, &done.server, window, reader.zone),
+                what: done.change.decided.as_str().to_owned(),
+                by: by.to_owned(),
+                channel: channel.phrase().to_owned(),
+                decided_at: shown(self.now(), done.server.zone, reader.zone),
+                reason: done.reason.clone(),
+                before: moved_from(done).map(|plan| shown(plan.starts_at, plan.zone, reader.zone)),
+                next: next_steps(window, &done.server.name),
+            });
+            // The version makes each decision a message of its own, whatever was decided before.
+            let occasion = format!("decision/{}", window.version.saturating_add(1));
+            let about = About { server: &done.server, window, occasion };
+            self.mail_about(tx, &about, &reader, notice).await?;
+        }
+        self.rewrite_cards(tx, window).await?;
+        if done.change.decided == Decided::Declined {
+            let because =
+                done.reason.as_ref().map(|reason| format!(" because \"{reason}\"")).unwrap_or_default();
+            self.alert(
+                tx,
+                Tone::Info,
+                format!("{} was declined by {by} {}{because}.", done.server.name, channel.phrase()),
+                vec![format!(
+                    "It is not patched in {}, unless somebody gives it a time again.",
+                    window.quarter
+                )],
+                &format!("declined/{}/{}", window.id, window.version),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a mail about one window into the outbox.
+    pub(crate) async fn mail_about(
+        &self,
+        tx: &mut Tx,
+        about: &About<'_>,
+        reader: &Person,
+        notice: Notice,
+    ) -> Result<(), Failure> {
+        let answerable = answerable(&[(1, about.window)], self.now());
+        let key = format!("{}/{}/r{}", about.occasion, about.window.id, about.window.revision);
+        let letter = Letter { notice, answerable, window: Some(about.window.id), key, in_reply_to: None };
+        self.mail(tx, reader, letter).await
+    }
+
+    /// Puts a mail into the outbox.
+    pub(crate) async fn mail(&self, tx: &mut Tx, reader: &Person, letter: Letter) -> Result<(), Failure> {
+        let Some(address) = &reader.mail else { return Ok(()) };
+        let Letter { notice, answerable, window, key, in_reply_to } = letter;
+        let kind = notice.name();
+        tx.add_notification(&NewNotification {
+            id: self.notice_id(),
+            medium: Medium::Mail,
+            recipient: address.to_string(),
+            kind,
+            person: Some(reader.id),
+            window,
+            dedupe_key: format!("mail/{kind}/{key}/{}", reader.id),
+            message: Message::Mail { notice: Box::new(notice), answerable, in_reply_to },
+            created_at: self.now(),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Puts a line for the operators' channel into the outbox.
+    pub(crate) async fn alert(
+        &self,
+        tx: &mut Tx,
+        tone: Tone,
+        headline: String,
+        lines: Vec<String>,
+        key: &str,
+    ) -> Result<(), Failure> {
+        let Some(channel) = &self.chat.slack_ops else { return Ok(()) };
+        tx.add_notification(&NewNotification {
+            id: self.notice_id(),
+            medium: Medium::Slack,
+            recipient: channel.clone(),
+            kind: "alert",
+            person: None,
+            window: None,
+            dedupe_key: format!("alert/{key}"),
+            message: Message::Alert(Alert { tone, headline, lines }),
+            created_at: self.now(),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Posts a window's card to each owner who has a linked Slack account, else to the windows' channel.
+    pub(crate) async fn post_cards(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+    ) -> Result<(), Failure> {
+        if self.chat.slack_ops.is_none() && self.chat.slack_windows.is_none() {
+            return Ok(());
+        }
+        let mut places = Vec::new();
+        for owner in tx.owners_of(server.id).await? {
+            for identity in tx.identities_of(owner.person).await? {
+                if let Identity::Slack { user, .. } = identity {
+                    places.push(format!("@{user}"));
+                }
+            }
+        }
+        if places.is_empty() {
+            places.extend(self.chat.slack_windows.clone());
+        }
+        for place in places {
+            self.card(tx, window, &place).await?;
+        }
+        Ok(())
+    }
+
+    /// Has every card of a window drawn anew, wherever it was posted.
+    pub(crate) async fn rewrite_cards(&self, tx: &mut Tx, window: &Window) -> Result<(), Failure> {
+        for card in tx.cards_of(window.id).await? {
+            self.card(tx, window, &card.channel).await?;
+        }
+        Ok(())
+    }
+
+    async fn card(&self, tx: &mut Tx, window: &Window, place: &str) -> Result<(), Failure> {
+        let id = self.notice_id();
+        tx.add_notification(&NewNotification {
+            id,
+            medium: Medium::Slack,
+            recipient: place.to_owned(),
+            kind: "card",
+            person: None,
+            window: Some(window.id),
+            // A card shows the state at its delivery, so drawing it once too often does no harm.
+            dedupe_key: format!("card/{place}/{}/{id}", window.id),
+            message: Message::Card { window: window.id },
+            created_at: self.now(),
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The answer to a reply, as a mail to the person who is registered, whatever the reply's headers say.
+    pub(crate) fn transcript(
+        &self,
+        reader: &Person,
+        said: &str,
+        answer: &Answer,
+        windows: Vec<WindowLine>,
+    ) -> Notice {
+        Notice::Transcript(Transcript {
+            reader: reader.name.clone(),
+            verdict: answer.verdict,
+            said: said.lines().map(str::to_owned).filter(|line| !line.trim().is_empty()).take(20).collect(),
+            lines: answer.lines.clone(),
+            next: answer.next.clone(),
+            windows,
+        })
+    }
+
+    /// A notice about one window in plain sentences.
+    pub(crate) fn window_notice(
+        &self,
+        about: &About<'_>,
+        reader: &Person,
+        sentences: Vec<String>,
+        next: Vec<String>,
+    ) -> WindowNotice {
+        WindowNotice {
+            reader: reader.name.clone(),
+            window: self.window_line(1, about.server, about.window, reader.zone),
+            sentences,
+            next,
+            answerable: !about.window.state.is_settled(),
+        }
+    }
+
+    /// An instant as a reader reads it, on one line.
+    pub(crate) fn for_reader(&self, at: DateTime<Utc>, reader: &Person) -> String {
+        line(at, reader.zone.unwrap_or(self.zone))
+    }
+}
+
+/// What a reply to a mail with these windows may decide about; nothing once all of them have started or ended.
+pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Option<Answerable> {
+    let open: Vec<(usize, &Window, Plan)> = windows
+        .iter()
+        .filter(|(_, window)| !window.state.is_settled() || matches!(window.state, WindowState::Declined(_)))
+        .filter_map(|(line, window)| window.plan.map(|plan| (*line, *window, plan)))
+        .filter(|(_, _, plan)| plan.starts_at > now)
+        .collect();
+    let until = open.iter().map(|(_, _, plan)| plan.starts_at).max()?;
+    let windows = open
+        .iter()
+        .map(|(line, window, _)| ShownWindow {
+            line: u16::try_from(*line).unwrap_or(u16::MAX),
+            window: window.id,
+            revision: window.revision,
+        })
+        .collect();
+    Some(Answerable { windows, until })
+}
+
+/// A missed window can be given another time by a reply, as long as a week later.
+pub(crate) fn answerable_about_missed(window: &Window, now: DateTime<Utc>) -> Option<Answerable> {
+    let shown = ShownWindow { line: 1, window: window.id, revision: window.revision };
+    Some(Answerable { windows: vec![shown], until: now + chrono::TimeDelta::days(7) })
+}
+
+fn unknown_time() -> ShownTime {
+    ShownTime {
+        server: "no time yet".to_owned(),
+        server_zone: String::new(),
+        reader: None,
+        reader_zone: None,
+        utc: String::new(),
+        at: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn moved_from(done: &Done) -> Option<Plan> {
+    match done.change.decided {
+        Decided::Moved | Decided::Deferred => done.change.before,
+        Decided::Approved | Decided::AutoApproved | Decided::Declined | Decided::Withdrawn => None,
+    }
+}
+
+/// What an owner can say about a window as it is now, one sentence each.
+pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
+    let say = |text: &str| text.to_owned();
+    match &window.state {
+        WindowState::Unscheduled => {
+            vec![format!("To give it a time, reply \"move {server} to\" and the time, as 2026-12-04 20:00.")]
+        }
+        WindowState::Proposed => vec![
+            say("To approve, reply \"approve\"."),
+            say("For another time, reply \"move to\" and the time, as \"move to 2026-12-04 20:00\"."),
+            say("To say no, reply \"decline\"."),
+        ],
+        WindowState::Approved(_) => vec![
+            say("To take it back, reply \"withdraw\"."),
+            say("For another time, reply \"move to\" and the time, as \"move to 2026-12-04 20:00\"."),
+        ],
+        WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
+        WindowState::Declined(_) => vec![say("To take that back, reply \"withdraw\".")],
+        WindowState::Running { .. }
+        | WindowState::Completed
+        | WindowState::Failed { .. }
+        | WindowState::Missed { .. }
+        | WindowState::NeedsHuman { .. }
+        | WindowState::Cancelled { .. } => Vec::new(),
+    }
+}

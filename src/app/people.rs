@@ -1,0 +1,94 @@
+//! People: the roles the configuration gives, and the accounts that are linked to them.
+
+use super::{App, Failure};
+use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::person::{Address, Identity, Person, Role};
+use crate::store::Tx;
+
+impl App {
+    /// The person with an address; one is added when there is none.
+    pub(crate) async fn person_for(&self, tx: &mut Tx, mail: &Address) -> Result<Person, Failure> {
+        if let Some(person) = tx.person_by_mail(mail).await? {
+            return Ok(person);
+        }
+        let person = Person {
+            id: self.person_id(),
+            name: mail.to_string(),
+            mail: Some(mail.clone()),
+            zone: None,
+            role: Role::Owner,
+        };
+        tx.insert_person(&person, self.now()).await?;
+        tx.link_identity(&Identity::Mail(mail.clone()), person.id, self.now()).await?;
+        Ok(person)
+    }
+
+    /// Gives people the roles that the configuration names; who is no longer named becomes an owner.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_roles(&self, roles: &[(Address, Role)]) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let named = |person: &Person| {
+            roles
+                .iter()
+                .find(|(mail, _)| person.mail.as_ref() == Some(mail))
+                .map_or(Role::Owner, |(_, role)| *role)
+        };
+        for (mail, _) in roles {
+            self.person_for(&mut tx, mail).await?;
+        }
+        for mut person in tx.all_people().await? {
+            let role = named(&person);
+            if person.role == role {
+                continue;
+            }
+            let sentence = format!("{} is {} now, was {}.", person.name, role.as_str(), person.role.as_str());
+            person.role = role;
+            tx.update_person(&person).await?;
+            self.audit_person(&mut tx, Actor::clock(), &person, sentence).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Links an account to the person with an address.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn link(
+        &self,
+        mail: &Address,
+        identity: &Identity,
+        actor: Actor,
+    ) -> Result<Option<Person>, Failure> {
+        let mut tx = self.store.begin().await?;
+        let Some(person) = tx.person_by_mail(mail).await? else { return Ok(None) };
+        tx.link_identity(identity, person.id, self.now()).await?;
+        let sentence = format!("The {} account {} is {}.", identity.kind(), identity.key(), person.name);
+        self.audit_person(&mut tx, actor, &person, sentence).await?;
+        tx.commit().await?;
+        Ok(Some(person))
+    }
+
+    async fn audit_person(
+        &self,
+        tx: &mut Tx,
+        actor: Actor,
+        person: &Person,
+        sentence: String,
+    ) -> Result<(), Failure> {
+        tx.append_audit(&AuditEvent {
+            at: self.now(),
+            actor,
+            what: What::IdentityLinked,
+            subject: person.name.clone(),
+            sentence,
+            words: None,
+            before: None,
+            after: None,
+        })
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,455 @@
+//! Questions: where windows stand, when they could be, why they are not patched, and what has happened.
+
+use patchbot_commands::{CATALOG, Effect, List, ServerName, Spec, Surface, Target};
+
+use super::handle::Said;
+use super::{App, Failure, Stop};
+use crate::domain::answer::{Answer, Channel, Verdict};
+use crate::domain::calendar::frozen_before;
+use crate::domain::permit::{authorize, sees_everything};
+use crate::domain::person::{Person, Role};
+use crate::domain::refusal::Refusal;
+use crate::domain::server::{Rank, Server};
+use crate::domain::shown::{line, typed};
+use crate::domain::timeline::{Event, answer_by};
+use crate::domain::window::{Window, WindowState};
+use crate::store::Tx;
+use crate::store::records::Subject;
+
+/// More lines than this are a report, not an answer.
+const MOST_LINES: usize = 40;
+/// How many free times `slots` shows.
+const SLOTS_SHOWN: usize = 8;
+
+fn done(lines: Vec<String>) -> Answer {
+    Answer { verdict: Verdict::Done, lines, next: Vec::new() }
+}
+
+/// A window in one line: name, time, state.
+fn window_in_a_line(server: &Server, window: &Window) -> String {
+    let time = window.plan.map_or_else(|| "no time yet".to_owned(), |plan| line(plan.starts_at, plan.zone));
+    match window.state {
+        WindowState::Unscheduled => format!("{} — {time}", server.name),
+        _ => format!("{} — {time} — {}", server.name, window.state.phrase()),
+    }
+}
+
+impl App {
+    pub(crate) async fn status(&self, tx: &mut Tx, said: &Said<'_>, target: &Target) -> Result<Answer, Stop> {
+        let everything = Target::All { except: Vec::new() };
+        let target = if *target == Target::These && said.shown.is_empty() { &everything } else { target };
+        let aims = match self.aims(tx, said.person, Effect::Read, target, said.shown).await {
+            Err(Stop::Refused(Refusal::NothingOfYours)) => {
+                return Ok(done(vec!["None of your servers waits for anything.".to_owned()])
+                    .then("Say \"list\" for your windows of this quarter."));
+            }
+            other => other?,
+        };
+        let mut lines: Vec<String> =
+            aims.iter().take(MOST_LINES).map(|aim| window_in_a_line(&aim.server, &aim.window)).collect();
+        if aims.len() > MOST_LINES {
+            lines.push(format!("… and {} more.", aims.len().saturating_sub(MOST_LINES)));
+        }
+        let mut answer = done(lines);
+        let waiting = aims.iter().filter(|aim| aim.window.state == WindowState::Proposed).count();
+        if waiting > 0 {
+            answer = answer.then(match waiting {
+                1 => "One waits for your approval: say \"approve\" and its name.".to_owned(),
+                many => format!(
+                    "{many} wait for your approval: say \"approve\" and their names, or \"approve all\"."
+                ),
+            });
+        }
+        Ok(answer)
+    }
+
+    pub(crate) async fn list(&self, tx: &mut Tx, said: &Said<'_>, list: &List) -> Result<Answer, Stop> {
+        let zone = said.person.zone.unwrap_or(self.zone);
+        let quarter = list.quarter.map_or_else(|| self.quarters.current(self.now(), zone), Into::into);
+        let everybody = list.everybody && sees_everything(said.person);
+        let windows = if everybody {
+            tx.windows_of_quarter(quarter).await?
+        } else {
+            tx.windows_of_owner(said.person.id, quarter).await?
+        };
+        let mut lines = vec![format!("{}: {} windows.", self.quarters.describe(quarter), windows.len())];
+        for window in windows.iter().take(MOST_LINES) {
+            let server = tx.server_by_id(window.server).await?;
+            lines.push(window_in_a_line(&server, window));
+        }
+        let mut answer = done(lines);
+        if windows.len() > MOST_LINES {
+            let rest = windows.len().saturating_sub(MOST_LINES);
+            answer =
+                answer.then(format!("… and {rest} more; the terminal shows all: patchbot list {quarter}."));
+        }
+        if !everybody && list.everybody {
+            answer = answer.then("These are your own; only operators and viewers see everybody's.");
+        }
+        Ok(answer)
+    }
+
+    async fn server_and_window(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        name: &ServerName,
+    ) -> Result<(Server, Option<Window>), Stop> {
+        let server = self.visible_server(tx, said.person, name).await?;
+        authorize(said.person, Effect::Read, &server.name, &tx.owners_of(server.id).await?)?;
+        let window = self.present_window(tx, &server).await?;
+        Ok((server, window))
+    }
+
+    pub(crate) async fn show(&self, tx: &mut Tx, said: &Said<'_>, name: &ServerName) -> Result<Answer, Stop> {
+        let (server, window) = self.server_and_window(tx, said, name).await?;
+        let mut lines = vec![server.name.clone()];
+        let mut fact = |label: &str, value: Option<String>| {
+            if let Some(value) = value {
+                lines.push(format!("{label}: {value}"));
+            }
+        };
+        fact("zone", Some(server.zone.name().to_owned()));
+        fact("host group", server.host_group.clone());
+        fact("environment", server.environment.clone());
+        fact("system", server.operating_system.clone());
+        for owner in tx.owners_of(server.id).await? {
+            let person = tx.person_by_id(owner.person).await?;
+            let label = match owner.rank {
+                Rank::Primary => "owner",
+                Rank::Secondary => "second owner",
+            };
+            fact(label, Some(person.name));
+        }
+        let enrolled = if server.host_key.is_some() { "yes, its host key is pinned" } else { "no" };
+        fact("enrolled", Some(enrolled.to_owned()));
+        if let Some(window) = &window {
+            fact("quarter", Some(self.quarters.describe(window.quarter)));
+            fact(
+                "window",
+                window.plan.map(|plan| {
+                    format!(
+                        "{}, until {}",
+                        line(plan.starts_at, plan.zone),
+                        plan.ends_at.with_timezone(&plan.zone).format("%H:%M")
+                    )
+                }),
+            );
+            fact("state", Some(window.state.phrase()));
+            fact("revision", Some(window.revision.to_string()));
+            if let Some(waiting) = tx.waiting(Subject::Window(window.id), window.quarter).await? {
+                fact(
+                    "next",
+                    Some(format!("{} {}", event_phrase(waiting.event), line(waiting.at, server.zone))),
+                );
+            }
+        } else {
+            fact("window", Some("none is planned".to_owned()));
+        }
+        if let Some(check) = tx.latest_precheck(server.id).await? {
+            let word = if check.blocked { "blocked" } else { "fine" };
+            fact("last pre-check", Some(format!("{word}, {}", line(check.taken_at, server.zone))));
+        }
+        if let Some(run) = tx.runs_of_server(server.id).await?.first() {
+            fact(
+                "last run",
+                Some(format!(
+                    "{}, {}",
+                    run.state.as_str().replace('_', " "),
+                    line(run.started_at, server.zone)
+                )),
+            );
+        }
+        Ok(done(lines))
+    }
+
+    pub(crate) async fn slots(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        name: &ServerName,
+    ) -> Result<Answer, Stop> {
+        let (server, window) = self.server_and_window(tx, said, name).await?;
+        let Some(window) = window else {
+            let quarter = self.quarters.current(self.now(), server.zone);
+            return Err(Refusal::NoWindow { server: server.name, quarter }.into());
+        };
+        let load = self.load_around(tx, &window, &server).await?;
+        let bounds = self.bounds(&server, &window, &load);
+        let slots = bounds.next_slots(SLOTS_SHOWN);
+        let Some(first) = slots.first() else {
+            let policy = self.policy(&server);
+            let why = format!(
+                "{} has no free regular time left in {}: on every {} until its end the slots are past, inside the freeze, or full ({} servers an hour).",
+                server.name,
+                self.quarters.describe(window.quarter),
+                weekday_name(policy.patch_day),
+                policy.per_slot_hour
+            );
+            return Ok(done(vec![why]).then("An operator can choose a time outside the regular slots."));
+        };
+        let mut lines = vec![format!("The next free times for {}:", server.name)];
+        lines.extend(slots.iter().map(|at| line(*at, server.zone)));
+        Ok(done(lines).then(format!(
+            "Say for example \"move {} to {}\".",
+            server.name,
+            typed(*first, server.zone)
+        )))
+    }
+
+    pub(crate) async fn why(&self, tx: &mut Tx, said: &Said<'_>, name: &ServerName) -> Result<Answer, Stop> {
+        let (server, window) = self.server_and_window(tx, said, name).await?;
+        let Some(window) = window else {
+            return Ok(done(vec![format!(
+                "{} is not going to be patched: no window is planned.",
+                server.name
+            )])
+            .then("An operator can plan one: patchbot plan."));
+        };
+        let gates = self.gates(tx, &server, &window).await?;
+        let held = gates.iter().find(|gate| gate.holds);
+        let headline = match (&window.state, held, window.plan) {
+            (state, _, _) if state.is_settled() => format!("{}: {}.", server.name, state.phrase()),
+            (WindowState::Running { .. }, _, _) => format!("{} is being patched now.", server.name),
+            (_, Some(gate), _) => {
+                format!("{} would not be patched as things stand: {}.", server.name, gate.sentence)
+            }
+            (_, None, Some(plan)) => {
+                format!("{} will be patched {}.", server.name, line(plan.starts_at, plan.zone))
+            }
+            (_, None, None) => format!("{} has no time yet.", server.name),
+        };
+        let mut lines = vec![headline];
+        lines.extend(gates.iter().map(|gate| {
+            let mark = if gate.holds { "✗" } else { "✓" };
+            format!("{mark} {}: {}", gate.name, gate.sentence)
+        }));
+        let next: Vec<String> =
+            gates.iter().filter(|gate| gate.holds).filter_map(|gate| gate.lift.clone()).collect();
+        Ok(Answer { verdict: Verdict::Done, lines, next })
+    }
+
+    /// What stands between a window and its run, in the order in which it is passed.
+    async fn gates(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<Vec<Gate>, Failure> {
+        let policy = self.policy(server);
+        let now = self.now();
+        let mut gates = Vec::new();
+        let enrolled = server.host_key.is_some();
+        gates.push(Gate {
+            name: "host",
+            holds: !enrolled,
+            sentence: if enrolled {
+                "enrolled, its key is pinned"
+            } else {
+                "not enrolled: I do not know its host key"
+            }
+            .to_owned(),
+            lift: (!enrolled)
+                .then(|| format!("An administrator enrols it: patchbot enroll {}.", server.name)),
+        });
+        let Some(plan) = window.plan else {
+            gates.push(Gate {
+                name: "time",
+                holds: true,
+                sentence: "it has no time yet".to_owned(),
+                lift: Some(format!("Choose one: \"slots {}\" shows the free times.", server.name)),
+            });
+            return Ok(gates);
+        };
+        gates.push(Gate {
+            name: "time",
+            holds: false,
+            sentence: line(plan.starts_at, plan.zone),
+            lift: None,
+        });
+        let approved = window.approval().map(|approval| format!("given by {}", approval.phrase()));
+        let deadline = answer_by(&plan, policy);
+        gates.push(match (&approved, &window.state) {
+            (Some(phrase), _) => {
+                Gate { name: "approval", holds: false, sentence: phrase.clone(), lift: None }
+            }
+            (None, WindowState::Proposed) => Gate {
+                name: "approval",
+                holds: true,
+                sentence: format!("revision {} is not approved", window.revision),
+                lift: Some(format!(
+                    "An owner or an operator can say \"approve {}\"; the deadline is {}. {}",
+                    server.name,
+                    line(deadline, plan.zone),
+                    match policy.silence {
+                        crate::domain::policy::Silence::Approve =>
+                            "Without an answer it counts as approved then.",
+                        crate::domain::policy::Silence::Hold => "Without an answer it is not patched.",
+                    }
+                )),
+            },
+            (None, state) => {
+                Gate { name: "approval", holds: state.is_settled(), sentence: state.phrase(), lift: None }
+            }
+        });
+        if let Some(until) = frozen_before(policy, plan.zone, now)
+            && !window.state.is_settled()
+        {
+            gates.push(Gate {
+                name: "freeze",
+                holds: false,
+                sentence: format!("owners cannot choose times before {} now", until.format("%a %-d %b %Y")),
+                lift: None,
+            });
+        }
+        let check = tx.latest_precheck(server.id).await?.filter(|check| check.window == Some(window.id));
+        gates.push(match check {
+            None => Gate {
+                name: "pre-check",
+                holds: false,
+                sentence: format!("is made {}", line(plan.starts_at - policy.precheck_before, plan.zone)),
+                lift: None,
+            },
+            Some(check) => Gate {
+                name: "pre-check",
+                holds: check.blocked,
+                sentence: super::prechecks::findings_sentence(&check),
+                lift: check
+                    .blocked
+                    .then(|| "Mend that on the host; the check is made again at the start.".to_owned()),
+            },
+        });
+        Ok(gates)
+    }
+
+    pub(crate) async fn history(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        name: &ServerName,
+    ) -> Result<Answer, Stop> {
+        let (server, _) = self.server_and_window(tx, said, name).await?;
+        let mut told: Vec<(chrono::DateTime<chrono::Utc>, String)> = Vec::new();
+        for window in tx.windows_of_server(server.id).await? {
+            for decision in tx.decisions_of(window.id).await? {
+                let reason =
+                    decision.reason.map(|reason| format!(" because \"{reason}\"")).unwrap_or_default();
+                told.push((
+                    decision.decided_at,
+                    format!(
+                        "{} {} by {} {}{reason}",
+                        window.quarter,
+                        decision.decided.as_str(),
+                        decision.decided_by,
+                        decision.channel.phrase()
+                    ),
+                ));
+            }
+        }
+        for run in tx.runs_of_server(server.id).await? {
+            told.push((run.started_at, "run started".to_owned()));
+            if let Some(ended) = run.ended_at {
+                told.push((ended, format!("run {}", super::run::end_phrase(&run.state))));
+            }
+        }
+        told.sort();
+        let mut lines = vec![format!(
+            "{}: {}",
+            server.name,
+            if told.is_empty() { "nothing has happened yet." } else { "what has happened:" }
+        )];
+        let skipped = told.len().saturating_sub(MOST_LINES);
+        lines.extend(
+            told.into_iter().skip(skipped).map(|(at, what)| format!("{} — {what}", line(at, server.zone))),
+        );
+        Ok(done(lines))
+    }
+
+    pub(crate) async fn whoami(&self, tx: &mut Tx, said: &Said<'_>) -> Result<Answer, Stop> {
+        let person = said.person;
+        let servers = tx.servers_of(person.id).await?;
+        let mut lines = vec![format!("You are {}, {}.", person.name, role_phrase(person))];
+        if let Some(mail) = &person.mail {
+            lines.push(format!("Your notices go to {mail}."));
+        }
+        let zone = person.zone.map_or_else(
+            || "not set; you see times in each server's zone".to_owned(),
+            |zone| zone.name().to_owned(),
+        );
+        lines.push(format!("Your zone: {zone}."));
+        let names: Vec<&str> = servers.iter().take(20).map(|server| server.name.as_str()).collect();
+        lines.push(match servers.len() {
+            0 => "You own no server.".to_owned(),
+            count if count > 20 => {
+                format!("Your servers: {} and {} more.", names.join(", "), count.saturating_sub(20))
+            }
+            _ => format!("Your servers: {}.", names.join(", ")),
+        });
+        Ok(done(lines))
+    }
+}
+
+struct Gate {
+    name: &'static str,
+    holds: bool,
+    sentence: String,
+    lift: Option<String>,
+}
+
+fn weekday_name(day: chrono::Weekday) -> &'static str {
+    match day {
+        chrono::Weekday::Mon => "Monday",
+        chrono::Weekday::Tue => "Tuesday",
+        chrono::Weekday::Wed => "Wednesday",
+        chrono::Weekday::Thu => "Thursday",
+        chrono::Weekday::Fri => "Friday",
+        chrono::Weekday::Sat => "Saturday",
+        chrono::Weekday::Sun => "Sunday",
+    }
+}
+
+fn event_phrase(event: Event) -> &'static str {
+    match event {
+        Event::MonthlyNotice => "the monthly notice",
+        Event::ApprovalRequest => "the request for approval",
+        Event::Silence => "the deadline for an answer",
+        Event::Reminder => "the reminder",
+        Event::Precheck => "the pre-checks",
+        Event::Lock => "the lock",
+        Event::Start => "the start",
+    }
+}
+
+fn role_phrase(person: &Person) -> &'static str {
+    match person.role {
+        Role::Viewer => "a viewer: you see everything and decide nothing",
+        Role::Owner => "an owner: you decide about your own servers",
+        Role::Operator => "an operator",
+        Role::Administrator => "an administrator",
+    }
+}
+
+/// What can be said by this person, here.
+pub(crate) fn help(said: &Said<'_>, command: Option<&'static Spec>) -> Answer {
+    let here = match said.channel {
+        Channel::Mail => Surface::Mail,
+        Channel::Slack | Channel::Discord => Surface::Chat,
+        Channel::Terminal | Channel::Import | Channel::Clock => Surface::Terminal,
+    };
+    let may = |spec: &Spec| match spec.effect {
+        Effect::Read => true,
+        Effect::Decide => said.person.role != Role::Viewer,
+        Effect::Operate => said.person.role >= Role::Operator,
+        Effect::Administer => said.person.role == Role::Administrator,
+    };
+    match command {
+        Some(spec) => {
+            let mut lines = vec![spec.about.to_owned(), format!("Usage: {}", spec.usage)];
+            lines.extend(
+                spec.examples.iter().map(|example| format!("\"{}\" — {}", example.line, example.means)),
+            );
+            done(lines)
+        }
+        None => {
+            let specs = CATALOG.iter().filter(|spec| spec.surfaces.contains(&here) && may(spec));
+            let mut lines = vec!["You can say:".to_owned()];
+            lines.extend(specs.map(|spec| format!("{} — {}", spec.usage, spec.about)));
+            done(lines).then("\"help move\" shows one command with examples.")
+        }
+    }
+}

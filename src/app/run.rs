@@ -1,0 +1,507 @@
+//! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::clockwork::reboot_sentence;
+use super::notices::{About, Letter};
+use super::prechecks::Checked;
+use super::{App, Failure};
+use crate::domain::check::Differences;
+use crate::domain::event::What;
+use crate::domain::facts::Facts;
+use crate::domain::ids::WindowId;
+use crate::domain::message::Tone;
+use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine};
+use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, next};
+use crate::domain::server::Server;
+use crate::domain::shown::{line, shown};
+use crate::domain::window::{Window, WindowState};
+use crate::store::Tx;
+use crate::store::records::{Claimed, Purpose, RunRow};
+
+/// What is told at the end of a run; grows with its steps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Report {
+    /// The packages that changed.
+    pub packages: Vec<PackageLine>,
+    /// The kernel before and after.
+    pub kernel: String,
+    /// What else differs, one line each.
+    pub differences: Vec<String>,
+    /// The last lines of the host's log.
+    pub log: Vec<String>,
+    /// The state the host is in, one sentence each.
+    pub state: Vec<String>,
+}
+
+/// What a start came to.
+#[derive(Debug)]
+pub enum Start {
+    /// A run is under way, new or resumed, on this server.
+    Run(Box<RunRow>, Box<Server>),
+    /// There is nothing to run: the window was missed, or is over.
+    Nothing,
+}
+
+/// What came of a step, and what is to be kept of it.
+#[derive(Debug)]
+pub struct Stepped {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// In a sentence, for the history.
+    pub sentence: String,
+    /// Facts and findings to keep.
+    pub checked: Option<(Purpose, Checked)>,
+    /// What is told at the end, as far as it is known.
+    pub report: Report,
+}
+
+impl App {
+    /// Opens the run of a window whose start has come, or finds the one that is under way.
+    ///
+    /// # Errors
+    /// `Stale` when the claim was taken over.
+    pub async fn start(&self, claimed: &Claimed, id: WindowId) -> Result<Start, Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.renew(claimed, claimed.lease.until).await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        if let WindowState::Running { run } = window.state {
+            let run = tx.run_by_id(run).await?;
+            return Ok(Start::Run(Box::new(run), Box::new(server)));
+        }
+        let Some(plan) = window.plan.filter(|_| !window.state.is_settled()) else {
+            tx.settle(claimed, None).await?;
+            tx.commit().await?;
+            return Ok(Start::Nothing);
+        };
+        let policy = self.policy(&server);
+        let now = self.now();
+        let late = plan.starts_at + policy.start_grace;
+        let missed = if window.approval().is_none() {
+            Some("nobody approved it in time".to_owned())
+        } else if now > late {
+            let minutes = now.signed_duration_since(plan.starts_at).num_minutes();
+            Some(format!(
+                "it could not be started in time: {minutes} minutes had passed, {} are allowed",
+                policy.start_grace.num_minutes()
+            ))
+        } else {
+            None
+        };
+        if let Some(reason) = missed {
+            self.miss(&mut tx, claimed, &server, &window, &reason).await?;
+            tx.commit().await?;
+            return Ok(Start::Nothing);
+        }
+        let run = RunRow {
+            plan: RunPlan {
+                run: self.run_id(),
+                window: window.id,
+                revision: window.revision,
+                server: server.id,
+                server_name: server.name.clone(),
+                starts_at: plan.starts_at,
+                ends_at: plan.ends_at,
+                scope: policy.scope.clone(),
+                exclude: policy.exclude.clone(),
+                reboot: server.reboot.unwrap_or(policy.reboot),
+                reboot_wait_seconds: policy.reboot_wait.num_seconds(),
+                checks: policy.checks.clone(),
+                validation: policy.validation.clone(),
+            },
+            state: RunState::Prechecking,
+            report: None,
+            started_at: now,
+            ended_at: None,
+        };
+        tx.insert_run(&run).await?;
+        let running = window.clone().start(run.plan.run).map_err(|error| Failure::Bug(error.to_string()))?;
+        tx.update_window(&running).await?;
+        let sentence = format!("The run of {} has started.", server.name);
+        self.audit_clock(&mut tx, &server, What::RunStarted, sentence, Some(&window), Some(&running)).await?;
+        self.tell_start(&mut tx, &server, &running, &run.plan).await?;
+        tx.commit().await?;
+        Ok(Start::Run(Box::new(run), Box::new(server)))
+    }
+
+    async fn tell_start(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        plan: &RunPlan,
+    ) -> Result<(), Failure> {
+        let sentences =
+            vec!["Its updates are being installed now.".to_owned(), reboot_sentence(plan.reboot).to_owned()];
+        for reader in self.readers_of(tx, server).await? {
+            let about = About { server, window, occasion: "starting".to_owned() };
+            let next = vec!["You get a mail when it is done.".to_owned()];
+            let notice = Notice::Starting(self.window_notice(&about, &reader, sentences.clone(), next));
+            self.mail_about(tx, &about, &reader, notice).await?;
+        }
+        self.rewrite_cards(tx, window).await?;
+        let key = format!("started/{}", plan.run);
+        self.alert(tx, Tone::Info, format!("{} is being patched now.", server.name), Vec::new(), &key).await
+    }
+
+    /// Records and tells that a window was not started.
+    async fn miss(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        server: &Server,
+        window: &Window,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        let missed = window.clone().miss(reason).map_err(|error| Failure::Bug(error.to_string()))?;
+        tx.update_window(&missed).await?;
+        tx.settle(claimed, None).await?;
+        let sentence = format!("{} was not patched: {reason}.", server.name);
+        self.audit_clock(tx, server, What::Missed, sentence, Some(window), Some(&missed)).await?;
+        self.tell_missed(tx, server, &missed, reason).await
+    }
+
+    async fn tell_missed(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        reason: &str,
+    ) -> Result<(), Failure> {
+        for reader in self.readers_of(tx, server).await? {
+            let about = About { server, window, occasion: "missed".to_owned() };
+            let sentences = vec![
+                format!("It was not patched: {reason}."),
+                "Nothing on the server was changed.".to_owned(),
+            ];
+            let next = vec![format!(
+                "To give it another time, reply \"move {} to\" and the time, as 2026-12-04 20:00.",
+                server.name
+            )];
+            let mut notice = self.window_notice(&about, &reader, sentences, next);
+            notice.answerable = window.plan.is_some();
+            let answerable = super::notices::answerable_about_missed(window, self.now());
+            let key = format!("missed/{}/r{}", window.id, window.revision);
+            let notice = Notice::Missed(notice);
+            let letter = Letter { notice, answerable, window: Some(window.id), key, in_reply_to: None };
+            self.mail(tx, &reader, letter).await?;
+        }
+        self.rewrite_cards(tx, window).await?;
+        self.alert(
+            tx,
+            Tone::Bad,
+            format!("{} was not patched: {reason}.", server.name),
+            vec![format!("Give it another time: \"move {} to\" and the time.", server.name)],
+            &format!("missed/{}/r{}", window.id, window.revision),
+        )
+        .await
+    }
+
+    /// Writes that a step of a run begins, before its effect; the claim is renewed with it.
+    ///
+    /// # Errors
+    /// `Stale` when the claim was taken over: then somebody else drives the run.
+    pub async fn begin_step(
+        &self,
+        claimed: &Claimed,
+        run: &RunRow,
+        step: Step,
+        until: DateTime<Utc>,
+    ) -> Result<i64, Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.renew(claimed, until).await?;
+        let number = tx.begin_step(run.plan.run, step, self.now()).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    /// Prolongs the claim on a run.
+    ///
+    /// # Errors
+    /// `Stale` when the claim was taken over.
+    pub async fn renew(&self, claimed: &Claimed, until: DateTime<Utc>) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.renew(claimed, until).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The facts that were taken before a run's installation.
+    ///
+    /// # Errors
+    /// When the database does not answer or holds something unexpected.
+    pub async fn facts_before(&self, run: &RunRow) -> Result<Option<Facts>, Failure> {
+        let mut tx = self.store.read().await?;
+        let row = tx.precheck_of_run(run.plan.run, Purpose::Before).await?;
+        row.and_then(|row| row.facts)
+            .map(|facts| {
+                serde_json::from_value(facts)
+                    .map_err(|error| Failure::Bug(format!("facts of a run: {error}")))
+            })
+            .transpose()
+    }
+
+    /// Writes what came of a step and the state that follows; a state that ends the run closes it with all its notices.
+    ///
+    /// # Errors
+    /// `Stale` when the claim was taken over: then nothing was written, and somebody else drives the run.
+    pub async fn end_step(
+        &self,
+        claimed: &Claimed,
+        run: &RunRow,
+        number: i64,
+        stepped: Stepped,
+    ) -> Result<RunRow, Failure> {
+        let now = self.now();
+        let Some(state) = next(&run.state, stepped.outcome, &run.plan, now) else {
+            return Err(Failure::Bug(format!("an outcome that does not belong to {}", run.state.as_str())));
+        };
+        let mut tx = self.store.begin().await?;
+        tx.renew(claimed, claimed.lease.until).await?;
+        tx.end_step(run.plan.run, number, &stepped.sentence, now).await?;
+        let ended_at = state.step().is_none().then_some(now);
+        tx.update_run(run.plan.run, &state, ended_at).await?;
+        let report =
+            serde_json::to_value(&stepped.report).map_err(|error| Failure::Bug(error.to_string()))?;
+        tx.set_report(run.plan.run, &report).await?;
+        let server = tx.server_by_id(run.plan.server).await?;
+        let window = tx.window_by_id(run.plan.window).await?;
+        if let Some((purpose, checked)) = &stepped.checked {
+            self.keep_check(&mut tx, &server, Some(&window), Some(run.plan.run), *purpose, checked).await?;
+        }
+        let sentence = format!("{}: {}", server.name, stepped.sentence);
+        self.audit_clock(&mut tx, &server, What::RunStepped, sentence, None, None).await?;
+        let after = RunRow { state, report: Some(report), ended_at, ..run.clone() };
+        if ended_at.is_some() {
+            self.close(&mut tx, claimed, &server, &window, &after).await?;
+        }
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    async fn close(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        server: &Server,
+        window: &Window,
+        run: &RunRow,
+    ) -> Result<(), Failure> {
+        let end = match &run.state {
+            RunState::Succeeded { .. } => WindowState::Completed,
+            RunState::Failed { step, reasons } => WindowState::Failed { reason: headline(*step, reasons) },
+            RunState::NeedsHuman { step, reasons } => {
+                WindowState::NeedsHuman { reason: headline(*step, reasons) }
+            }
+            RunState::Missed { reason } => WindowState::Missed { reason: reason.clone() },
+            RunState::Prechecking
+            | RunState::Applying { .. }
+            | RunState::Rebooting { .. }
+            | RunState::Validating { .. } => {
+                return Err(Failure::Bug("a run that goes on was to be closed".to_owned()));
+            }
+        };
+        let ended =
+            window.clone().finish(run.plan.run, end).map_err(|error| Failure::Bug(error.to_string()))?;
+        tx.update_window(&ended).await?;
+        tx.settle(claimed, None).await?;
+        let sentence = format!("The run of {} {}.", server.name, end_phrase(&run.state));
+        self.audit_clock(tx, server, What::RunEnded, sentence, Some(window), Some(&ended)).await?;
+        match &run.state {
+            RunState::Succeeded { reboot } => self.tell_completion(tx, server, &ended, run, reboot).await,
+            RunState::Failed { step, reasons } | RunState::NeedsHuman { step, reasons } => {
+                self.tell_failure(tx, server, &ended, run, *step, reasons).await
+            }
+            RunState::Missed { reason } => self.tell_missed(tx, server, &ended, reason).await,
+            RunState::Prechecking
+            | RunState::Applying { .. }
+            | RunState::Rebooting { .. }
+            | RunState::Validating { .. } => Ok(()),
+        }
+    }
+
+    async fn tell_completion(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        run: &RunRow,
+        reboot: &Reboot,
+    ) -> Result<(), Failure> {
+        let report = Report::of(run.report.as_ref());
+        let ended = run.ended_at.unwrap_or(run.started_at);
+        let mut differences = report.differences.clone();
+        if *reboot == Reboot::LeftToOwner {
+            differences.push(
+                "A reboot is needed; this server's rule is \"never\", so it was left to you.".to_owned(),
+            );
+        }
+        for reader in self.readers_of(tx, server).await? {
+            let about = About { server, window, occasion: format!("done/{}", run.plan.run) };
+            let notice = Notice::CompletionNotice(CompletionNotice {
+                reader: reader.name.clone(),
+                window: self.window_line(1, server, window, reader.zone),
+                started: shown(run.started_at, server.zone, reader.zone),
+                ended: shown(ended, server.zone, reader.zone),
+                packages: report.packages.clone(),
+                rebooted: *reboot == Reboot::Done,
+                kernel: report.kernel.clone(),
+                differences: differences.clone(),
+            });
+            self.mail_about(tx, &about, &reader, notice).await?;
+        }
+        self.rewrite_cards(tx, window).await?;
+        let rebooted = if *reboot == Reboot::Done { ", rebooted" } else { "" };
+        self.alert(
+            tx,
+            Tone::Good,
+            format!(
+                "{} is patched: {} packages changed{rebooted}, validated.",
+                server.name,
+                report.packages.len()
+            ),
+            differences,
+            &format!("done/{}", run.plan.run),
+        )
+        .await
+    }
+
+    async fn tell_failure(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        run: &RunRow,
+        step: Step,
+        reasons: &[String],
+    ) -> Result<(), Failure> {
+        let report = Report::of(run.report.as_ref());
+        let state =
+            if report.state.is_empty() { vec![state_after(step).to_owned()] } else { report.state.clone() };
+        let next = next_after_failure(&server.name, step, &run.state);
+        for reader in self.watchers_of(tx, server).await? {
+            let about = About { server, window, occasion: format!("failed/{}", run.plan.run) };
+            let notice = Notice::FailureNotice(FailureNotice {
+                reader: reader.name.clone(),
+                window: self.window_line(1, server, window, reader.zone),
+                step: step.phrase().to_owned(),
+                reasons: reasons.to_vec(),
+                state: state.clone(),
+                log: report.log.clone(),
+                next: next.clone(),
+            });
+            self.mail_about(tx, &about, &reader, notice).await?;
+        }
+        self.rewrite_cards(tx, window).await?;
+        let word = if matches!(run.state, RunState::NeedsHuman { .. }) { "needs a person" } else { "failed" };
+        let mut lines: Vec<String> = reasons.iter().chain(&state).cloned().collect();
+        lines.extend(report.log.iter().rev().take(5).rev().map(|line| format!("> {line}")));
+        lines.extend(next);
+        self.alert(
+            tx,
+            Tone::Bad,
+            format!("{} {word} in the {}.", server.name, step.phrase()),
+            lines,
+            &format!("failed/{}", run.plan.run),
+        )
+        .await
+    }
+}
+
+/// The packages, kernel and differences of a comparison, for the report.
+impl Report {
+    /// Takes what a comparison of facts tells.
+    pub fn take(&mut self, differences: &Differences) {
+        self.packages = differences
+            .packages
+            .iter()
+            .map(|package| PackageLine {
+                name: package.name.clone(),
+                before: package.before.clone(),
+                after: package.after.clone(),
+            })
+            .collect();
+        self.kernel = differences.kernel_text();
+        self.differences = differences.lines();
+    }
+
+    /// Reads what was kept with a run.
+    #[must_use]
+    pub fn of(kept: Option<&Value>) -> Self {
+        kept.and_then(|value| serde_json::from_value(value.clone()).ok()).unwrap_or_default()
+    }
+}
+
+/// How a run ended, as the end of a sentence.
+pub(crate) fn end_phrase(state: &RunState) -> String {
+    match state {
+        RunState::Succeeded { reboot: Reboot::Done } => "ended well, after a reboot".to_owned(),
+        RunState::Succeeded { .. } => "ended well".to_owned(),
+        RunState::Failed { step, reasons } => format!("failed in the {}", headline(*step, reasons)),
+        RunState::NeedsHuman { step, reasons } => {
+            format!("needs a person after the {}", headline(*step, reasons))
+        }
+        RunState::Missed { reason } => format!("did not begin: {reason}"),
+        RunState::Prechecking
+        | RunState::Applying { .. }
+        | RunState::Rebooting { .. }
+        | RunState::Validating { .. } => {
+            format!("is {} now", state.as_str())
+        }
+    }
+}
+
+fn headline(step: Step, reasons: &[String]) -> String {
+    match reasons.first() {
+        Some(reason) => format!("{} ({})", step.phrase(), reason.trim_end_matches('.')),
+        None => step.phrase().to_owned(),
+    }
+}
+
+/// The state a host is in after a failure of a step, where the step itself did not tell more.
+fn state_after(step: Step) -> &'static str {
+    match step {
+        Step::Precheck => "Nothing on the server was changed.",
+        Step::Apply => "The server was not rebooted. Some updates may be installed, others not.",
+        Step::Reboot => "The updates are installed.",
+        Step::Validate => "The updates are installed. Something that ran before does not run now.",
+    }
+}
+
+/// What to do after a failure, one sentence each.
+fn next_after_failure(server: &str, step: Step, state: &RunState) -> Vec<String> {
+    let look = match (step, state) {
+        (Step::Precheck, _) => "Mend what is named above.".to_owned(),
+        (Step::Apply, RunState::NeedsHuman { .. }) => {
+            format!(
+                "Look at {server} before anything else touches its packages: \"dpkg --configure -a\" ends an installation that was cut off."
+            )
+        }
+        (Step::Apply, _) => {
+            format!("Look at the log on {server}, mend the package, and run \"dpkg --configure -a\" there.")
+        }
+        (Step::Reboot, _) => format!(
+            "Reach {server} over its console or reboot it by hand, inside a time its owner agrees to."
+        ),
+        (Step::Validate, _) => {
+            format!("Look at the services named above on {server} and start them, or roll the package back.")
+        }
+    };
+    vec![
+        look,
+        format!(
+            "Nothing more happens to {server} by itself. When it is mended, an operator gives it another time: \"move {server} to\" and the time."
+        ),
+        format!("\"history {server}\" tells what was done and when."),
+    ]
+}
+
+/// A run's times on one line, for lists.
+#[must_use]
+pub fn run_line(run: &RunRow, server: &Server) -> String {
+    format!("{} — {}", line(run.started_at, server.zone), end_phrase(&run.state))
+}
