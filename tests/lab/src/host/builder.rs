@@ -183,9 +183,13 @@ impl HostBuilder {
         let outside = disk.seen_from_outside(&cage);
         let prepared = blocking(move || {
             keys::host_key(&folder.join("ssh_host_ed25519_key"))?;
+            fs::create_dir_all(outside.folder.join("upper"))?;
+            if let Some(layer) = self.layer(&base)? {
+                // Copied rather than stacked: on a full disk, dpkg restores only what it can rename.
+                run_now(Command::new("cp").arg("-a").arg(layer.join(".")).arg(outside.folder.join("upper")))?;
+            }
             self.fill(&outside, &folder)?;
-            let layer = self.layer(&base)?;
-            self.write_settings(&folder, &base, layer.as_deref())?;
+            self.write_settings(&folder, &base)?;
             Ok((self, folder))
         });
         let (described, folder) = prepared.await?;
@@ -200,22 +204,19 @@ impl HostBuilder {
         Ok(())
     }
 
-    fn write_settings(&self, folder: &Path, base: &Path, layer: Option<&Path>) -> Result<()> {
+    fn write_settings(&self, folder: &Path, base: &Path) -> Result<()> {
         let kind = match self.kind {
             Kind::Full => "full",
             Kind::Light => "light",
         };
         let slot = self.cage.slot();
-        let lower = match layer {
-            Some(layer) => format!("{}:{}", layer.display(), base.display()),
-            None => base.display().to_string(),
-        };
         let settings = format!(
-            "kind={kind}\nname={}\nslot={slot}\nlink=pblab{slot}.{}\naddress={}\ncrowd={}\nlower={lower}\nrepository={}\n",
+            "kind={kind}\nname={}\nslot={slot}\nlink=pblab{slot}.{}\naddress={}\ncrowd={}\nlower={}\nrepository={}\n",
             self.name,
             self.last,
             self.cage.subnet(self.last),
             self.crowd.as_deref().unwrap_or_default(),
+            base.display(),
             self.repository.folder().display(),
         );
         fs::write(folder.join("settings"), settings)?;

@@ -94,7 +94,6 @@ impl Disk {
 impl HostBuilder {
     /// Fills the host's disk before its first start.
     pub(crate) fn fill(&self, disk: &Disk, folder: &Path) -> Result<()> {
-        fs::create_dir_all(disk.folder.join("upper"))?;
         let name = &self.name;
         disk.put("/etc/hostname", &format!("{name}\n"), 0o644)?;
         disk.put("/etc/hosts", &format!("127.0.0.1 localhost\n127.0.1.1 {name}\n"), 0o644)?;

@@ -266,7 +266,7 @@ impl Host {
     /// The key the host offers to callers right now.
     async fn offered_key(&self) -> Result<String> {
         let mut scan = tokio::process::Command::new("ssh-keyscan");
-        scan.args(["-q", "-t", "ed25519", &self.address.to_string()]);
+        scan.args(["-t", "ed25519", &self.address.to_string()]);
         let line = process::run(scan, b"").await?.stdout;
         Ok(line.split_whitespace().skip(1).take(2).collect::<Vec<_>>().join(" "))
     }
@@ -303,25 +303,29 @@ impl Host {
         .with_context(|| tail(&self.folder.join("console.log")))
     }
 
-    /// Cuts the power: everything on the host ends at once, and it stays dark until [`Self::power_on`].
+    /// Cuts the power: everything on the host ends at once without a last word to anybody, and it stays dark until
+    /// [`Self::power_on`].
     ///
     /// # Errors
     /// When the host was dark already.
     pub async fn power_cut(&self) -> Result<()> {
         let leader = self.leader().with_context(|| format!("{} is not running", self.name))?;
+        // First the cable: a killed process would still say goodbye to whoever is connected.
+        self.network_down().await?;
         fs::write(self.folder.join("off"), "")?;
         self.cage.run("kill", &["-s", "KILL", &leader.to_string()]).await?.ok()?;
-        let root = self.cage.root_of(leader);
-        until(BOOT, "the power cut", async || Ok(root.symlink_metadata().is_err().then_some(()))).await
+        let pid = self.folder.join("pid");
+        until(BOOT, "the power cut", async || Ok((!pid.exists()).then_some(()))).await
     }
 
-    /// Switches a dark host on again and waits until one can log in.
+    /// Switches a dark host on again, its cable plugged in, and waits until one can log in.
     ///
     /// # Errors
     /// When it does not come up.
     pub async fn power_on(&self) -> Result<()> {
         let before = self.boots()?;
         fs::remove_file(self.folder.join("off")).with_context(|| format!("{} is not dark", self.name))?;
+        self.network_up().await?;
         self.wait_until_up(before + 1).await
     }
 

@@ -72,7 +72,6 @@ supervise() {
       while [ -e "$folder/off" ]; do sleep 0.02; done
       ip link set eth0 up
     fi
-    rm -f "$folder/pid"
     "boot_$kind"
     launcher=$!
     boots=$((boots + 1))
@@ -89,6 +88,7 @@ supervise() {
     echo "lab: $name ended with $rc"
     # 133 asks for a reboot; a killed host is dark already; anything else is a host that was switched off.
     [ "$rc" = 133 ] || : >"$folder/off"
+    rm -f "$folder/pid"
   done
 }
 
