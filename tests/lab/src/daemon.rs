@@ -44,7 +44,7 @@ impl Daemon {
             bail!("cannot start {name}: {status}; {}", tail(&log));
         }
         let daemon = Self { cage: Arc::clone(cage), pid_file, log };
-        until(Duration::from_secs(10), "the program's pid", async || Ok(daemon.pid())).await?;
+        until(Duration::from_secs(10), "the program's pid", || async { Ok(daemon.pid()) }).await?;
         Ok(daemon)
     }
 
@@ -79,7 +79,7 @@ impl Daemon {
             return Ok(());
         }
         self.signal(signal).await?;
-        let gone = async || Ok((!self.runs()).then_some(()));
+        let gone = || async { Ok((!self.runs()).then_some(())) };
         if until(Duration::from_secs(10), "the program's end", gone).await.is_err() {
             self.signal("KILL").await?;
             until(Duration::from_secs(10), "the program's end", gone).await?;

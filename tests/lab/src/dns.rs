@@ -140,7 +140,7 @@ impl Dns {
         let words = words.map(str::to_owned);
         let daemon = Daemon::launch(&self.cage, &self.folder, "dnsmasq", &words, &[]).await?;
         let address = self.address();
-        until(Duration::from_secs(10), "dnsmasq to answer", async || {
+        until(Duration::from_secs(10), "dnsmasq to answer", || async {
             daemon.check()?;
             Ok(tokio::net::TcpStream::connect(address).await.is_ok().then_some(()))
         })

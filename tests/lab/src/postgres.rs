@@ -109,7 +109,7 @@ impl Postgres {
             .chain([format!("{PROGRAMS}/postgres"), "-D".to_owned(), data.display().to_string()])
             .collect();
         let daemon = Daemon::launch(&self.cage, &self.folder, "server", &words, &[]).await?;
-        until(Duration::from_secs(60), "PostgreSQL to be ready", async || {
+        until(Duration::from_secs(60), "PostgreSQL to be ready", || async {
             daemon.check()?;
             let state = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
             Ok(state.lines().nth(7).is_some_and(|line| line.trim() == "ready").then_some(()))

@@ -97,10 +97,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Asks again and again until there is an answer, or says what never came.
-pub(crate) async fn until<T>(
+pub(crate) async fn until<T, F: Future<Output = Result<Option<T>>>>(
     patience: Duration,
     what: &str,
-    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+    mut ask: impl FnMut() -> F,
 ) -> Result<T> {
     let end = tokio::time::Instant::now() + patience;
     loop {

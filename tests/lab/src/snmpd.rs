@@ -49,7 +49,7 @@ impl Snmpd {
         let variables = [("TZ", zone.to_owned()), ("SNMP_PERSISTENT_DIR", state)];
         let daemon = Daemon::launch(cage, &folder, "snmpd", &words, &variables).await?;
         let agent = Self { addresses, daemon };
-        until(Duration::from_secs(20), "the SNMP agent to answer", async || {
+        until(Duration::from_secs(20), "the SNMP agent to answer", || async {
             agent.daemon.check()?;
             let last = agent.addresses.last().context("an agent has an address")?;
             Ok(agent.ask(*last).await?.succeeded().then_some(()))

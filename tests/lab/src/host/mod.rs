@@ -258,7 +258,7 @@ impl Host {
         self.exec(&command).await?.ok()?;
         let key = self.host_key()?;
         // sshd takes the new key when it restarts itself, a moment after it was told to.
-        until(BOOT, "the new host key", async || Ok((self.offered_key().await? == key).then_some(())))
+        until(BOOT, "the new host key", || async { Ok((self.offered_key().await? == key).then_some(())) })
             .await?;
         Ok(key)
     }
@@ -292,7 +292,7 @@ impl Host {
     /// When it does not come; the error holds the end of its console.
     pub async fn wait_until_up(&self, boots: u32) -> Result<()> {
         let what = format!("{} to be up for the {boots}. time", self.name);
-        until(BOOT, &what, async || {
+        until(BOOT, &what, || async {
             if self.folder.join("off").exists() {
                 bail!("{} is switched off", self.name);
             }
@@ -315,7 +315,7 @@ impl Host {
         fs::write(self.folder.join("off"), "")?;
         self.cage.run("kill", &["-s", "KILL", &leader.to_string()]).await?.ok()?;
         let pid = self.folder.join("pid");
-        until(BOOT, "the power cut", async || Ok((!pid.exists()).then_some(()))).await
+        until(BOOT, "the power cut", || async { Ok((!pid.exists()).then_some(())) }).await
     }
 
     /// Switches a dark host on again, its cable plugged in, and waits until one can log in.
@@ -359,7 +359,8 @@ impl Host {
         }
         self.cage.run("kill", &["-s", "KILL", supervisor.trim()]).await?.ok()?;
         let root = self.cage.root_of(supervisor.trim().parse()?);
-        until(BOOT, "the host's end", async || Ok(root.symlink_metadata().is_err().then_some(()))).await?;
+        until(BOOT, "the host's end", || async { Ok(root.symlink_metadata().is_err().then_some(())) })
+            .await?;
         self.cage.run("ip", &["link", "delete", &self.link]).await?;
         let disk = self.folder.join("disk").display().to_string();
         self.cage.run("umount", &["-q", &disk]).await?;

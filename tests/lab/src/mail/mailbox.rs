@@ -41,7 +41,7 @@ impl Mailbox {
     /// When they do not come in time.
     pub async fn wait_for(&self, count: usize, patience: Duration) -> Result<Vec<Message>> {
         let what = format!("{count} letters to {}", self.address);
-        until(patience, &what, async || {
+        until(patience, &what, || async {
             let messages = self.messages()?;
             Ok((messages.len() >= count).then_some(messages))
         })

@@ -287,12 +287,12 @@ impl Mail {
         daemon.signal("HUP").await?;
         let mx = self.mx();
         let what = format!("Postfix to say {code} to {address}");
-        until(PATIENCE, &what, async || Ok((smtp::ask(mx, address).await? == code).then_some(()))).await
+        until(PATIENCE, &what, || async { Ok((smtp::ask(mx, address).await? == code).then_some(())) }).await
     }
 
     async fn listens(&self, daemon: &Daemon, addresses: &[SocketAddr], log: &str) -> Result<()> {
         for address in addresses {
-            until(PATIENCE, &format!("a listener on {address}"), async || {
+            until(PATIENCE, &format!("a listener on {address}"), || async {
                 daemon.check()?;
                 Ok(tokio::net::TcpStream::connect(address).await.is_ok().then_some(()))
             })
