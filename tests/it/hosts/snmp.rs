@@ -1,0 +1,73 @@
+//! The zone probe against real agents.
+
+use anyhow::Result;
+use chrono::{FixedOffset, TimeDelta, Utc};
+use patchbot::clock::Clock;
+use patchbot::config::secret::Secret;
+use patchbot::domain::zone::{Confirmation, confirms};
+use patchbot::snmp::{Access, Agent, Probe, SnmpError};
+use patchbot_lab::Lab;
+
+fn agent(address: &impl ToString) -> Agent {
+    Agent { name: "web01".to_owned(), address: address.to_string(), port: 161 }
+}
+
+fn quick() -> Probe {
+    Probe { timeout: std::time::Duration::from_millis(300), retries: 1, lab_only: true }
+}
+
+fn access() -> Access {
+    Access::V2c(Secret::new("labpub"))
+}
+
+#[tokio::test]
+async fn an_agent_tells_its_time_with_the_offset_of_its_zone() -> Result<()> {
+    let lab = Lab::start().await?;
+    let tokyo = lab.snmpd("Asia/Tokyo", 1, "").await?;
+    let time = Probe { lab_only: true, ..Probe::default() }
+        .host_time(&agent(&tokyo.addresses()[0]), &access())
+        .await?;
+    let offset = time.offset.unwrap();
+    assert_eq!(offset, FixedOffset::east_opt(9 * 3600).unwrap());
+    let now = Clock::System.now();
+    let told = time.local.and_local_timezone(offset).unwrap().with_timezone(&Utc);
+    assert!((told - now).abs() < TimeDelta::seconds(5), "{told} {now}");
+    assert_eq!(confirms(chrono_tz::Asia::Tokyo, offset, now), Confirmation::Confirmed);
+    assert!(matches!(confirms(chrono_tz::Europe::Berlin, offset, now), Confirmation::Contradicted { .. }));
+    Ok(())
+}
+
+#[tokio::test]
+async fn eight_bytes_garbage_and_a_closed_view_are_told_apart() -> Result<()> {
+    let lab = Lab::start().await?;
+    let eight = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 octet_str 0x07ea0b1714060000").await?;
+    let time = quick().host_time(&agent(&eight.addresses()[0]), &access()).await?;
+    assert_eq!((time.local.to_string().as_str(), time.offset), ("2026-11-23 20:06:00", None));
+    let garbage = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 octet_str 0x0102").await?;
+    let error = quick().host_time(&agent(&garbage.addresses()[0]), &access()).await.unwrap_err();
+    assert!(error.to_string().contains("is no date (2 bytes, and a date has 8 or 11)"), "{error}");
+    let number = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 integer 5").await?;
+    let error = quick().host_time(&agent(&number.addresses()[0]), &access()).await.unwrap_err();
+    assert!(matches!(error, SnmpError::Garbage { .. }), "{error}");
+    let closed =
+        lab.snmpd("UTC", 1, "view only included .1.3.6.1.2.1.1\nrocommunity narrow default -V only").await?;
+    let narrow = Access::V2c(Secret::new("narrow"));
+    let error = quick().host_time(&agent(&closed.addresses()[0]), &narrow).await.unwrap_err();
+    assert!(matches!(error, SnmpError::NoSuchObject { .. }), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn silence_costs_its_timeouts_and_a_missing_agent_nothing() -> Result<()> {
+    let lab = Lab::start().await?;
+    let agent_of = lab.snmpd("UTC", 1, "").await?;
+    let wrong = Access::V2c(Secret::new("wrong"));
+    let error = quick().host_time(&agent(&agent_of.addresses()[0]), &wrong).await.unwrap_err();
+    assert!(matches!(error, SnmpError::NoAnswer { asked: 2, .. }), "{error}");
+    let nobody = Agent { port: 9, ..agent(&"127.0.0.1") };
+    let error = quick().host_time(&nobody, &access()).await.unwrap_err();
+    assert!(matches!(error, SnmpError::NoAgent { .. }), "{error}");
+    let error = quick().host_time(&agent(&"192.0.2.1"), &access()).await.unwrap_err();
+    assert!(matches!(error, SnmpError::OutsideLab { .. }), "{error}");
+    Ok(())
+}
