@@ -126,15 +126,18 @@ impl Connection {
         let work = async {
             writer.exec(true, command).await.map_err(|_| ExecError::Lost { place: self.place.clone() })?;
             // Written while the answer is read: a command that answers before it has read all must not stop both.
-            // One that does not read at all is no failure; its end tells what there is to tell.
+            // One that does not read at all is no failure; its end ends the writing.
             let write = async {
                 if let Some(input) = stdin {
                     let _ = writer.data(input).await;
                 }
                 let _ = writer.eof().await;
+                std::future::pending::<()>().await;
             };
-            let ((), heard) = tokio::join!(write, listener.listen(&mut reader, self));
-            heard
+            tokio::select! {
+                heard = listener.listen(&mut reader, self) => heard,
+                () = write => Ok(()),
+            }
         };
         let result = match timeout_at(deadline, work).await {
             Ok(result) => result,

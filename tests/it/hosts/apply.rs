@@ -1,5 +1,7 @@
 //! The patch run on a host: once, in time, told honestly, whatever breaks in between.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use chrono::TimeDelta;
 use patchbot::patch::{
@@ -131,8 +133,7 @@ async fn a_full_disk_fails_the_run_and_the_result_is_still_told() -> Result<()> 
 #[tokio::test]
 async fn of_two_runs_at_once_the_second_is_refused() -> Result<()> {
     let site = Site::full(["lab-slow"]).await?;
-    site.lab.repository().publish(Suite::Main, "lab-slow").await?;
-    site.host.write_file("/etc/lab-slow/hold", "").await?;
+    site.holds_lab_slow().await?;
     let (first, second) = (site.everything(run(1)).await?, site.everything(run(2)).await?);
     let (one, other) = tokio::join!(site.asks(&first), site.asks(&second));
     let (one, other) = (one?, other?);
@@ -145,7 +146,7 @@ async fn of_two_runs_at_once_the_second_is_refused() -> Result<()> {
     let winner = if one == Applied::Started { run(1) } else { run(2) };
     let third = site.asks(&site.everything(run(3)).await?).await?;
     assert_eq!(refused(&third), Some(Why::Busy), "{third:?}");
-    site.host.exec("rm /etc/lab-slow/hold").await?;
+    site.releases_lab_slow().await?;
     assert!(matches!(site.ended(winner).await?.run, RunStatus::Installed(_)));
     assert_eq!(site.upgrades().await?, 1);
     Ok(())
@@ -153,10 +154,8 @@ async fn of_two_runs_at_once_the_second_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_run_outlives_the_connection_that_started_it_and_is_found_again() -> Result<()> {
-    for light in [true, false] {
-        let site = if light { Site::light(["lab-slow"]).await? } else { Site::full(["lab-slow"]).await? };
-        site.lab.repository().publish(Suite::Main, "lab-slow").await?;
-        site.host.write_file("/etc/lab-slow/hold", "").await?;
+    for site in [Site::light(["lab-slow"]).await?, Site::full(["lab-slow"]).await?] {
+        site.holds_lab_slow().await?;
         let apply = site.everything(run(1)).await?;
         let proxy = site.lab.proxy(site.host.ssh_address())?;
         let mut target = super::target(&site.lab, &site.host)?;
@@ -164,14 +163,16 @@ async fn a_run_outlives_the_connection_that_started_it_and_is_found_again() -> R
         target.hop.port = proxy.address().port();
         let connection = remote().connect(&target).await?;
         // The command arrives, its answer does not.
-        proxy.set(Traffic::HoldReplies);
-        let line = Command::apply(&apply).line();
+        let line = format!("sleep 0.5; {}", Command::apply(&apply).line());
         let waiting = async {
             let limits = Limits::default();
             let command = connection.run(&line, None, &limits);
             let cut = async {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                proxy.set(Traffic::HoldReplies);
                 site.becomes(run(1), |status| status.phase == Some(Phase::Installing)).await?;
-                proxy.set(Traffic::Cut);
+                // What it holds back is lost with it.
+                drop(proxy);
                 anyhow::Ok(())
             };
             let (answer, cut) = tokio::join!(command, cut);
@@ -183,7 +184,7 @@ async fn a_run_outlives_the_connection_that_started_it_and_is_found_again() -> R
         // The bot does what it must: it asks again. Nothing is started twice.
         assert_eq!(site.asks(&apply).await?, Applied::Exists);
         assert!(matches!(site.status(run(1)).await?.run, RunStatus::Running { .. }));
-        site.host.exec("rm /etc/lab-slow/hold").await?;
+        site.releases_lab_slow().await?;
         assert!(matches!(site.ended(run(1)).await?.run, RunStatus::Installed(_)));
         assert_eq!(site.upgrades().await?, 1);
     }
@@ -193,10 +194,8 @@ async fn a_run_outlives_the_connection_that_started_it_and_is_found_again() -> R
 #[tokio::test]
 async fn a_power_cut_in_the_middle_is_told_as_interrupted_and_starts_nothing_again() -> Result<()> {
     let site = Site::full(["lab-app", "lab-slow"]).await?;
-    for name in ["lab-app", "lab-slow"] {
-        site.lab.repository().publish(Suite::Main, name).await?;
-    }
-    site.host.write_file("/etc/lab-slow/hold", "").await?;
+    site.lab.repository().publish(Suite::Main, "lab-app").await?;
+    site.holds_lab_slow().await?;
     let apply = site.everything(run(1)).await?;
     assert_eq!(site.asks(&apply).await?, Applied::Started);
     site.becomes(run(1), |status| status.log.iter().any(|line| line.contains("lab-slow step 1"))).await?;
@@ -362,8 +361,7 @@ async fn an_unreachable_repository_stops_the_run_before_anything_is_touched() ->
 #[tokio::test]
 async fn a_killed_worker_is_told_as_interrupted() -> Result<()> {
     let site = Site::light(["lab-slow"]).await?;
-    site.lab.repository().publish(Suite::Main, "lab-slow").await?;
-    site.host.write_file("/etc/lab-slow/hold", "").await?;
+    site.holds_lab_slow().await?;
     site.starts(run(1)).await?;
     site.becomes(run(1), |status| status.log.iter().any(|line| line.contains("lab-slow step"))).await?;
     // The worker alone dies; apt goes on. As long as it does, the run counts as at work and no other may start.
@@ -371,7 +369,7 @@ async fn a_killed_worker_is_told_as_interrupted() -> Result<()> {
     assert!(matches!(site.status(run(1)).await?.run, RunStatus::Running { .. }));
     let other = site.asks(&site.everything(run(2)).await?).await?;
     assert_eq!(refused(&other), Some(Why::Busy), "{other:?}");
-    site.host.exec("rm /etc/lab-slow/hold").await?;
+    site.releases_lab_slow().await?;
     let status = site.ended(run(1)).await?;
     assert!(matches!(status.run, RunStatus::Interrupted { .. }), "{status:?}");
     assert_eq!(status.changed, [changed("lab-slow")]);

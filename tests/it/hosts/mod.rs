@@ -16,7 +16,7 @@ use patchbot::domain::facts::{BootId, Facts};
 use patchbot::domain::ids::RunId;
 use patchbot::patch::{self, Applied, Apply, Command, Rebooted, RunStatus, Selection, ServiceName, Status};
 use patchbot::ssh::{Connection, Hop, HostKey, Limits, LoginKey, Output, Remote, Settings, Target, Trust};
-use patchbot_lab::{Host, HostBuilder, Lab, Sudo};
+use patchbot_lab::{Host, HostBuilder, Lab, Sudo, Suite};
 use uuid::Uuid;
 
 /// A host that was enrolled: the helper and its sudoers file, and nothing else that root would do for patchbot.
@@ -114,6 +114,21 @@ impl Site {
 
     pub(crate) async fn asks(&self, apply: &Apply) -> Result<Applied> {
         Ok(patch::applied(apply.run, &self.runs(&Command::apply(apply)).await?.stdout)?)
+    }
+
+    /// Publishes lab-slow 1.1, whose installation goes on until [`Site::releases_lab_slow`].
+    pub(crate) async fn holds_lab_slow(&self) -> Result<()> {
+        self.lab.repository().publish(Suite::Main, "lab-slow").await?;
+        self.host
+            .exec("mkdir -p /etc/lab-slow; echo 0 >/etc/lab-slow/seconds; touch /etc/lab-slow/hold")
+            .await?
+            .ok()?;
+        Ok(())
+    }
+
+    pub(crate) async fn releases_lab_slow(&self) -> Result<()> {
+        self.host.exec("rm /etc/lab-slow/hold").await?.ok()?;
+        Ok(())
     }
 
     /// Starts a run with everything there is.

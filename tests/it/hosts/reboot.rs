@@ -72,14 +72,13 @@ async fn a_reboot_that_is_late_or_meant_for_another_boot_does_not_happen() -> Re
 #[tokio::test]
 async fn no_reboot_happens_while_a_run_is_at_work() -> Result<()> {
     let site = Site::full(["lab-slow"]).await?;
-    site.lab.repository().publish(Suite::Main, "lab-slow").await?;
-    site.host.write_file("/etc/lab-slow/hold", "").await?;
+    site.holds_lab_slow().await?;
     site.starts(run(1)).await?;
     site.becomes(run(1), |status| status.phase == Some(Phase::Installing)).await?;
     let not_after = site.clock().await? + TimeDelta::minutes(5);
     let answer = site.reboots(run(1), site.boot()?, not_after).await?;
     assert_eq!(refused(&answer), Some(Why::Busy), "{answer:?}");
-    site.host.exec("rm /etc/lab-slow/hold").await?;
+    site.releases_lab_slow().await?;
     assert!(matches!(site.ended(run(1)).await?.run, RunStatus::Installed(_)));
     assert_eq!(site.reboots(run(1), site.boot()?, not_after).await?, Rebooted::Ordered);
     site.host.wait_until_up(2).await?;

@@ -5,7 +5,7 @@ use chrono::{FixedOffset, TimeDelta, Utc};
 use patchbot::clock::Clock;
 use patchbot::config::secret::Secret;
 use patchbot::domain::zone::{Confirmation, confirms};
-use patchbot::snmp::{Access, Agent, Probe, SnmpError};
+use patchbot::snmp::{Access, Agent, HostTime, Probe, SnmpError};
 use patchbot_lab::Lab;
 
 fn agent(address: &impl ToString) -> Agent {
@@ -39,22 +39,24 @@ async fn an_agent_tells_its_time_with_the_offset_of_its_zone() -> Result<()> {
 
 #[tokio::test]
 async fn eight_bytes_garbage_and_a_closed_view_are_told_apart() -> Result<()> {
-    let lab = Lab::start().await?;
-    let eight = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 octet_str 0x07ea0b1714060000").await?;
-    let time = quick().host_time(&agent(&eight.addresses()[0]), &access()).await?;
+    let date = "override .1.3.6.1.2.1.25.1.2.0";
+    let time = ask(&format!("{date} octet_str 0x07ea0b1714060000"), "labpub").await??;
     assert_eq!((time.local.to_string().as_str(), time.offset), ("2026-11-23 20:06:00", None));
-    let garbage = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 octet_str 0x0102").await?;
-    let error = quick().host_time(&agent(&garbage.addresses()[0]), &access()).await.unwrap_err();
+    let error = ask(&format!("{date} octet_str 0x0102"), "labpub").await?.unwrap_err();
     assert!(error.to_string().contains("is no date (2 bytes, and a date has 8 or 11)"), "{error}");
-    let number = lab.snmpd("UTC", 1, "override .1.3.6.1.2.1.25.1.2.0 integer 5").await?;
-    let error = quick().host_time(&agent(&number.addresses()[0]), &access()).await.unwrap_err();
+    let error = ask(&format!("{date} integer 5"), "labpub").await?.unwrap_err();
     assert!(matches!(error, SnmpError::Garbage { .. }), "{error}");
-    let closed =
-        lab.snmpd("UTC", 1, "view only included .1.3.6.1.2.1.1\nrocommunity narrow default -V only").await?;
-    let narrow = Access::V2c(Secret::new("narrow"));
-    let error = quick().host_time(&agent(&closed.addresses()[0]), &narrow).await.unwrap_err();
+    let narrow = "view only included .1.3.6.1.2.1.1\nrocommunity narrow default -V only";
+    let error = ask(narrow, "narrow").await?.unwrap_err();
     assert!(matches!(error, SnmpError::NoSuchObject { .. }), "{error}");
     Ok(())
+}
+
+/// Asks an agent that was configured with these lines.
+async fn ask(lines: &str, community: &str) -> Result<Result<HostTime, SnmpError>> {
+    let lab = Lab::start().await?;
+    let snmpd = lab.snmpd("UTC", 1, lines).await?;
+    Ok(quick().host_time(&agent(&snmpd.addresses()[0]), &Access::V2c(Secret::new(community))).await)
 }
 
 #[tokio::test]
