@@ -63,12 +63,14 @@ impl SecretSource {
     ///
     /// # Errors
     /// When the file or variable is missing or empty.
-    #[expect(clippy::disallowed_methods, reason = "configuration is the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "configuration is the one place that reads the environment"
+    )]
     pub fn read(&self) -> Result<Secret, SecretError> {
         let (text, place) = match self {
             Self::File(path) => (
-                std::fs::read_to_string(path)
-                    .map_err(|why| SecretError::File { path: path.clone(), why })?,
+                std::fs::read_to_string(path).map_err(|why| SecretError::File { path: path.clone(), why })?,
                 path.display().to_string(),
             ),
             Self::Env(name) => {

@@ -1,1 +1,14 @@
+//! patchbot's integration tests: contracts of the store, stories of the product, wires of the edges, rules of the code.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a test that fails says where; tests read the clock and the environment of the machine they run on"
+)]
+
+mod contract;
 mod hosts;

@@ -507,7 +507,7 @@ mod tests {
             web04,b@owners.test,UTC,22,2026-12-03,20:00,Pending,one,too,many\n"), @r#"
         web03 UTC Some("b@owners.test")
         error: line 2, column server_name: "web 01" cannot be a server's name: it contains " "
-        error: line 2, column server_timezone: "Mars/Phobos" is not a time zone I know
+        error: line 2, column server_timezone: "Mars/Phobos" is no known time zone; write one such as Europe/Berlin
         error: line 2, column primary_owner: "ada" is not a mail address; write it as name@example.org
         error: line 2, column ssh_port: "99999" is not a port; use 1 to 65535
         error: line 2, column q1_patch_date: "03.12.2026" is not a date; write it as 2026-12-03
@@ -515,7 +515,7 @@ mod tests {
         error: line 2, column q1_approval_status: "maybe" is not a status; use Pending, Approved, Auto-Approved, Scheduled, Completed, Failed, Cancelled
         error: line 3, column server_name: the server's name is missing
         error: line 3, column server_timezone: the server's time zone is missing
-        error: line 4, column server_timezone: IST
+        error: line 4, column server_timezone: "IST" can mean Asia/Kolkata, Europe/Dublin or Asia/Jerusalem; write the one that is meant
         error: line 6, column server_name: web03 is already in line 5; a server stands in one line
         error: line 7: there are 10 cells under 7 headings; a cell that contains the separator must stand in quotes
         "#);

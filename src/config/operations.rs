@@ -1,0 +1,66 @@
+//! The people who run patchbot, its zone, its logs, its pages for machines, and the quarters.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::section::section;
+use super::{Time, TimeZone};
+use crate::domain::person::Address;
+
+section! {
+    /// The people who run patchbot.
+    pub struct Operations in "operations" {
+        /// The operators' zone: for what belongs to no server, and for readers without a zone of their own.
+        zone: TimeZone = TimeZone(chrono_tz::Tz::UTC), "\"Europe/Berlin\"";
+        /// Administrators: inventory, identities, policy.
+        administrators: Vec<Address> = Vec::new(), "[\"root@example.org\"]";
+        /// Operators: plan the quarter, watch the night, handle failures.
+        operators: Vec<Address> = Vec::new(), "[\"ops@example.org\"]";
+        /// Viewers: see everything, decide nothing.
+        viewers: Vec<Address> = Vec::new(), "[]";
+    }
+}
+
+section! {
+    /// The quarters: the months of each, by number. A quarter carries the year in which it ends.
+    pub struct QuarterMonths in "quarters" {
+        /// The first quarter.
+        q1: Vec<u32> = vec![11, 12, 1], "[11, 12, 1]";
+        /// The second.
+        q2: Vec<u32> = vec![2, 3, 4], "[2, 3, 4]";
+        /// The third.
+        q3: Vec<u32> = vec![5, 6, 7], "[5, 6, 7]";
+        /// The fourth.
+        q4: Vec<u32> = vec![8, 9, 10], "[8, 9, 10]";
+    }
+}
+
+section! {
+    /// The pages for machines: /healthz and /metrics. Loopback only.
+    pub struct Http in "http" {
+        /// Where they are.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9117)), "\"127.0.0.1:9117\"";
+    }
+}
+
+section! {
+    /// The logs: to the journal, and one file per component.
+    pub struct Log in "log" {
+        /// The folder of the files; none are written when it is left out.
+        folder: Option<PathBuf> = None, "\"/var/log/patching\"";
+        /// How much is told: error, warn, info, debug, or a filter such as "info,patchbot::mail=debug".
+        level: String = "info".to_owned(), "\"info\"";
+        /// How many days files are kept.
+        keep_days: usize = 30, "30";
+    }
+}
+
+section! {
+    /// A test clock, for demonstrations. It is refused for every server outside 127.0.0.0/8 and 198.18.0.0/15.
+    pub struct Lab in "lab" {
+        /// A file with the time that the clock shows when it is read, in RFC 3339; it is read again when it changes.
+        clock: Option<PathBuf> = None, "# \"/run/patchbot-lab/clock\"";
+        /// How often it is looked at.
+        every: Time = std::time::Duration::from_millis(100).into(), "\"100ms\"";
+    }
+}
