@@ -120,9 +120,9 @@ impl App {
         let policy = self.policy(server);
         let window = window.with_plan(plan_at(at, server.zone, policy.window_length));
         if is_new {
-            tx.insert_window(&window).await?
+            tx.insert_window(&window).await?;
         } else {
-            tx.update_window(&window).await?
+            tx.update_window(&window).await?;
         }
         let due = next_for_window(&window, policy, None, self.now());
         tx.put_due(Subject::Window(window.id), quarter, due).await?;

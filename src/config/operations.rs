@@ -47,7 +47,7 @@ section! {
     /// The logs: to the journal, and one file per component.
     pub struct Log in "log" {
         /// The folder of the files; none are written when it is left out.
-        folder: Option<PathBuf> = None, "\"/var/log/patching\"";
+        folder: Option<PathBuf> = None, "# \"/var/log/patching\"";
         /// How much is told: error, warn, info, debug, or a filter such as "info,patchbot::mail=debug".
         level: String = "info".to_owned(), "\"info\"";
         /// How many days files are kept.

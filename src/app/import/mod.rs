@@ -138,9 +138,9 @@ impl App {
         known: bool,
     ) -> Result<(), Failure> {
         if known {
-            tx.update_server(server, self.now()).await?
+            tx.update_server(server, self.now()).await?;
         } else {
-            tx.insert_server(server, self.now()).await?
+            tx.insert_server(server, self.now()).await?;
         }
         let mut owners: Vec<Ownership> = Vec::new();
         for (rank, mail) in [(Rank::Primary, &entry.primary), (Rank::Secondary, &entry.secondary)] {
@@ -260,9 +260,9 @@ impl App {
         is_new: bool,
     ) -> Result<(), Failure> {
         if is_new {
-            tx.insert_window(&window).await?
+            tx.insert_window(&window).await?;
         } else {
-            tx.update_window(&window).await?
+            tx.update_window(&window).await?;
         }
         let due = next_for_window(&window, self.policy(server), None, self.now());
         Ok(tx.put_due(Subject::Window(window.id), window.quarter, due).await?)
