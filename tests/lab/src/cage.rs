@@ -18,6 +18,9 @@ use anyhow::{Context, Result, bail};
 use crate::process::{self, Output};
 use crate::slot::{self, Slot};
 
+/// Where the lab's programs are found.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The namespaces, the folder and the slot of one lab.
 #[derive(Debug)]
 pub(crate) struct Cage {
@@ -102,7 +105,9 @@ impl Cage {
         command
             .arg(format!("--target={}", self.init))
             .args(["--pid", "--mount", "--ipc", "--", program])
-            .env_remove("LD_PRELOAD");
+            .env_remove("LD_PRELOAD")
+            // Not the developer's own, which may lack /usr/sbin or put wrappers first.
+            .env("PATH", PATH);
         command
     }
 

@@ -165,6 +165,9 @@ async fn serve(client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         // A cut is a reset, as from a firewall that has forgotten the connection.
         from_client.as_ref().set_zero_linger()?;
         from_server.as_ref().set_zero_linger()?;
+        // Else the halves would say goodbye in order first.
+        to_client.forget();
+        to_server.forget();
     }
     Ok(())
 }

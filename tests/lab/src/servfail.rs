@@ -56,10 +56,9 @@ fn answer(socket: &UdpSocket) -> bool {
     match socket.recv_from(&mut packet) {
         Ok((length, caller)) => {
             // The question itself goes back, as an answer (QR, RA) with response code 2.
-            if let [_, _, flags, code, ..] = &mut packet {
-                *flags |= 0x80;
-                *code = 0x82;
-            }
+            let [_, _, flags, code, ..] = &mut packet;
+            *flags |= 0x80;
+            *code = 0x82;
             let _ = socket.send_to(packet.get(..length).unwrap_or_default(), caller);
             true
         }

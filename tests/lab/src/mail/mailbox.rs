@@ -1,12 +1,18 @@
 //! What lies in somebody's mailbox.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
+use super::settings::OWNER;
 use crate::process::until;
+
+/// Letters put into mailboxes by this process, so that their names differ.
+static COUNT: AtomicU32 = AtomicU32::new(1);
 
 /// The inbox of one address, read from the disk: looking does not change what IMAP shows.
 #[derive(Debug, Clone)]
@@ -33,6 +39,31 @@ impl Mailbox {
         // A letter that IMAP moves from new to cur while we look is read from its second place.
         let read = |path: &PathBuf| fs::read(path).or_else(|_| fs::read(seen(path)));
         found.iter().map(|(_, path)| Ok(Message { raw: read(path)? })).collect()
+    }
+
+    /// Puts a letter into the mailbox without asking any server, for what no server would let pass.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn put(&self, raw: &[u8]) -> Result<()> {
+        let Some(home) = self.folder.parent() else { bail!("a mailbox has no folder") };
+        let parts = ["cur", "new", "tmp"].map(|part| self.folder.join(part));
+        for part in &parts {
+            fs::create_dir_all(part)?;
+        }
+        for folder in
+            home.parent().into_iter().chain([home, &self.folder]).chain(parts.iter().map(PathBuf::as_path))
+        {
+            chown(folder, Some(OWNER), Some(OWNER))?;
+        }
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Sorted behind whatever a server delivers.
+        let name = format!("4000000000.M{number}P{}.lab", std::process::id());
+        let temporary = self.folder.join("tmp").join(&name);
+        fs::write(&temporary, raw)?;
+        chown(&temporary, Some(OWNER), Some(OWNER))?;
+        fs::rename(temporary, self.folder.join("new").join(name))?;
+        Ok(())
     }
 
     /// Waits until there are at least `count` letters and gives all.

@@ -13,9 +13,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 pub(crate) use keys::signing_keys;
 pub use letter::{Algorithm, Letter, Signature};
@@ -23,6 +26,7 @@ pub use mailbox::{Mailbox, Message};
 
 use crate::cage::{Cage, tail};
 use crate::daemon::Daemon;
+use crate::dns::Dns;
 use crate::process::{self, Output, blocking, until};
 use letter::domain_of;
 
@@ -151,9 +155,7 @@ impl Mail {
     pub async fn sign(&self, letter: &Letter) -> Result<Vec<u8>> {
         let mut raw = letter.bytes();
         for signature in &letter.signatures {
-            let at = signature.at.unwrap_or(letter.at).format("@%Y-%m-%d %H:%M:%S").to_string();
-            let mut signer = tokio::process::Command::new("faketime");
-            signer.env("TZ", "UTC").args(["-f", &at, "/usr/bin/python3", "-c", keys::SIGN, "sign"]);
+            let mut signer = dkimpy(signature.at.unwrap_or(letter.at), "sign");
             signer.arg(self.keys.private(&signature.key.0, &signature.key.1));
             signer.args([&signature.domain, &signature.selector, signature.algorithm.name()]);
             signer.args([&signature.canonicalization, &signature.headers.join(":")]).args(&signature.tags);
@@ -215,7 +217,7 @@ impl Mail {
     /// # Errors
     /// When Postfix does not come back.
     pub async fn set_plus(&mut self, plus: Plus) -> Result<()> {
-        fs::write(self.folder.join("recipients"), settings::recipients(plus))?;
+        write_old(&self.folder.join("recipients"), settings::recipients(plus))?;
         // A restart rather than a reload: cleanup keeps its tables for as long as it runs.
         self.stop_postfix().await?;
         self.start_postfix().await
@@ -231,7 +233,7 @@ impl Mail {
         let words: Vec<String> = words.into_iter().chain([etc.clone()]).collect();
         let daemon =
             Daemon::launch(&self.cage, &self.folder, "postfix", &words, &[("MAIL_CONFIG", etc)]).await?;
-        self.listens(&daemon, &[self.mx(), self.submission(), self.relay()], "postfix.log").await?;
+        self.greets(&daemon, &[self.mx(), self.submission(), self.relay()], "postfix.log").await?;
         self.postfix = Some(daemon);
         Ok(())
     }
@@ -253,7 +255,7 @@ impl Mail {
         let conf = self.folder.join("dovecot.conf").display().to_string();
         let words = ["dovecot", "-F", "-c", &conf].map(str::to_owned);
         let daemon = Daemon::launch(&self.cage, &self.folder, "dovecot", &words, &[]).await?;
-        self.listens(&daemon, &[self.imap(), self.imaps()], "dovecot.log").await?;
+        self.greets(&daemon, &[self.imap()], "dovecot.log").await?;
         self.dovecot = Some(daemon);
         Ok(())
     }
@@ -267,14 +269,14 @@ impl Mail {
         daemon.stop("TERM").await
     }
 
-    /// Asks dkimpy, which is neither patchbot nor its library, about each signature of a letter: `good`, `bad`
-    /// or `bad: why`, from top to bottom.
+    /// Asks dkimpy, which is neither patchbot nor its library, about each signature of a letter at a moment of
+    /// lab time: `good`, `bad` or `bad: why`, from top to bottom.
     ///
     /// # Errors
     /// When the verifier cannot be started.
-    pub async fn verify(&self, name_server: Ipv4Addr, raw: &[u8]) -> Result<Vec<String>> {
-        let mut verifier = tokio::process::Command::new("/usr/bin/python3");
-        verifier.args(["-c", keys::SIGN, "verify", &name_server.to_string()]);
+    pub async fn verify(&self, dns: &Dns, at: DateTime<Utc>, raw: &[u8]) -> Result<Vec<String>> {
+        let mut verifier = dkimpy(at, "verify");
+        verifier.arg(dns.address().ip().to_string());
         let output: Output = process::run(verifier, raw).await?;
         Ok(output.ok()?.lines().map(str::to_owned).collect())
     }
@@ -290,17 +292,27 @@ impl Mail {
         until(PATIENCE, &what, || async { Ok((smtp::ask(mx, address).await? == code).then_some(())) }).await
     }
 
-    async fn listens(&self, daemon: &Daemon, addresses: &[SocketAddr], log: &str) -> Result<()> {
+    /// Waits until the servers at these addresses have said their first words.
+    async fn greets(&self, daemon: &Daemon, addresses: &[SocketAddr], log: &str) -> Result<()> {
         for address in addresses {
-            until(PATIENCE, &format!("a listener on {address}"), || async {
+            until(PATIENCE, &format!("a greeting from {address}"), || async {
                 daemon.check()?;
-                Ok(tokio::net::TcpStream::connect(address).await.is_ok().then_some(()))
+                let greeting = async { TcpStream::connect(address).await?.read_u8().await };
+                Ok(greeting.await.is_ok().then_some(()))
             })
             .await
             .with_context(|| tail(&self.folder.join(log)))?;
         }
         Ok(())
     }
+}
+
+/// A call of the signing script under a clock that shows `at`.
+fn dkimpy(at: DateTime<Utc>, act: &str) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new("faketime");
+    let at = at.format("@%Y-%m-%d %H:%M:%S").to_string();
+    command.env("TZ", "UTC").args(["-f", &at, "/usr/bin/python3", "-c", keys::SIGN, act]);
+    command
 }
 
 /// Lays out the folders and writes all configuration.
@@ -329,12 +341,11 @@ fn prepare(folder: &Path, tls: &Path, address: Ipv4Addr) -> Result<()> {
         ("etc/main.cf", settings::main_cf(folder, tls)),
         ("etc/master.cf", settings::master_cf(address)),
         ("recipients", settings::recipients(Plus::Kept).to_owned()),
-        ("refused", String::new()),
-        ("transport", String::new()),
     ] {
-        fs::write(folder.join(name), content)?;
+        write_old(&folder.join(name), &content)?;
     }
-    Ok(())
+    write_table(&folder.join("refused"), &BTreeMap::new())?;
+    write_table(&folder.join("transport"), &BTreeMap::new())
 }
 
 /// The numeric id of a user or group that Debian's postfix package made.
@@ -350,6 +361,13 @@ fn write_table(file: &Path, entries: &BTreeMap<String, String>) -> Result<()> {
     for (key, value) in entries {
         writeln!(lines, "{key} {value}")?;
     }
-    fs::write(file, lines)?;
+    write_old(file, &lines)
+}
+
+/// Writes a file that looks as if it had been there for years: Postfix reads a table that was just written again
+/// and again, until two seconds have passed.
+fn write_old(file: &Path, content: &str) -> Result<()> {
+    fs::write(file, content)?;
+    fs::File::options().write(true).open(file)?.set_modified(SystemTime::UNIX_EPOCH)?;
     Ok(())
 }

@@ -119,6 +119,7 @@ smtpd_hard_error_limit = 1000
 smtpd_client_connection_count_limit = 0
 smtpd_banner = $myhostname ESMTP
 smtpd_peername_lookup = no
+smtpd_reject_unlisted_recipient = no
 smtpd_tls_cert_file = {tls}/crt.pem
 smtpd_tls_key_file = {tls}/key.pem
 smtpd_tls_security_level = may
@@ -157,7 +158,8 @@ pub(crate) fn master_cf(address: Ipv4Addr) -> String {
         "{address}:25 inet n - n - - smtpd\n\
          {address}:587 inet n - n - - smtpd -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes \
          -o smtpd_tls_auth_only=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject\n\
-         {address}:2525 inet n - n - - smtpd -o smtpd_relay_restrictions=permit\n{programs}"
+         {address}:2525 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 \
+         -o smtpd_relay_restrictions=permit_mynetworks,reject\n{programs}"
     )
 }
 

@@ -39,7 +39,9 @@ pub(crate) async fn ask(server: SocketAddr, recipient: &str) -> Result<u16> {
         talk.say("EHLO lab.test", 250).await?;
         talk.say("MAIL FROM:<>", 250).await?;
         talk.send(format!("RCPT TO:<{recipient}>\r\n").as_bytes()).await?;
-        Ok(talk.hear().await?.0)
+        let (code, _) = talk.hear().await?;
+        talk.say("QUIT", 221).await?;
+        Ok(code)
     };
     tokio::time::timeout(PATIENCE, dialogue).await.with_context(|| format!("{server} does not answer"))?
 }
