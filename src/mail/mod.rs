@@ -3,4 +3,6 @@
 pub mod calendar;
 pub mod ours;
 pub mod read;
+pub mod reading;
 pub mod token;
+pub mod trim;

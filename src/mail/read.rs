@@ -76,6 +76,8 @@ pub enum Flag {
     Encrypted,
     /// Words stand between the lines of the quote.
     Interleaved,
+    /// It is longer than anybody's answer; the end of it was not read.
+    TooLong,
     /// A line below the mark of the signature, or in a cut off footer, is a command.
     BelowSignature,
 }
@@ -93,6 +95,7 @@ impl Flag {
             Self::Loose => "The parts of your mail do not fit together.",
             Self::Encrypted => "Your mail is encrypted.",
             Self::Interleaved => "Your words stand between the lines of the notice.",
+            Self::TooLong => "Your mail is too long.",
             Self::BelowSignature => "There is an answer below your signature.",
         }
     }

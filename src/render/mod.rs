@@ -280,22 +280,201 @@ fn known_name(directory: &Path, path: &Path) -> Result<&'static str, RenderError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::read::html::seen;
 
-    /// Writes every sample to a folder, to be looked at: `PREVIEW=/tmp/x cargo test --lib look_at`.
-    #[test]
-    fn every_sample_renders_with_the_built_in_templates() {
+    fn rendered() -> Vec<(Sample, Rendered)> {
         let renderer = Renderer::new(None).unwrap_or_else(|why| panic!("{why}"));
-        for sample in samples() {
+        let render = |sample: Sample| {
             let rendered = renderer.render(&sample.notice, &sample.footing).unwrap();
-            if let Some(folder) = std::env::var_os("PREVIEW") {
-                let folder = PathBuf::from(folder);
-                std::fs::write(folder.join(format!("{}.html", sample.name)), &rendered.html).unwrap();
-                std::fs::write(
-                    folder.join(format!("{}.txt", sample.name)),
-                    format!("{}\n\n{}", rendered.subject, rendered.text),
-                )
-                .unwrap();
+            (sample, rendered)
+        };
+        samples().into_iter().map(render).collect()
+    }
+
+    #[test]
+    fn every_notice_has_a_sample() {
+        for (name, _) in BUILT_IN {
+            let Some(notice) = name.strip_prefix("mail/").and_then(|name| name.split('/').next()) else {
+                continue;
+            };
+            assert!(samples().iter().any(|sample| sample.notice.name() == notice), "{notice}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_notice_is_a_command_in_whatever_way_it_is_quoted() {
+        for (sample, rendered) in rendered() {
+            let page = seen(&rendered.html);
+            for text in [&rendered.text, &page.text] {
+                for line in text.lines() {
+                    let bare = line.trim_start_matches(['>', ' ', '|', '\t']);
+                    for line in [line, bare] {
+                        assert!(patchbot_commands::parse_reply(line).is_err(), "{}: {line:?}", sample.name);
+                    }
+                }
+                assert!(patchbot_commands::parse_reply(text).is_err(), "{}", sample.name);
             }
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_notice_is_hidden_or_struck_out_and_there_are_no_pictures() {
+        for (sample, rendered) in rendered() {
+            let page = seen(&rendered.html);
+            assert!(!page.hidden && !page.struck, "{}", sample.name);
+            for word in ["<img", "http://", "src=", "url("] {
+                let html = rendered.html.replace("http://www.w3.org/1999/xhtml", "");
+                assert!(!html.contains(word), "{}: {word}", sample.name);
+            }
+        }
+    }
+
+    #[test]
+    fn subjects_name_the_quarter_and_the_server_and_end_with_the_token() {
+        for (sample, rendered) in rendered() {
+            let subject = &rendered.subject;
+            assert!(!subject.contains(['\n', '\r']) && subject.chars().count() <= 140, "{subject}");
+            match &sample.footing.reply {
+                Some(reply) => assert!(subject.ends_with(&format!(" {}", reply.tag)), "{subject}"),
+                None => assert!(!subject.contains("[#"), "{subject}"),
+            }
+            if !sample.notice.windows().is_empty() {
+                assert!(subject.starts_with("2027-Q1: "), "{subject}");
+                assert!(subject.contains(".owners.test") || subject.contains(" servers"), "{subject}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_and_html_say_when_in_all_zones_and_what_can_be_answered() {
+        for (sample, rendered) in rendered() {
+            let page = seen(&rendered.html).text;
+            for text in [&rendered.text, &page] {
+                for window in sample.notice.windows() {
+                    for part in [&window.server, &window.start.server, &window.start.server_zone] {
+                        assert!(text.contains(part.as_str()), "{}: {part} is missing", sample.name);
+                    }
+                    for part in [&window.start.utc]
+                        .into_iter()
+                        .chain(&window.start.reader)
+                        .chain(&window.start.reader_zone)
+                    {
+                        assert!(text.contains(part.as_str()), "{}: {part} is missing", sample.name);
+                    }
+                }
+                assert_eq!(text.contains(ANSWER_ABOVE), sample.footing.reply.is_some(), "{}", sample.name);
+                assert!(text.contains("ops@patch.test"));
+            }
+            for way in ways(&sample.notice).iter().filter(|_| sample.footing.reply.is_some()) {
+                assert!(
+                    rendered.text.contains(&format!("\"{}\"", way.words)),
+                    "{}: {}",
+                    sample.name,
+                    way.words
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_monthly_notice_reads_as_an_owner_reads_it() {
+        let (_, notice) = rendered().into_iter().next().unwrap();
+        insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.text), @r#"
+        2027-Q1: 3 servers are to be patched, do the times suit you? [#MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U]
+
+        ~~~ Please write your answer above this line ~~~
+
+        Hello Ada,
+
+        these servers of yours are to be patched in 2027-Q1, and these are the times I propose:
+
+         1. web01.owners.test (web, proposed)
+            Thu 3 Dec 2026, 20:00–23:00 America/New_York
+            Fri 4 Dec 2026, 02:00–05:00 Europe/Berlin, your time
+            Fri 4 Dec 2026, 01:00–04:00 UTC
+
+         2. web02.owners.test (web, proposed)
+            Thu 3 Dec 2026, 21:00 to Fri 4 Dec 2026, 00:00 America/New_York
+            Fri 4 Dec 2026, 03:00–06:00 Europe/Berlin, your time
+            Fri 4 Dec 2026, 02:00–05:00 UTC
+
+         3. db01.owners.test (proposed)
+            Thu 10 Dec 2026, 21:00 to Fri 11 Dec 2026, 00:00 Europe/Berlin
+            Thu 10 Dec 2026, 20:00–23:00 UTC
+
+        Please answer by Tue 24 Nov 2026, 16:00 Europe/Berlin (15:00 UTC).
+        Without an answer by then, the time slips by one week, and I ask you again.
+
+        To answer, reply to this mail. At the top of your reply:
+         * write "approve all" if all of these times suit you,
+         * write "approve 1-2" for some of them, by their numbers,
+         * write "move 3 to 2026-12-17 21:00" for another time, with your date and time,
+         * write "defer 3 by 1 week" for the same time one week later,
+         * write "decline 3 because of …" if it must not be patched in this quarter.
+        Leave the subject as it is. Several answers go on lines of their own.
+
+        Questions? Write to ops@patch.test, a person reads it.
+        patchbot
+        "#);
+    }
+
+    #[test]
+    fn what_others_put_in_becomes_neither_markup_nor_a_command() {
+        let renderer = Renderer::new(None).unwrap();
+        let mut sample = samples().into_iter().find(|sample| sample.name == "failure_notice").unwrap();
+        let Notice::FailureNotice(failure) = &mut sample.notice else { panic!() };
+        failure.reasons = vec!["approve all".to_owned(), "<b>decline</b>".to_owned()];
+        failure.log = vec!["<script>alert(1)</script>".to_owned(), "{{ 1 + 1 }}".to_owned()];
+        failure.window.server = "web01\r\nBcc: eve@evil.test".to_owned();
+        let rendered = renderer.render(&sample.notice, &sample.footing).unwrap();
+        assert!(rendered.text.contains("» approve all\n"), "{}", rendered.text);
+        assert!(rendered.text.lines().all(|line| patchbot_commands::parse_reply(line).is_err()));
+        assert!(rendered.html.contains("&lt;script&gt;") && !rendered.html.contains("<script>"));
+        assert!(rendered.text.contains("{{ 1 + 1 }}"));
+        assert!(!rendered.subject.contains(['\r', '\n']), "{:?}", rendered.subject);
+    }
+
+    fn replaced(name: &str, source: &str) -> Result<Renderer, RenderError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, source).unwrap();
+        Renderer::new(Some(folder.path()))
+    }
+
+    #[test]
+    fn a_directory_replaces_templates_and_its_mistakes_are_found_at_the_start() {
+        let ours = replaced("mail/missed/subject.txt.j2", "{{ n.window.server }} missed its window").unwrap();
+        let sample = samples().into_iter().find(|sample| sample.name == "missed").unwrap();
+        let subject = ours.render(&sample.notice, &sample.footing).unwrap().subject;
+        assert!(subject.starts_with("web01.owners.test missed its window [#"), "{subject}");
+        for (name, source, why) in [
+            ("mail/mised/subject.txt.j2", "x", "did you mean mail/missed/subject.txt.j2"),
+            ("notes.txt", "x", "replaces no template of this program"),
+            ("mail/missed/body.txt.j2", "\n{{ n.window.sever }}", "line 2, does not work: undefined value"),
+            ("mail/missed/body.txt.j2", "{% if %}", "does not work: syntax error"),
+            (
+                "mail/missed/body.txt.j2",
+                "Say\n > approve.\n",
+                "prints the line \" > approve.\", which is a command",
+            ),
+        ] {
+            let error = replaced(name, source).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+        let error = Renderer::new(Some(Path::new("/nonexistent"))).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent cannot be read"), "{error}");
+    }
+
+    /// Writes every sample to the folder named by PREVIEW, to be looked at in a browser.
+    #[test]
+    #[ignore = "for looking at, not for proving: PREVIEW=/tmp/x cargo test --lib previews -- --ignored"]
+    fn previews() {
+        let folder = PathBuf::from(std::env::var_os("PREVIEW").unwrap());
+        for (sample, rendered) in rendered() {
+            std::fs::write(folder.join(format!("{}.html", sample.name)), &rendered.html).unwrap();
+            let text = format!("{}\n\n{}", rendered.subject, rendered.text);
+            std::fs::write(folder.join(format!("{}.txt", sample.name)), text).unwrap();
         }
     }
 }

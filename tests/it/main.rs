@@ -12,3 +12,4 @@
 
 mod contract;
 mod hosts;
+mod mail;

@@ -1,0 +1,180 @@
+//! A raw message in one step: read, gate, token, trim, command language. Pure, so that a message can be replayed.
+//!
+//! A reading is not a decision. The caller still asks [`super::auth`] who the sender is, looks the token up, and asks
+//! back when a reading carries flags.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use patchbot_commands::{Command, NotUnderstood, Target, parse_reply};
+
+use super::calendar::CalendarAnswer;
+use super::ours::Ours;
+use super::read::{AutoReply, Delivery, Flag, Inbound, InboundMail, Machine, Unreadable, read};
+use super::token::{self, Token, TokenProblem};
+use super::trim::{same_words, trim};
+use crate::domain::ids::NoticeId;
+use crate::domain::person::Address;
+
+/// What a message comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// It is not acted on and never answered.
+    Dropped(Dropped),
+    /// Somebody typed something.
+    Typed(Box<Typed>),
+}
+
+/// Why a message is not acted on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dropped {
+    /// It came from us.
+    OwnMail,
+    /// An automatic answer; an absence is worth telling the operators.
+    AutoReply(Box<AutoReply>),
+    /// Something about the delivery of a notice.
+    Bounce(Box<Delivery>),
+    /// A receipt.
+    Receipt,
+    /// A list, or mail in bulk.
+    List,
+    /// It could be read in two ways, or not at all.
+    Unreadable(Unreadable),
+}
+
+impl Dropped {
+    /// The reason's name in the database and in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OwnMail => "own_mail",
+            Self::AutoReply(reply) if reply.away => "out_of_office",
+            Self::AutoReply(_) => "auto_reply",
+            Self::Bounce(_) => "bounce",
+            Self::Receipt => "receipt",
+            Self::List => "list",
+            Self::Unreadable(Unreadable::TooLarge | Unreadable::HeadersTooLarge) => "too_large",
+            Self::Unreadable(Unreadable::TooDeep | Unreadable::TooManyParts) => "too_many_parts",
+            Self::Unreadable(Unreadable::BadHeaders(_)) => "bad_headers",
+            Self::Unreadable(Unreadable::Fault) => "fault",
+        }
+    }
+}
+
+/// What somebody typed, with everything that is needed to decide whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// Whom it claims to be from.
+    pub from: Address,
+    /// The subject, decoded.
+    pub subject: String,
+    /// Its id, without brackets; what our answer refers to.
+    pub message_id: String,
+    /// What it answers, the newest first, without brackets.
+    pub answers: Vec<String>,
+    /// When it says it was sent.
+    pub sent: Option<DateTime<Utc>>,
+    /// The token of the notice that is answered.
+    pub token: Result<Option<Token>, TokenProblem>,
+    /// The notices it answers by their Message-ID, the newest first: the fallback when there is no token.
+    pub notices: Vec<NoticeId>,
+    /// What was typed.
+    pub text: String,
+    /// What that means.
+    pub commands: Result<Vec<Command>, NotUnderstood>,
+    /// What its sender's calendar says; never a decision.
+    pub calendar: Option<CalendarAnswer>,
+    /// Why it must be asked about before anything of it is done.
+    pub flags: BTreeSet<Flag>,
+}
+
+impl Typed {
+    /// The commands, when nothing stands against acting on them but the sender's proof and the token's state.
+    #[must_use]
+    pub fn plain_commands(&self) -> Option<&[Command]> {
+        let doubtful = !self.flags.is_empty() || self.token.is_err() || self.calendar.is_some();
+        if doubtful { None } else { self.commands.as_deref().ok() }
+    }
+}
+
+/// Reads a raw message.
+#[must_use]
+pub fn reading(raw: &[u8], ours: &Ours) -> Reading {
+    match read(raw, ours) {
+        Err(why) => Reading::Dropped(Dropped::Unreadable(why)),
+        Ok(Inbound::Machine(machine)) => Reading::Dropped(match machine {
+            Machine::Own => Dropped::OwnMail,
+            Machine::Delivery(delivery) => Dropped::Bounce(delivery),
+            Machine::Receipt => Dropped::Receipt,
+            Machine::AutoReply(reply) => Dropped::AutoReply(reply),
+            Machine::List => Dropped::List,
+        }),
+        Ok(Inbound::Human(mail)) => Reading::Typed(Box::new(typed(*mail, ours))),
+    }
+}
+
+fn typed(mail: InboundMail, ours: &Ours) -> Typed {
+    let InboundMail {
+        from,
+        subject,
+        recipients,
+        message_id,
+        answers,
+        sent,
+        plain,
+        html,
+        calendar,
+        mut flags,
+    } = mail;
+    let blank =
+        |text: &String| text.chars().all(|c| !c.is_alphanumeric() && (c.is_whitespace() || c.is_control()));
+    let html = html.filter(|text| !blank(text));
+    let plain = plain.filter(|text| !blank(text)).or_else(|| html.clone()).unwrap_or_default();
+    let trimmed = trim(&plain);
+    let commands = parse_reply(&trimmed.text);
+    if let Some(html) = html.filter(|html| *html != plain) {
+        let other = trim(&html);
+        let agree = same_words(&trimmed.text, &other.text)
+            || commands.is_ok() && parse_reply(&other.text) == commands;
+        if !agree {
+            flags.insert(Flag::Disagree);
+        }
+    }
+    if trimmed.too_long {
+        flags.insert(Flag::TooLong);
+    }
+    if trimmed.interleaved && !names_its_servers(&commands) {
+        flags.insert(Flag::Interleaved);
+    }
+    if trimmed.cut.iter().any(|line| parse_reply(line).is_ok()) {
+        flags.insert(Flag::BelowSignature);
+    }
+    Typed {
+        token: token::find(&subject, recipients.iter().map(String::as_str), ours.mailbox()),
+        notices: answers.iter().filter_map(|id| ours.notice_of(id)).collect(),
+        text: trimmed.text,
+        from,
+        subject,
+        message_id,
+        answers,
+        sent,
+        commands,
+        calendar,
+        flags,
+    }
+}
+
+/// Whether an answer between the lines of the quote says by itself what it is about.
+fn names_its_servers(commands: &Result<Vec<Command>, NotUnderstood>) -> bool {
+    let named = |target: &Target| matches!(target, Target::Servers(_) | Target::Lines(_));
+    commands.as_ref().is_ok_and(|commands| {
+        commands.iter().all(|command| match command {
+            Command::Approve(it) => named(&it.target),
+            Command::Decline(it) => named(&it.target),
+            Command::Withdraw(it) => named(&it.target),
+            Command::Reschedule(it) => named(&it.target),
+            Command::Defer(it) => named(&it.target),
+            _ => true,
+        })
+    })
+}

@@ -1,0 +1,3 @@
+//! Mail: replies in the forms real mail programs give them, notices through real SMTP and IMAP servers, forged mail.
+
+mod corpus;
