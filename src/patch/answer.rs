@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::PROTOCOL;
+use crate::domain::check::{Check, NoFacts};
 
 /// The longest line that is read, in bytes. The helper cuts every text at 8,000 bytes; JSON escapes can sextuple it.
 pub const MAX_LINE: usize = 64 * 1024;
@@ -123,6 +124,25 @@ pub enum AnswerError {
         /// What it said.
         text: String,
     },
+}
+
+/// Which check a host fails that gave no usable answer; `complaint` is the last line of the command's standard error.
+#[must_use]
+pub fn no_facts(error: &AnswerError, complaint: &str) -> NoFacts {
+    let said = complaint.strip_prefix("sudo: ").map(shortened);
+    match (error, said) {
+        (AnswerError::Nothing, Some(said)) if said.contains("command not found") => NoFacts {
+            check: Check::Helper,
+            found: "the helper is not installed".to_owned(),
+            remedy: "Install it with \"patchbot enroll\".".to_owned(),
+        },
+        (AnswerError::Nothing, Some(said)) => NoFacts {
+            check: Check::Sudo,
+            found: format!("sudo does not allow the helper ({said})"),
+            remedy: "Install its line of sudoers with \"patchbot enroll\".".to_owned(),
+        },
+        _ => NoFacts::told(Check::Helper, &error.to_string()),
+    }
 }
 
 #[derive(Deserialize)]

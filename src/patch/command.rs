@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::HELPER_PATH;
 use crate::domain::facts::BootId;
 use crate::domain::ids::RunId;
+use crate::domain::policy::Scope;
 
 /// A text that must not stand in a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,6 +120,20 @@ pub enum Selection {
     Packages(Vec<PackageName>),
     /// Whatever the site's own script does.
     Script(ScriptPath),
+}
+
+impl TryFrom<&Scope> for Selection {
+    type Error = ArgumentError;
+
+    fn try_from(scope: &Scope) -> Result<Self, ArgumentError> {
+        Ok(match scope {
+            Scope::All => Self::All,
+            Scope::Security => Self::Security,
+            Scope::Packages(names) => {
+                Self::Packages(names.iter().map(|name| PackageName::parse(name)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
 }
 
 /// What a run is to do on a host.

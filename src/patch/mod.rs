@@ -10,7 +10,7 @@ mod command;
 mod facts;
 mod verbs;
 
-pub use answer::{Answer, AnswerError, MAX_LINE, MAX_LINES};
+pub use answer::{Answer, AnswerError, MAX_LINE, MAX_LINES, no_facts};
 pub use command::{
     Apply, ArgumentError, Command, PackageName, PackagePattern, ScriptPath, Selection, ServerName,
     ServiceName,
@@ -35,3 +35,6 @@ pub const SUDOERS: &str = include_str!("../../deploy/host/sudoers");
 
 /// Where the helper lies on a host.
 pub const HELPER_PATH: &str = "/usr/local/sbin/patchbot-host";
+
+#[cfg(test)]
+mod tests;

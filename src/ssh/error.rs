@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::keys::Fingerprint;
+use crate::domain::check::{Check, NoFacts};
 
 /// A key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -195,6 +196,19 @@ impl ConnectError {
             | Self::LoginRefused { .. }
             | Self::NoAlgorithm { .. } => false,
         }
+    }
+}
+
+impl From<&ConnectError> for NoFacts {
+    fn from(error: &ConnectError) -> Self {
+        let check = if error.is_about_the_host_key() { Check::HostKey } else { Check::Ssh };
+        Self::told(check, &error.to_string())
+    }
+}
+
+impl From<&ExecError> for NoFacts {
+    fn from(error: &ExecError) -> Self {
+        Self::told(Check::Ssh, &error.to_string())
     }
 }
 

@@ -104,7 +104,6 @@ impl Connection {
         self.drive(channel, command, stdin, limits, progress, deadline).await
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the inner half of run_heard")]
     async fn drive(
         &self,
         channel: Channel<Msg>,

@@ -27,6 +27,17 @@ pub struct NoFacts {
     pub remedy: String,
 }
 
+impl NoFacts {
+    /// Takes an error's sentence apart: what happened, and, after its last `; `, the next step.
+    #[must_use]
+    pub fn told(check: Check, sentence: &str) -> Self {
+        let (found, step) = sentence.rsplit_once("; ").unwrap_or((sentence, ""));
+        let mut letters = step.chars();
+        let remedy = letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()));
+        Self { check, found: found.to_owned(), remedy: remedy.unwrap_or_default() }
+    }
+}
+
 /// What the facts are compared with.
 #[derive(Debug, Clone)]
 pub struct Context {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chrono::TimeDelta;
 use patchbot::patch::{
     self, Applied, Apply, ChangedPackage, Command, FailedPackage, PackageName, PackagePattern, Phase,
@@ -34,7 +34,7 @@ async fn is_patched_once(site: &Site) -> Result<()> {
     assert_eq!(site.asks(&apply).await?, Applied::Started);
     assert_eq!(site.asks(&apply).await?, Applied::Exists);
     let status = site.ended(run(1)).await?;
-    let RunStatus::Installed(end) = &status.run else { panic!("{status:?}") };
+    let RunStatus::Installed(end) = &status.run else { bail!("{status:?}") };
     assert_eq!(end.rc, Some(0));
     assert!(end.started <= end.ended);
     assert_eq!(status.changed, [changed("lab-app"), changed("lab-reboot")]);

@@ -1,8 +1,8 @@
 //! The facts of one round trip, on hosts with and without systemd.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono_tz::Tz;
-use patchbot::domain::check::{CheckLevels, Context, Level, Seen, judge};
+use patchbot::domain::check::{CheckLevels, Context, Finding, Level, Seen, judge};
 use patchbot::domain::facts::*;
 use patchbot_lab::{Host, Lab, Package, Suite};
 
@@ -18,10 +18,10 @@ fn are_whole(facts: &Facts, host: &Host) -> Result<()> {
     assert_eq!(facts.os.as_ref().map(|os| (os.id.as_str(), os.version.as_str())), Some(("debian", "12")));
     assert!(facts.disks.as_ref().is_some_and(|disks| disks.iter().any(|disk| disk.mount == "/")));
     assert!(facts.memory.is_some_and(|memory| memory.total_kb > memory.available_kb));
-    let packages = facts.packages.as_ref().unwrap();
+    let packages = facts.packages.as_ref().context("no packages")?;
     assert_eq!(packages.get("lab-app").map(String::as_str), Some("1.0"));
     assert!(packages.len() > 50 && packages.contains_key("openssh-server"));
-    let ports = facts.ports.as_ref().unwrap();
+    let ports = facts.ports.as_ref().context("no ports")?;
     let sshd = ports.listening.iter().find(|(port, _)| port.protocol == Protocol::Tcp && port.number == 22);
     assert_eq!(sshd.and_then(|(_, process)| process.as_deref()), Some("sshd"));
     assert!(
@@ -83,7 +83,7 @@ async fn a_host_without_systemd_tells_the_same_and_says_that_it_has_none() -> Re
     let context = Context { machine: facts.host.clock, zone: Tz::UTC, snmp_offset: None, helper: None };
     let findings = judge(Seen::Facts(&facts), &CheckLevels::default(), &context);
     let bad: Vec<String> =
-        findings.iter().filter(|finding| finding.level == Level::Block).map(|f| f.sentence()).collect();
+        findings.iter().filter(|finding| finding.level == Level::Block).map(Finding::sentence).collect();
     assert_eq!(bad, Vec::<String>::new());
     Ok(())
 }

@@ -4,7 +4,6 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use patchbot::domain::facts::BootId;
 use patchbot::patch::{Applied, Phase, Rebooted, RunStatus, Why};
-use patchbot_lab::Suite;
 use uuid::Uuid;
 
 use super::{Site, run};
@@ -44,12 +43,12 @@ async fn reboots_once(site: &Site) -> Result<()> {
 
 #[tokio::test]
 async fn a_host_with_systemd_reboots_once_however_often_it_is_asked() -> Result<()> {
-    reboots_once(&Site::full([]).await?).await
+    Box::pin(reboots_once(&Site::full([]).await?)).await
 }
 
 #[tokio::test]
 async fn a_host_without_systemd_reboots_once_however_often_it_is_asked() -> Result<()> {
-    reboots_once(&Site::light([]).await?).await
+    Box::pin(reboots_once(&Site::light([]).await?)).await
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The zone probe against real agents.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{FixedOffset, TimeDelta, Utc};
 use patchbot::clock::Clock;
 use patchbot::config::secret::Secret;
@@ -56,7 +56,8 @@ async fn eight_bytes_garbage_and_a_closed_view_are_told_apart() -> Result<()> {
 async fn ask(lines: &str, community: &str) -> Result<Result<HostTime, SnmpError>> {
     let lab = Lab::start().await?;
     let snmpd = lab.snmpd("UTC", 1, lines).await?;
-    Ok(quick().host_time(&agent(&snmpd.addresses()[0]), &Access::V2c(Secret::new(community))).await)
+    let address = snmpd.addresses().first().context("no address")?;
+    Ok(quick().host_time(&agent(address), &Access::V2c(Secret::new(community))).await)
 }
 
 #[tokio::test]
