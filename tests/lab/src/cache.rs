@@ -25,6 +25,7 @@ pub(crate) fn base() -> Result<PathBuf> {
 
 /// Gives the folder `name` of the cache; the first caller on this machine fills it with `make`.
 ///
+/// Whoever changes what is made changes the name, most simply by its number at the end.
 /// A maker that fails or is killed leaves nothing that a later caller could take for complete.
 pub(crate) fn once(name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let done = folder().join(name);

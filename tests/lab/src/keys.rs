@@ -10,7 +10,7 @@ use crate::process::run_now;
 
 /// The pairs people and patchbot log in with: `id_ed25519`, `id_rsa` and a `stranger` no host knows.
 pub(crate) fn login_keys() -> Result<PathBuf> {
-    cache::once("ssh-keys", |folder| {
+    cache::once("ssh-keys-1", |folder| {
         ssh_keygen(&folder.join("id_ed25519"), &["-t", "ed25519"])?;
         ssh_keygen(&folder.join("id_rsa"), &["-t", "rsa", "-b", "3072"])?;
         ssh_keygen(&folder.join("stranger"), &["-t", "ed25519"])

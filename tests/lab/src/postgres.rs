@@ -148,7 +148,7 @@ impl Postgres {
 
 /// Copies the cached fresh cluster and points it to the lab's address.
 fn prepare(folder: &Path, address: Ipv4Addr) -> Result<()> {
-    let fresh = cache::once("postgres-15", |work| {
+    let fresh = cache::once("postgres-15-1", |work| {
         give_to_postgres(work)?;
         let data = work.join("data").display().to_string();
         let mut initdb = Command::new("setpriv");

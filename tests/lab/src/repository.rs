@@ -79,6 +79,15 @@ impl Repository {
         self.add(suite, vec![standard(name, "1.1")?]).await
     }
 
+    /// Publishes version 1.1 of every standard package.
+    ///
+    /// # Errors
+    /// When one cannot be built.
+    pub async fn publish_updates(&self) -> Result<()> {
+        let packages = STANDARD.iter().map(|name| standard(name, "1.1")).collect::<Result<_>>()?;
+        self.add(Suite::Main, packages).await
+    }
+
     /// Publishes any packages a test describes.
     ///
     /// # Errors

@@ -60,9 +60,12 @@ async fn a_full_host_is_patched_over_ssh_and_reboots_with_a_new_boot_id() -> Res
     let host = is_patched_and_rebooted(&lab, lab.host("web01")).await?;
     assert_eq!(host.ssh("systemctl is-system-running --wait").await?.ok()?, "running");
     assert_eq!(host.ssh("timedatectl show -p Timezone --value").await?.ok()?, "Asia/Tokyo");
+    let machine = host.read("/etc/machine-id")?;
+    assert_eq!(machine.trim().len(), 32, "{machine}");
     assert_eq!(host.ssh("sudo -n systemd-run --wait --pipe -q echo ran").await?.ok()?, "ran");
     host.reboot().await?;
     assert_eq!(host.boots()?, 3);
+    assert_eq!(host.read("/etc/machine-id")?, machine);
     Ok(())
 }
 
@@ -71,6 +74,11 @@ async fn a_light_host_is_patched_over_ssh_and_reboots_with_a_new_boot_id() -> Re
     let lab = Lab::start().await?;
     let host = is_patched_and_rebooted(&lab, lab.host("web01").light()).await?;
     assert_eq!(host.ssh("test -d /run/systemd/system").await?.code, 1);
+    // Each would change nothing if it did reach the machine.
+    for beyond in ["date -s \"$(date)\"", "cat /proc/sys/kernel/pid_max >/proc/sys/kernel/pid_max"] {
+        let output = host.ssh(&format!("sudo -n sh -c '{beyond}'")).await?;
+        assert!(!output.succeeded(), "{beyond} reaches beyond the host: {output:?}");
+    }
     host.reboot().await?;
     assert_eq!(host.boots()?, 3);
     Ok(())
@@ -143,8 +151,7 @@ async fn a_service_that_does_not_survive_its_upgrade_shows_in_units_and_ports() 
     assert_eq!(host.ssh(active).await?.stdout, "active\nactive\n");
     assert_eq!(host.ssh(listening).await?.ok()?, "8080 8081");
 
-    lab.repository().publish(Suite::Main, "lab-service").await?;
-    lab.repository().publish(Suite::Main, "lab-badservice").await?;
+    lab.repository().publish_updates().await?;
     patch(&host).await?.ok()?;
     while host.ssh(active).await?.stdout != "active\nfailed\n" {}
     assert_eq!(host.ssh(listening).await?.ok()?, "8080");

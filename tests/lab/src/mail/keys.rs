@@ -27,7 +27,7 @@ pub(crate) struct SigningKeys {
 
 /// Gives the DKIM keys of all signing domains, made once per machine.
 pub(crate) fn signing_keys() -> Result<SigningKeys> {
-    let folder = cache::once("dkim-keys", |folder| {
+    let folder = cache::once("dkim-keys-1", |folder| {
         for domain in DOMAINS.iter().filter(|domain| **domain != UNSIGNED) {
             rsa_key(folder, domain)?;
             ed25519_key(folder, domain)?;
@@ -82,7 +82,7 @@ impl SigningKeys {
 
 /// Gives the folder with `ca.pem`, and `crt.pem` and `key.pem` of the mail server of every slot.
 pub(crate) fn tls() -> Result<PathBuf> {
-    cache::once("mail-tls", |folder| {
+    cache::once("mail-tls-1", |folder| {
         let names: Vec<String> = DOMAINS
             .iter()
             .map(|domain| format!("DNS:mail.{domain}"))
