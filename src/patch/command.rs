@@ -209,6 +209,12 @@ impl Command {
         Self { verb: "reboot", arguments }
     }
 
+    /// Runs the site's hooks for the time after a run's reboot.
+    #[must_use]
+    pub fn after_reboot(run: RunId) -> Self {
+        Self { verb: "after-reboot", arguments: vec![run.to_string()] }
+    }
+
     /// The verb, which the answer repeats.
     #[must_use]
     pub fn verb(&self) -> &'static str {
@@ -284,6 +290,7 @@ mod tests {
             }),
             Command::status(run(), 20),
             Command::reboot(run(), BootId(Uuid::from_u128(7)), at()),
+            Command::after_reboot(run()),
         ]
         .map(|command| command.line());
         insta::assert_snapshot!(lines.join("\n"), @r"
@@ -293,6 +300,7 @@ mod tests {
         sudo -n /usr/local/sbin/patchbot-host apply 01920000-0000-7000-8000-000000000001 --not-after 1796324400 --script /opt/scripts/patch_server.sh --server web01.example.org --lock-wait 300
         sudo -n /usr/local/sbin/patchbot-host status 01920000-0000-7000-8000-000000000001 --log-lines 20
         sudo -n /usr/local/sbin/patchbot-host reboot 01920000-0000-7000-8000-000000000001 00000000-0000-0000-0000-000000000007 --not-after 1796324400
+        sudo -n /usr/local/sbin/patchbot-host after-reboot 01920000-0000-7000-8000-000000000001
         ");
     }
 

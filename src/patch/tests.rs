@@ -225,6 +225,7 @@ fn read_all(bytes: &[u8]) {
         applied(run(1), bytes).err().map(|error| error.to_string()),
         status(run(1), bytes).err().map(|error| error.to_string()),
         rebooted(bytes).err().map(|error| error.to_string()),
+        hooked(run(1), bytes).err().map(|error| error.to_string()),
     ];
     for sentence in sentences.into_iter().flatten() {
         assert!(sentence.len() < 1_500, "{sentence}");

@@ -109,6 +109,19 @@ pub enum Rebooted {
     Refused(Refused),
 }
 
+/// The answer to [`super::Command::after_reboot`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hooked {
+    /// All hooks ended well, or there are none.
+    Done,
+    /// One failed, as the sentence says; those after it were not run.
+    Failed(String),
+    /// They were run before, and not again.
+    Exists,
+    /// They were not run.
+    Refused(Refused),
+}
+
 /// How far a run came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -273,6 +286,26 @@ enum ApplyState {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct HookLine {
+    #[serde(rename = "answer")]
+    _answer: String,
+    run: RunId,
+    state: HookState,
+    why: Option<Why>,
+    text: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum HookState {
+    Done,
+    Failed,
+    Exists,
+    Refused,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RebootLine {
     #[serde(rename = "answer")]
     _answer: String,
@@ -402,6 +435,21 @@ pub fn rebooted(output: &[u8]) -> Result<Rebooted, AnswerError> {
         RebootState::Ordered => Rebooted::Ordered,
         RebootState::Already => Rebooted::Already,
         RebootState::Refused => Rebooted::Refused(refused(line.why, line.text)?),
+    })
+}
+
+/// Reads the answer to [`super::Command::after_reboot`] for `run`.
+///
+/// # Errors
+/// When the answer cannot be read or is about another run. Asking again never runs a hook twice.
+pub fn hooked(run: RunId, output: &[u8]) -> Result<Hooked, AnswerError> {
+    let line: HookLine = only(&Answer::read("after-reboot", output)?)?;
+    about(run, line.run)?;
+    Ok(match line.state {
+        HookState::Done => Hooked::Done,
+        HookState::Failed => Hooked::Failed(line.text),
+        HookState::Exists => Hooked::Exists,
+        HookState::Refused => Hooked::Refused(refused(line.why, line.text)?),
     })
 }
 

@@ -19,7 +19,11 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use snmp::{AsyncSession, Oid, Value};
+use serde::Deserialize;
+use snmp::v3::{self, Auth, AuthProtocol, Security};
+use snmp::{AsyncSession, Oid, Pdu, Value};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 pub use date::{HostTime, NoDate, parse};
@@ -51,6 +55,47 @@ impl fmt::Display for Agent {
 pub enum Access {
     /// SNMP v2c with this community.
     V2c(Secret),
+    /// SNMP v3 with this user.
+    V3(User),
+}
+
+/// A user of SNMP v3. Without a password the agent is asked in the clear, which few allow.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// How the user proves himself, and the password.
+    pub authentication: Option<(Digest, Secret)>,
+    /// How what is said is hidden, and the password; only together with `authentication`.
+    pub privacy: Option<(Cipher, Secret)>,
+}
+
+/// How a user of SNMP v3 proves himself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    /// For old agents only.
+    Md5,
+    /// SHA-1, which net-snmp calls SHA.
+    Sha,
+    /// SHA-2 with 224 bits.
+    Sha224,
+    /// SHA-2 with 256 bits.
+    Sha256,
+    /// SHA-2 with 384 bits.
+    Sha384,
+    /// SHA-2 with 512 bits.
+    Sha512,
+}
+
+/// How what is said over SNMP v3 is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cipher {
+    /// For old agents only.
+    Des,
+    /// AES with 128 bits, which net-snmp calls AES.
+    Aes,
 }
 
 /// How long and how often is asked.
@@ -105,6 +150,16 @@ pub enum SnmpError {
         /// Who.
         agent: Agent,
     },
+    /// The agent does not know the user or his password.
+    #[error(
+        "{agent} refuses the SNMP user {user}; compare name, passwords and algorithms with createUser in its snmpd.conf"
+    )]
+    LoginRefused {
+        /// Who.
+        agent: Agent,
+        /// The user.
+        user: String,
+    },
     /// The agent does not show the date.
     #[error(
         "{agent} answers over SNMP and does not show hrSystemDate; allow .1.3.6.1.2.1.25.1 in a view of its snmpd.conf"
@@ -135,13 +190,28 @@ impl Probe {
         let address = self.address(agent).await?;
         let asked = self.retries.saturating_add(1);
         for _ in 0..asked {
-            match timeout(self.timeout, ask(address, agent, access)).await {
-                Ok(Ok(time)) => return Ok(time),
-                Ok(Err(Failed::For(error))) => return Err(error),
-                Ok(Err(Failed::Stray)) | Err(_) => {}
+            match self.once(address, agent, access).await {
+                Ok(time) => return Ok(time),
+                Err(Failed::For(error)) => return Err(error),
+                Err(Failed::Stray) => {}
             }
         }
         Err(SnmpError::NoAnswer { agent: agent.clone(), asked })
+    }
+
+    async fn once(&self, address: SocketAddr, agent: &Agent, access: &Access) -> Result<HostTime, Failed> {
+        let limit = self.timeout;
+        match access {
+            Access::V2c(_) => timeout(limit, ask(address, agent, access)).await.unwrap_or(Err(Failed::Stray)),
+            // The keys of v3 are made from the passwords by hashing a megabyte: not on a thread that others wait for.
+            Access::V3(_) => {
+                let (agent, access, runtime) = (agent.clone(), access.clone(), Handle::current());
+                let work = spawn_blocking(move || {
+                    runtime.block_on(async { timeout(limit, ask(address, &agent, &access)).await })
+                });
+                work.await.map_or(Err(Failed::Stray), |asked| asked.unwrap_or(Err(Failed::Stray)))
+            }
+        }
     }
 
     async fn address(&self, agent: &Agent) -> Result<SocketAddr, SnmpError> {
@@ -171,29 +241,82 @@ enum Failed {
 
 /// One question on a socket of its own: an answer that comes too late meets a closed one.
 async fn ask(address: SocketAddr, agent: &Agent, access: &Access) -> Result<HostTime, Failed> {
-    let Access::V2c(community) = access;
     let number = NEXT_QUESTION.fetch_add(1, Ordering::Relaxed) & i32::MAX;
-    let session = AsyncSession::new_v2c(address, community.expose().as_bytes(), number).await;
     let no_agent = || Failed::For(SnmpError::NoAgent { agent: agent.clone() });
     let garbage = |why: String| Failed::For(SnmpError::Garbage { agent: agent.clone(), why });
-    let mut session = session.map_err(|_| no_agent())?;
-    let question = Oid::from(SYSTEM_DATE).map_err(|_| garbage("the question itself".to_owned()))?;
-    let answer = session.get(&question).await.map_err(|error| match error {
+    let refused =
+        |user: &User| Failed::For(SnmpError::LoginRefused { agent: agent.clone(), user: user.name.clone() });
+    let failed = |error: snmp::Error| match (error, access) {
         // An ICMP message: nobody listens, or there is no way.
-        snmp::Error::Send | snmp::Error::Receive => no_agent(),
-        snmp::Error::RequestIdMismatch | snmp::Error::CommunityMismatch => Failed::Stray,
-        other => garbage(other.to_string()),
-    })?;
-    let (name, value) =
-        answer.varbinds.clone().next().ok_or_else(|| garbage("an empty answer".to_owned()))?;
-    if name != question {
-        return Err(Failed::Stray);
+        (snmp::Error::Send | snmp::Error::Receive, _) => no_agent(),
+        (snmp::Error::RequestIdMismatch | snmp::Error::CommunityMismatch, _) => Failed::Stray,
+        (snmp::Error::AuthFailure(_), Access::V3(user)) => refused(user),
+        (other, _) => garbage(other.to_string()),
+    };
+    let mut session = match access {
+        Access::V2c(community) => AsyncSession::new_v2c(address, community.expose().as_bytes(), number).await,
+        Access::V3(user) => AsyncSession::new_v3(address, number, user.security()).await,
     }
-    match value {
-        Value::OctetString(bytes) => parse(bytes).map_err(|why| garbage(why.to_string())),
-        Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView => {
-            Err(Failed::For(SnmpError::NoSuchObject { agent: agent.clone() }))
+    .map_err(|_| no_agent())?;
+    session.init().await.map_err(failed)?;
+    let question = Oid::from(SYSTEM_DATE).map_err(|_| garbage("the question itself".to_owned()))?;
+    let mut answer = session.get(&question).await.map(|answer| told(&answer, &question));
+    // The agent's clock differs from what it told at first: asked once more with the right one.
+    if matches!(answer, Err(snmp::Error::AuthUpdated)) {
+        answer = session.get(&question).await.map(|answer| told(&answer, &question));
+    }
+    match (answer.map_err(failed)?, access) {
+        (Told::Date(bytes), _) => parse(&bytes).map_err(|why| garbage(why.to_string())),
+        (Told::NoSuchObject, _) => Err(Failed::For(SnmpError::NoSuchObject { agent: agent.clone() })),
+        (Told::Else, Access::V2c(_)) => Err(garbage("it is of another type".to_owned())),
+        // A report in place of an answer is about the user.
+        (Told::Else, Access::V3(user)) => Err(refused(user)),
+    }
+}
+
+/// What an answer holds.
+enum Told {
+    Date(Vec<u8>),
+    NoSuchObject,
+    Else,
+}
+
+fn told(answer: &Pdu<'_>, question: &Oid<'_>) -> Told {
+    match answer.varbinds.clone().next() {
+        Some((name, Value::OctetString(bytes))) if name == *question => Told::Date(bytes.to_vec()),
+        Some((name, Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView))
+            if name == *question =>
+        {
+            Told::NoSuchObject
         }
-        _ => Err(garbage("it is of another type".to_owned())),
+        _ => Told::Else,
+    }
+}
+
+impl User {
+    fn security(&self) -> Security {
+        let password = self.authentication.as_ref().map_or("", |(_, password)| password.expose());
+        let security = Security::new(self.name.as_bytes(), password.as_bytes());
+        let Some((digest, _)) = &self.authentication else {
+            return security.with_auth(Auth::NoAuthNoPriv);
+        };
+        let security = security.with_auth_protocol(match digest {
+            Digest::Md5 => AuthProtocol::Md5,
+            Digest::Sha => AuthProtocol::Sha1,
+            Digest::Sha224 => AuthProtocol::Sha224,
+            Digest::Sha256 => AuthProtocol::Sha256,
+            Digest::Sha384 => AuthProtocol::Sha384,
+            Digest::Sha512 => AuthProtocol::Sha512,
+        });
+        security.with_auth(match &self.privacy {
+            None => Auth::AuthNoPriv,
+            Some((cipher, password)) => Auth::AuthPriv {
+                cipher: match cipher {
+                    Cipher::Des => v3::Cipher::Des,
+                    Cipher::Aes => v3::Cipher::Aes128,
+                },
+                privacy_password: password.expose().as_bytes().to_vec(),
+            },
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
 use patchbot::patch::{
-    self, Applied, Apply, ChangedPackage, Command, FailedPackage, PackageName, PackagePattern, Phase,
+    self, Applied, Apply, ChangedPackage, Command, FailedPackage, Hooked, PackageName, PackagePattern, Phase,
     RunStatus, ScriptPath, Selection, ServerName, Why,
 };
 use patchbot::ssh::{ExecError, Limits};
@@ -304,6 +304,28 @@ async fn hooks_run_around_the_installation_and_a_failing_one_before_stops_it() -
              after-install web01.example.org {two} 1.1\nend web01.example.org {two} 1.1\n"
         )
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn hooks_after_the_reboot_run_once_and_only_after_it() -> Result<()> {
+    let lab = Lab::start().await?;
+    let host = with_helper(lab.host("web01").light())
+        .program("/etc/patching/hooks.d/after-reboot/10-note", "#!/bin/sh\necho \"$1 $2\" >>/var/log/hooks\n")
+        .start()
+        .await?;
+    let site = Site { lab, host };
+    let hooks = async || -> Result<Hooked> {
+        Ok(patch::hooked(run(1), &site.runs(&Command::after_reboot(run(1))).await?.stdout)?)
+    };
+    assert!(matches!(hooks().await?, Hooked::Refused(no) if no.why == Why::State));
+    site.starts(run(1)).await?;
+    site.ended(run(1)).await?;
+    assert!(matches!(hooks().await?, Hooked::Refused(no) if no.why == Why::Boot));
+    site.host.reboot().await?;
+    assert_eq!(hooks().await?, Hooked::Done);
+    assert_eq!(hooks().await?, Hooked::Exists);
+    assert_eq!(site.host.read("/var/log/hooks")?, "after-reboot web01\n");
     Ok(())
 }
 

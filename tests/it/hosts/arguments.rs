@@ -42,6 +42,8 @@ async fn hostile_arguments_are_refused_and_start_nothing() -> Result<()> {
         format!("reboot {id} {id} --not-after x"),
         format!("reboot {id} {id} {soon} extra"),
         "facts --service '../x'".to_owned(),
+        format!("after-reboot {id} x"),
+        "after-reboot x".to_owned(),
         "facts --service".to_owned(),
         "facts x".to_owned(),
         "hello x".to_owned(),

@@ -5,7 +5,7 @@ use chrono::{FixedOffset, TimeDelta, Utc};
 use patchbot::clock::Clock;
 use patchbot::config::secret::Secret;
 use patchbot::domain::zone::{Confirmation, confirms};
-use patchbot::snmp::{Access, Agent, HostTime, Probe, SnmpError};
+use patchbot::snmp::{Access, Agent, Cipher, Digest, HostTime, Probe, SnmpError, User};
 use patchbot_lab::Lab;
 
 fn agent(address: &impl ToString) -> Agent {
@@ -58,6 +58,45 @@ async fn ask(lines: &str, community: &str) -> Result<Result<HostTime, SnmpError>
     let snmpd = lab.snmpd("UTC", 1, lines).await?;
     let address = snmpd.addresses().first().context("no address")?;
     Ok(quick().host_time(&agent(address), &Access::V2c(Secret::new(community))).await)
+}
+
+fn user(name: &str, digest: Digest, cipher: Option<Cipher>) -> User {
+    User {
+        name: name.to_owned(),
+        authentication: Some((digest, Secret::new("authpass12"))),
+        privacy: cipher.map(|cipher| (cipher, Secret::new("privpass12"))),
+    }
+}
+
+#[tokio::test]
+async fn users_of_v3_are_let_in_by_their_passwords_only() -> Result<()> {
+    let lab = Lab::start().await?;
+    let host = lab.host("web01").light().zone("Asia/Tokyo").start().await?;
+    // sshd is up first.
+    while quick().host_time(&agent(&host.address()), &access()).await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let patient = Probe { timeout: std::time::Duration::from_secs(3), ..quick() };
+    for user in [
+        user("labsha", Digest::Sha, Some(Cipher::Aes)),
+        user("labsha512", Digest::Sha512, Some(Cipher::Aes)),
+        user("labmd5", Digest::Md5, Some(Cipher::Des)),
+        user("labauth", Digest::Sha, None),
+    ] {
+        let name = user.name.clone();
+        let time = patient.host_time(&agent(&host.address()), &Access::V3(user)).await;
+        assert_eq!(
+            time.map_err(|error| format!("{name}: {error}")).unwrap().offset,
+            FixedOffset::east_opt(9 * 3600)
+        );
+    }
+    let mut wrong = user("labsha", Digest::Sha, Some(Cipher::Aes));
+    wrong.authentication = Some((Digest::Sha, Secret::new("wrong-password")));
+    for user in [user("nobody", Digest::Sha, Some(Cipher::Aes)), wrong] {
+        let error = quick().host_time(&agent(&host.address()), &Access::V3(user)).await.unwrap_err();
+        assert!(matches!(error, SnmpError::LoginRefused { .. }), "{error}");
+    }
+    Ok(())
 }
 
 #[tokio::test]
