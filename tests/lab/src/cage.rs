@@ -54,15 +54,14 @@ impl Cage {
         }
         let mut child = slot::keeper_command(&folder.join("keeper.sh"), "run", slot.number, &folder)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
             // The keeper shares the lock: the slot is free only after it has cleaned up.
-            .stderr(Stdio::from(slot.lock.try_clone()?))
+            .stdout(Stdio::from(slot.lock.try_clone()?))
+            .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .context("cannot start the lab's keeper")?;
-        let init = read_init(&mut child).with_context(|| {
-            format!("the lab in slot {} did not start; {}", slot.number, tail(&folder.join("keeper.log")))
-        })?;
+        let init = read_init(&mut child)
+            .with_context(|| format!("the lab in slot {} did not start", slot.number))?;
         slot.record_processes(child.id(), init, &folder)?;
         let number = slot.number;
         let keeper = Keeper { child, _slot: slot };
@@ -144,12 +143,19 @@ impl Drop for Cage {
     }
 }
 
-/// Waits for the keeper to name pid 1 of the lab's namespaces.
+/// Waits for the keeper to name pid 1 of the lab's namespaces; all else it says are complaints.
 fn read_init(keeper: &mut Child) -> Result<u32> {
-    let Some(stdout) = keeper.stdout.take() else { bail!("the keeper has no standard output") };
-    let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line)?;
-    line.trim().parse().context("the keeper ended early")
+    let Some(stderr) = keeper.stderr.take() else { bail!("the keeper cannot be heard") };
+    let mut complaints = String::new();
+    for line in BufReader::new(stderr).lines() {
+        let line = line?;
+        if let Ok(init) = line.trim().parse() {
+            return Ok(init);
+        }
+        complaints.push_str(&line);
+        complaints.push('\n');
+    }
+    bail!("{}", complaints.trim_end())
 }
 
 /// The last lines of a log, for an error message.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Keeps one lab: everything the lab starts lives in namespaces that end with this process or with the lab's owner.
-#   keeper.sh run SLOT FOLDER     stdin: a pipe whose other end the owner holds; stdout: told when the lab is ready
+#   keeper.sh run SLOT FOLDER     stdin: a pipe whose other end the owner holds; stdout: the slot's locked file;
+#                                 stderr: complaints, or the pid of the lab's first process when all is ready
 #   keeper.sh sweep SLOT FOLDER   removes what a lab in this slot may have left behind
 set -uo pipefail
 act=$1 slot=$2 folder=$3
@@ -37,8 +38,8 @@ sweep)
   sweep
   ;;
 run)
-  # stderr arrives as the slot's lock: nobody else takes the slot before this process has swept it.
-  exec 9>&2 2>>"$folder/keeper.log"
+  # As long as this process holds the lock, nobody else takes the slot: that is, until it has been swept.
+  exec 9>&1 1>&2
   mount_cgroups
   mkdir -p "$cgroup/services"
   ip -batch - <<-LINKS || exit 1
@@ -49,6 +50,7 @@ run)
   # The inner process is pid 1 of all that the lab starts. It ends when the owner's end of the pipe is closed,
   # and then the kernel ends everything else in its namespaces, mounts included.
   unshare --mount --propagation private --pid --ipc --fork --kill-child=KILL bash "$0" inside "$slot" "$folder" 9>&-
+  exec >/dev/null 2>&1
   sweep
   : >/proc/self/fd/9
   ;;
@@ -61,7 +63,7 @@ inside)
   mkdir -p /run/netns /run/systemd/nspawn /run/lock
   ip link set lo up 2>/dev/null
   echo "$pid"
-  exec >/dev/null
+  exec >/dev/null 2>&1
   read -r _
   ;;
 esac

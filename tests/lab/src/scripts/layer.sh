@@ -15,5 +15,5 @@ for deb in "$@"; do
   cp "$deb" "$folder/merged/run/debs/$(basename "$(dirname "$deb")").deb"
 done
 chroot "$folder/merged" sh -c 'DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin dpkg --force-unsafe-io -i /run/debs/*.deb'
-umount "$folder/merged/run" "$folder/merged/dev" "$folder/merged/proc" "$folder/merged"
-rm -rf "$folder/merged" "$folder/work"
+umount --recursive --lazy "$folder/merged"
+rm -rf --one-file-system "$folder/merged" "$folder/work"
