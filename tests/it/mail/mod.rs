@@ -1,3 +1,6 @@
 //! Mail: replies in the forms real mail programs give them, notices through real SMTP and IMAP servers, forged mail.
 
+mod auth;
 mod corpus;
+mod imap;
+mod smtp;

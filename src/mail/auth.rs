@@ -1,0 +1,323 @@
+//! Whether a reply comes from whom it claims to come from. Allowed is only what is proven, never what merely did not fail.
+//!
+//! The library calls signatures good that we must not: without From in them, with SHA-1, with a key that is only being
+//! tested, years old. All of that is checked here.
+
+mod results;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
+use mail_auth::common::crypto::Algorithm;
+use mail_auth::common::headers::Header;
+use mail_auth::common::verify::VerifySignature as _;
+use mail_auth::dkim::Signature;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+use mail_auth::hickory_resolver::system_conf::read_system_conf;
+use mail_auth::{AuthenticatedMessage, DkimResult, DmarcResult, MessageAuthenticator, SpfOutput};
+use tokio::time::timeout;
+
+use self::results::vouched;
+use super::read::headers::Section;
+
+/// Signatures are this old at most; replies are not kept for weeks before they are sent.
+const OLDEST: TimeDelta = TimeDelta::hours(48);
+/// Clocks differ.
+const NEWEST: TimeDelta = TimeDelta::minutes(10);
+/// Each signature costs a hash of the message and a question to a name server.
+const MOST_SIGNATURES: usize = 8;
+
+/// Whose word is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthSettings {
+    /// The name server that keys and policies are asked from; the system's when absent.
+    pub resolver: Option<SocketAddr>,
+    /// How long one question may take.
+    pub timeout: Duration,
+    /// The authserv-ids whose Authentication-Results are believed: our own mail servers'.
+    pub authserv_ids: Vec<String>,
+    /// Domains whose mail is believed without a signature, because no stranger can send it to this mailbox.
+    pub trusted_domains: Vec<String>,
+}
+
+/// What the sender's address is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The mail is from the address in From.
+    Authenticated {
+        /// How that is known.
+        by: Proof,
+        /// Whether the Content-Type is part of what was signed, so that nobody can have moved the borders of the parts.
+        content_type_signed: bool,
+    },
+    /// It is not known whom the mail is from. The reason is a sentence.
+    Unauthenticated(String),
+    /// It cannot be known now, because a name server did not answer. The reason is a sentence.
+    TryLater(String),
+}
+
+/// How it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// A signature of the domain itself.
+    Signature {
+        /// The domain.
+        domain: String,
+        /// The key's name.
+        selector: String,
+    },
+    /// The word of our own mail server.
+    Results {
+        /// Its authserv-id.
+        authserv_id: String,
+    },
+    /// The configuration says that nobody else can send mail from this domain.
+    TrustedDomain(String),
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signature { domain, selector } => write!(f, "signed by {domain} with its key {selector}"),
+            Self::Results { authserv_id } => write!(f, "checked by {authserv_id}"),
+            Self::TrustedDomain(domain) => write!(f, "{domain} is a trusted domain"),
+        }
+    }
+}
+
+/// An authenticator that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the name server cannot be set up ({0}); name one as `resolver` in the configuration, for example 127.0.0.1:53"
+)]
+pub struct NoResolver(String);
+
+/// Checks senders.
+pub struct Authenticator {
+    dns: MessageAuthenticator,
+    settings: AuthSettings,
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Authenticator {
+    /// Sets up the name server; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the system's name servers are to be used and cannot be read.
+    pub fn new(settings: AuthSettings) -> Result<Self, NoResolver> {
+        let broken = |why: &dyn fmt::Display| NoResolver(why.to_string());
+        let (config, mut options) = match settings.resolver {
+            Some(address) => {
+                let mut server = NameServerConfig::udp_and_tcp(address.ip());
+                for connection in &mut server.connections {
+                    connection.port = address.port();
+                }
+                (ResolverConfig::from_parts(None, Vec::new(), vec![server]), ResolverOpts::default())
+            }
+            None => read_system_conf().map_err(|why| broken(&why))?,
+        };
+        options.timeout = settings.timeout;
+        options.attempts = 2;
+        let dns = MessageAuthenticator::new(config, options).map_err(|why| broken(&why))?;
+        Ok(Self { dns, settings })
+    }
+
+    /// Says whether a raw message is from the address in its From field.
+    pub async fn check(&self, raw: &[u8], now: DateTime<Utc>) -> Trust {
+        // The library reads what strangers wrote.
+        let checked = AssertUnwindSafe(self.judge(raw, now)).catch_unwind().await;
+        checked.unwrap_or_else(|_| {
+            Trust::Unauthenticated(
+                "Checking the sender broke, because of a fault in this program; report it with the message."
+                    .to_owned(),
+            )
+        })
+    }
+
+    async fn judge(&self, raw: &[u8], now: DateTime<Utc>) -> Trust {
+        let section = Section::cut(raw);
+        let from = match section.gate() {
+            Ok(from) => from,
+            Err(why) => return Trust::Unauthenticated(format!("The message is not trusted, because {why}.")),
+        };
+        let domain = from.domain();
+        if self.settings.trusted_domains.iter().any(|trusted| trusted.eq_ignore_ascii_case(domain)) {
+            let by = Proof::TrustedDomain(domain.to_owned());
+            return Trust::Authenticated { by, content_type_signed: false };
+        }
+        if section.all("DKIM-Signature").count() > MOST_SIGNATURES {
+            return Trust::Unauthenticated(format!("It carries more than {MOST_SIGNATURES} signatures."));
+        }
+        let Some(message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else {
+            return Trust::Unauthenticated("Its headers cannot be read.".to_owned());
+        };
+        let sent = section.all("Date").next().and_then(super::read::sent);
+        let moment = Moment { now, sent };
+        if let Some(trust) =
+            vouched(&section, domain, &self.settings.authserv_ids, &message.dkim_headers, &moment)
+        {
+            return trust;
+        }
+        self.verify(&message, domain, &moment).await
+    }
+
+    /// Verifies the signatures of the domain, and that it has a policy at all.
+    async fn verify(&self, message: &AuthenticatedMessage<'_>, domain: &str, moment: &Moment) -> Trust {
+        let later = || Trust::TryLater(format!("The name servers for {domain} did not answer in time."));
+        // Each lookup has the resolver's timeouts; this one bounds them all together.
+        let patience = self.settings.timeout.saturating_mul(6);
+        let Ok(outputs) = timeout(patience, self.dns.verify_dkim(message)).await else { return later() };
+        let mut flaw: Option<String> = None;
+        let mut unanswered = false;
+        for output in &outputs {
+            let Some(signature) = output.signature().filter(|it| it.domain().eq_ignore_ascii_case(domain))
+            else {
+                continue;
+            };
+            match output.result() {
+                DkimResult::Pass => {}
+                DkimResult::TempError(_) => {
+                    unanswered = true;
+                    continue;
+                }
+                other => {
+                    flaw.get_or_insert(format!("The signature of {domain} does not hold ({other})."));
+                    continue;
+                }
+            }
+            let Some(header) =
+                message.dkim_headers.iter().find(|header| std::ptr::eq(&raw const header.header, signature))
+            else {
+                continue;
+            };
+            if let Some(why) = moment.flaw(header) {
+                flaw = Some(why);
+                continue;
+            }
+            match timeout(patience, self.is_testing(signature)).await {
+                Ok(Ok(false)) => {}
+                Ok(Ok(true)) => {
+                    flaw = Some(format!(
+                        "{domain} says of its key {} that it is only being tested.",
+                        signature.selector()
+                    ));
+                    continue;
+                }
+                Ok(Err(())) | Err(_) => {
+                    unanswered = true;
+                    continue;
+                }
+            }
+            let parameters = DmarcParameters {
+                message,
+                dkim_output: &outputs,
+                dkim2_output: None,
+                rfc5321_mail_from_domain: "",
+                spf_output: &SpfOutput::default(),
+            };
+            let Ok(policy) = timeout(patience, self.dns.verify_dmarc(parameters)).await else {
+                return later();
+            };
+            return match policy.dkim_result() {
+                DmarcResult::Pass => Trust::Authenticated {
+                    by: Proof::Signature {
+                        domain: domain.to_owned(),
+                        selector: signature.selector().to_owned(),
+                    },
+                    content_type_signed: signs(signature, "content-type"),
+                },
+                DmarcResult::TempError(_) => later(),
+                DmarcResult::None => Trust::Unauthenticated(format!(
+                    "{domain} has no DMARC policy, so its signature is not enough; publish one, or name the domain as a trusted one."
+                )),
+                other => {
+                    Trust::Unauthenticated(format!("The DMARC policy of {domain} is not met ({other})."))
+                }
+            };
+        }
+        if unanswered {
+            return later();
+        }
+        Trust::Unauthenticated(flaw.unwrap_or_else(|| format!("It carries no signature of {domain}.")))
+    }
+
+    /// Whether the key's record says that it is only being tested; an error when it cannot be asked.
+    async fn is_testing(&self, signature: &Signature) -> Result<bool, ()> {
+        let record = self.dns.txt_raw_lookup(signature.domain_key()).await.map_err(|_| ())?;
+        let record = String::from_utf8_lossy(&record).to_ascii_lowercase();
+        Ok(record
+            .split(';')
+            .filter_map(|tag| tag.split_once('='))
+            .any(|(name, value)| name.trim() == "t" && value.split(':').any(|flag| flag.trim() == "y")))
+    }
+}
+
+/// When a mail is judged, and when it says it was sent.
+struct Moment {
+    now: DateTime<Utc>,
+    sent: Option<DateTime<Utc>>,
+}
+
+impl Moment {
+    /// What is wrong with a signature that holds.
+    fn flaw(&self, header: &Header<'_, Signature>) -> Option<String> {
+        let signature = &header.header;
+        let domain = signature.domain();
+        if signature.algorithm() == Algorithm::RsaSha1 {
+            return Some(format!("The signature of {domain} uses SHA-1, which can be forged."));
+        }
+        if let Some(missing) = ["from", "subject", "date"].into_iter().find(|name| !signs(signature, name)) {
+            return Some(format!(
+                "The signature of {domain} leaves out the {missing} field, so that can be forged."
+            ));
+        }
+        // The library takes "l=0", which covers nothing at all, for no length.
+        if has_length(header.value) {
+            return Some(format!("The signature of {domain} covers only the beginning of the mail."));
+        }
+        // Some large providers sign without a time; the Date field is signed, and stands for it.
+        let signed = match signature.t {
+            0 => self.sent,
+            seconds => i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+        };
+        let Some(signed) = signed else {
+            return Some(format!("The signature of {domain} does not say when it was made."));
+        };
+        let age = self.now.signed_duration_since(signed);
+        if age > OLDEST {
+            return Some(format!("The signature of {domain} is older than {} hours.", OLDEST.num_hours()));
+        }
+        if age < -NEWEST {
+            return Some(format!("The signature of {domain} was made in the future."));
+        }
+        let expires = i64::try_from(signature.x).unwrap_or(i64::MAX);
+        if expires != 0 && self.now.timestamp() >= expires {
+            return Some(format!("The signature of {domain} has expired."));
+        }
+        None
+    }
+}
+
+/// Whether a signature says how much of the body it covers.
+fn has_length(value: &[u8]) -> bool {
+    let value = String::from_utf8_lossy(value);
+    value
+        .split(';')
+        .filter_map(|tag| tag.split_once('='))
+        .any(|(name, _)| name.trim().eq_ignore_ascii_case("l"))
+}
+
+/// Whether a header field is part of what was signed.
+fn signs(signature: &Signature, name: &str) -> bool {
+    signature.h.iter().any(|signed| signed.trim().eq_ignore_ascii_case(name))
+}
