@@ -7,6 +7,8 @@ mod validate;
 
 use serde::{Deserialize, Serialize};
 
+use super::notice::FindingLine;
+
 pub use compare::{Differences, PackageChange, compare};
 pub use judge::{Context, ExpectedHelper, NoFacts, Seen, judge};
 pub use levels::{CheckLevels, Limits, Severity};
@@ -180,6 +182,17 @@ impl Finding {
     fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
         self
+    }
+}
+
+impl From<&Finding> for FindingLine {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            level: finding.level.as_str().to_owned(),
+            check: finding.name(),
+            found: finding.found.clone(),
+            remedy: finding.remedy.clone(),
+        }
     }
 }
 

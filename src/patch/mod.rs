@@ -17,8 +17,8 @@ pub use command::{
 };
 pub use facts::facts;
 pub use verbs::{
-    Applied, ChangedPackage, FailedPackage, Hello, Hooked, Phase, Rebooted, Refused, RunEnd, RunStatus,
-    Status, Why, applied, hello, hooked, rebooted, status,
+    Applied, Hello, Hooked, Phase, Rebooted, Refused, RunEnd, RunStatus, Status, Why, applied, hello, hooked,
+    rebooted, status,
 };
 
 /// The protocol this program speaks; a helper that speaks another one is refused.

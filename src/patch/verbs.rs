@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, AnswerError};
-use crate::domain::facts::BootId;
+use crate::domain::check::PackageChange;
+use crate::domain::facts::{BootId, BrokenPackage};
 use crate::domain::ids::RunId;
 
 /// Who answers, and what time it is there.
@@ -178,26 +179,6 @@ impl Phase {
     }
 }
 
-/// A package whose version changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangedPackage {
-    /// Its name.
-    pub name: String,
-    /// The version before; absent when it is new.
-    pub before: Option<String>,
-    /// The version after; absent when it is gone.
-    pub after: Option<String>,
-}
-
-/// A package that is in no good state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedPackage {
-    /// Its name.
-    pub name: String,
-    /// Its state in words.
-    pub state: String,
-}
-
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunEnd {
@@ -244,9 +225,9 @@ pub struct Status {
     /// The host's clock and present boot; absent when the host knows no such run.
     pub host: Option<(DateTime<Utc>, BootId)>,
     /// The packages that changed. For an interrupted run: up to now.
-    pub changed: Vec<ChangedPackage>,
+    pub changed: Vec<PackageChange>,
     /// The packages in no good state.
-    pub failed: Vec<FailedPackage>,
+    pub failed: Vec<BrokenPackage>,
     /// The last lines of the run's log.
     pub log: Vec<String>,
 }
@@ -479,9 +460,9 @@ pub fn status(run: RunId, output: &[u8]) -> Result<Status, AnswerError> {
                 });
             }
             StatusLine::Changed { changed: name, before, after } => {
-                changed.push(ChangedPackage { name, before, after });
+                changed.push(PackageChange { name, before, after });
             }
-            StatusLine::Failed { failed: name, state } => failed.push(FailedPackage { name, state }),
+            StatusLine::Failed { failed: name, state } => failed.push(BrokenPackage { name, state }),
             StatusLine::Phase { phase: told, epoch, boot_id } => {
                 phase = Some(told);
                 host = moment(epoch).map(|clock| (clock, boot_id));

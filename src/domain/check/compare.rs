@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::some_of;
 use crate::domain::facts::{Facts, Mount, Port, Units};
+use crate::domain::notice::PackageLine;
 
 /// One package that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,12 @@ pub struct PackageChange {
     pub before: Option<String>,
     /// The version after; absent when it is gone.
     pub after: Option<String>,
+}
+
+impl From<&PackageChange> for PackageLine {
+    fn from(change: &PackageChange) -> Self {
+        Self { name: change.name.clone(), before: change.before.clone(), after: change.after.clone() }
+    }
 }
 
 /// What differs between two moments of a host. A part that was not told at one of them shows no difference.

@@ -41,7 +41,8 @@ impl NoFacts {
 /// What the facts are compared with.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// This machine's own clock when the facts came in, never a shifted one.
+    /// This machine's own clock when the facts were asked for, never a shifted one: the host looks at its clock first,
+    /// and may then take a while over the rest.
     pub machine: DateTime<Utc>,
     /// The zone the inventory declares.
     pub zone: Tz,

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
+use patchbot::domain::check::PackageChange;
+use patchbot::domain::facts::BrokenPackage;
 use patchbot::patch::{
-    self, Applied, Apply, ChangedPackage, Command, FailedPackage, Hooked, PackageName, PackagePattern, Phase,
-    RunStatus, ScriptPath, Selection, ServerName, Why,
+    self, Applied, Apply, Command, Hooked, PackageName, PackagePattern, Phase, RunStatus, ScriptPath,
+    Selection, ServerName, Why,
 };
 use patchbot::ssh::{ExecError, Limits};
 use patchbot_lab::{Host, Lab, Suite, Traffic};
@@ -20,8 +22,8 @@ fn refused(answer: &Applied) -> Option<Why> {
     }
 }
 
-fn changed(name: &str) -> ChangedPackage {
-    ChangedPackage { name: name.to_owned(), before: Some("1.0".to_owned()), after: Some("1.1".to_owned()) }
+fn changed(name: &str) -> PackageChange {
+    PackageChange { name: name.to_owned(), before: Some("1.0".to_owned()), after: Some("1.1".to_owned()) }
 }
 
 /// A run from 1.0 to 1.1, asked for twice, with a second run afterwards that finds nothing to do.
@@ -70,7 +72,7 @@ async fn a_failing_package_fails_the_run_and_is_named() -> Result<()> {
     assert_eq!(end.rc, Some(100));
     assert_eq!(end.text, "the package manager ended with 100; the log says why");
     assert_eq!(status.changed, [changed("lab-app"), changed("lab-postfail")]);
-    let failed = FailedPackage { name: "lab-postfail".into(), state: "its configuration failed".into() };
+    let failed = BrokenPackage { name: "lab-postfail".into(), state: "its configuration failed".into() };
     assert_eq!(status.failed, [failed]);
     assert!(status.log.iter().any(|line| line.contains("simulated failure")));
     Ok(())

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use patchbot::config::secret::Secret;
 use patchbot::ssh::{
-    ConnectError, Ended, ExecError, Fingerprint, HostKey, Limits, LoginKey, Remote, Settings, Trust,
+    ConnectError, Connection, Ended, ExecError, Fingerprint, HostKey, Limits, LoginKey, Remote, Settings,
+    Target, Trust,
 };
 use patchbot_lab::{Host, Lab, Traffic};
 
@@ -142,6 +143,57 @@ async fn rsa_and_encrypted_keys_log_in_and_strangers_do_not() -> Result<()> {
     target.hop.key = LoginKey::read(&locked, Some(&Secret::new("open sesame")))?;
     remote().connect(&target).await?.close().await;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_pinned_rsa_key_is_asked_for_although_the_host_has_a_newer_one() -> Result<()> {
+    let lab = Lab::start().await?;
+    let host = host(&lab, "web01").await?;
+    let line = "ssh-keygen -q -t rsa -b 2048 -N '' -f /etc/ssh/rsa && echo 'HostKey /etc/ssh/rsa' >>/etc/ssh/sshd_config \
+                && echo 'HostKey /etc/ssh/ssh_host_ed25519_key' >>/etc/ssh/sshd_config && pkill -HUP -o -x sshd";
+    host.exec(line).await?.ok()?;
+    let mut target = target(&lab, &host)?;
+    let pinned = HostKey::parse(&host.read("/etc/ssh/rsa.pub")?)?;
+    target.hop.trust = Trust::Pinned(pinned.clone());
+    let connection = connect_soon(&target).await?;
+    assert_eq!(*connection.host_key(), pinned);
+    // Nobody knows the host yet: the newer kind is shown.
+    target.hop.trust = Trust::FirstContact;
+    assert!(connect_soon(&target).await?.host_key().line().starts_with("ssh-ed25519 "));
+    Ok(())
+}
+
+#[tokio::test]
+async fn old_hosts_are_reached_and_those_with_nothing_in_common_are_named() -> Result<()> {
+    let lab = Lab::start().await?;
+    let described =
+        |name, line| lab.host(name).light().without_snmp().file("/etc/ssh/sshd_config.d/old.conf", line);
+    let old =
+        described("old", "KexAlgorithms diffie-hellman-group14-sha256\nCiphers aes128-ctr\n").start().await?;
+    connect_soon(&target(&lab, &old)?).await?.close().await;
+    let ancient = described("ancient", "Ciphers aes128-cbc\n").start().await?;
+    let error = remote().connect(&target(&lab, &ancient)?).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "ancient ({}:22) and this program have no cipher in common; allow a present one in the host's sshd_config",
+            ancient.address()
+        )
+    );
+    Ok(())
+}
+
+/// Connects as soon as the host's sshd has read its settings again.
+async fn connect_soon(target: &Target) -> Result<Connection> {
+    let mut last = None;
+    for _ in 0..50 {
+        match remote().connect(target).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = Some(error),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(last.map_or_else(|| anyhow::anyhow!("never tried"), anyhow::Error::from))
 }
 
 #[tokio::test]
