@@ -1,8 +1,10 @@
 //! The few filters that templates need beyond the built-in ones.
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use minijinja::{Environment, Error, ErrorKind};
+
+use crate::domain::shown;
 
 pub(super) fn add_to(templates: &mut Environment<'_>) {
     templates.add_filter("mailto", mailto);
@@ -55,7 +57,7 @@ fn typed(at: &str, zone: &str) -> Result<String, Error> {
         |what: &str| Error::new(ErrorKind::InvalidOperation, format!("\"{what}\" is no time or zone"));
     let instant: DateTime<Utc> = at.parse().map_err(|_| wrong(at))?;
     let zone: Tz = zone.parse().map_err(|_| wrong(zone))?;
-    Ok(zone.from_utc_datetime(&instant.naive_utc()).format("%Y-%m-%d %H:%M").to_string())
+    Ok(shown::typed(instant, zone))
 }
 
 #[cfg(test)]

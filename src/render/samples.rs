@@ -1,6 +1,6 @@
 //! A sample or two of every notice: for the check at the start, for previews and for tests.
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::{Footing, ReplyTo};
@@ -9,6 +9,7 @@ use crate::domain::notice::{
     CompletionNotice, DecisionNotice, Digest, FailureNotice, FindingLine, Notice, PackageLine, PrecheckAlert,
     ShownTime, Transcript, WindowLine, WindowNotice,
 };
+use crate::domain::shown::{line, shown};
 
 /// A notice as it could be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -298,24 +299,4 @@ fn refused() -> Transcript {
         windows: Vec::new(),
         ..partly()
     }
-}
-
-fn wall(at: DateTime<Utc>, zone: Tz) -> String {
-    zone.from_utc_datetime(&at.naive_utc()).format("%a %-d %b %Y, %H:%M").to_string()
-}
-
-fn shown(at: DateTime<Utc>, server: Tz, reader: Option<Tz>) -> ShownTime {
-    let differs = reader.filter(|reader| *reader != server && wall(at, *reader) != wall(at, server));
-    ShownTime {
-        server: wall(at, server),
-        server_zone: server.name().to_owned(),
-        reader: differs.map(|zone| wall(at, zone)),
-        reader_zone: differs.map(|zone| zone.name().to_owned()),
-        utc: wall(at, Tz::UTC),
-        at,
-    }
-}
-
-fn line(at: DateTime<Utc>, zone: Tz) -> String {
-    format!("{} {} ({} UTC)", wall(at, zone), zone.name(), at.format("%H:%M"))
 }
