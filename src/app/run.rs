@@ -463,7 +463,7 @@ fn headline(step: Step, reasons: &[String]) -> String {
 }
 
 /// The state a host is in after a failure of a step, where the step itself did not tell more.
-fn state_after(step: Step) -> &'static str {
+pub(crate) fn state_after(step: Step) -> &'static str {
     match step {
         Step::Precheck => "Nothing on the server was changed.",
         Step::Apply => "The server was not rebooted. Some updates may be installed, others not.",
@@ -473,7 +473,7 @@ fn state_after(step: Step) -> &'static str {
 }
 
 /// What to do after a failure, one sentence each.
-fn next_after_failure(server: &str, step: Step, state: &RunState) -> Vec<String> {
+pub(crate) fn next_after_failure(server: &str, step: Step, state: &RunState) -> Vec<String> {
     let look = match (step, state) {
         (Step::Precheck, _) => "Mend what is named above.".to_owned(),
         (Step::Apply, RunState::NeedsHuman { .. }) => {
