@@ -221,26 +221,16 @@ impl Draft<'_> {
         self.told.push(Fact { label, text: text.into() });
     }
 
+    /// What matters most stands first: when, what was or is to be decided, and what happens.
     fn tell_all(&mut self) {
         let facts = self.facts;
-        if let Some(group) = &facts.server.host_group {
-            self.tell("Host group", group);
-        }
-        match facts.owners.as_slice() {
-            [] => self.tell("Owners", "nobody; only operators can decide"),
-            [only] => self.tell("Owner", only),
-            owners => self.tell("Owners", owners.join(", ")),
-        }
-        self.tell("Quarter", &facts.quarter);
         if let Some(plan) = facts.window.plan {
             self.tell("When", times(plan.starts_at, plan.ends_at, plan.zone));
-            let reader = facts.reader.filter(|zone| {
-                let other = |at: DateTime<Utc>| {
-                    at.with_timezone(zone).naive_local() != at.with_timezone(&plan.zone).naive_local()
-                };
-                *zone != Tz::UTC && other(plan.starts_at)
-            });
-            if let Some(zone) = reader {
+            let differs = |zone: &Tz| {
+                let wall = |zone: Tz| plan.starts_at.with_timezone(&zone).naive_local();
+                *zone != Tz::UTC && wall(*zone) != wall(plan.zone)
+            };
+            if let Some(zone) = facts.reader.filter(differs) {
                 let yours = pair(plan.starts_at, plan.ends_at, zone, None);
                 self.tell("Your time", format!("{yours} {}", zone.name()));
             }
@@ -253,60 +243,77 @@ impl Draft<'_> {
             WindowState::Failed { reason } | WindowState::NeedsHuman { reason } => self.tell_failed(reason),
             WindowState::Missed { reason } => {
                 self.tell("Why", format!("{reason}. Nothing on the server was changed."));
+                self.tell_decision();
             }
-            WindowState::Cancelled { reason } => self.tell("Why", reason),
-            WindowState::Declined(_) => {}
+            WindowState::Cancelled { reason } => {
+                self.tell("Why", reason);
+                self.tell_decision();
+            }
+            WindowState::Declined(_) => self.tell_decision(),
         }
-        self.tell_decision();
+        match facts.owners.as_slice() {
+            [] => self.tell("Owners", "nobody; only operators can decide"),
+            [only] => self.tell("Owner", only),
+            owners => self.tell("Owners", owners.join(", ")),
+        }
+        if let Some(group) = &facts.server.host_group {
+            self.tell("Host group", group);
+        }
+        self.tell("Quarter", &facts.quarter);
     }
 
     fn tell_waiting(&mut self) {
         let facts = self.facts;
-        self.tell("What happens", what_happens(&facts.policy.scope, &facts.policy.exclude, self.reboot()));
+        match facts.window.plan {
+            None => self.tell("Without a time", "it is not patched."),
+            Some(_) if has_begun(facts) => self.tell("Without an approval", "nothing was installed."),
+            Some(plan) => self.tell_deadline(&plan),
+        }
         if let Some(name) = &facts.crossed_by {
-            let crossed = format!(
-                "{name} moved it across the freeze of the patch week; somebody else must approve it."
-            );
+            let crossed =
+                format!("{name} moved it across the freeze of the patch week, so somebody else must approve it.");
             self.tell("Second person", crossed);
         }
-        let Some(plan) = facts.window.plan else {
-            let silence = "Without a time it is not patched.";
-            self.tell("Without an answer", silence);
-            return;
-        };
-        let deadline = answer_by(&plan, &facts.policy);
-        let by = line(deadline, plan.zone);
-        if has_begun(facts) {
-            self.tell("Without an approval", "nothing was installed.");
-        } else if deadline <= facts.now {
-            let late = "it is not patched unless somebody approves before it starts.";
-            self.tell("Answer by", format!("{by}. That has passed: {late}"));
-        } else {
-            let silence = match facts.policy.silence {
-                // Silence is no second person.
-                Silence::Approve if facts.crossed_by.is_none() => {
-                    "Without an answer by then I take it as approved, and patch it at the time shown."
-                }
-                Silence::Approve | Silence::Hold => {
-                    "Without an answer by then it is not patched, and I tell the operators."
-                }
-            };
-            self.tell("Answer by", format!("{by}. {silence}"));
+        self.tell_decision();
+        if !has_begun(facts) {
+            self.tell("What happens", self.planned());
         }
         self.tell_check();
     }
 
+    fn tell_deadline(&mut self, plan: &Plan) {
+        let facts = self.facts;
+        let deadline = answer_by(plan, &facts.policy);
+        let by = line(deadline, plan.zone);
+        if deadline <= facts.now {
+            let late = "it is not patched unless somebody approves before it starts.";
+            self.tell("Answer by", format!("{by}. That has passed: {late}"));
+            return;
+        }
+        let silence = match facts.policy.silence {
+            // Silence is no second person.
+            Silence::Approve if facts.crossed_by.is_none() => {
+                "Without an answer by then I take it as approved, and patch it at the time shown."
+            }
+            Silence::Approve | Silence::Hold => {
+                "Without an answer by then it is not patched, and I tell the operators."
+            }
+        };
+        self.tell("Answer by", format!("{by}. {silence}"));
+    }
+
     fn tell_approved(&mut self) {
         let facts = self.facts;
-        self.tell("What happens", what_happens(&facts.policy.scope, &facts.policy.exclude, self.reboot()));
+        self.tell_decision();
+        self.tell("What happens", self.planned());
         let Some(plan) = facts.window.plan else { return };
         let ahead = span(facts.policy.precheck_before);
         let closes = plan.starts_at.checked_sub_signed(facts.policy.lock_before).unwrap_or(plan.starts_at);
         let next = match (&facts.window.state, &facts.check) {
             (WindowState::Locked(_), _) => "Only a no is still possible, until the start.".to_owned(),
-            (_, Some(_)) => format!("Closed for changes from {}.", line(closes, plan.zone)),
+            (_, Some(_)) => format!("It is closed for changes from {} on.", line(closes, plan.zone)),
             (_, None) => format!(
-                "{ahead} before the start I check whether it is ready. Closed for changes from {}.",
+                "{ahead} before the start I check whether it is ready. It is closed for changes from {} on.",
                 line(closes, plan.zone)
             ),
         };
@@ -319,32 +326,36 @@ impl Draft<'_> {
         let when = line(check.taken_at, self.facts.server.zone);
         let findings = findings(check);
         let verdict = match (check.blocked, findings.is_empty()) {
-            (true, _) => "it cannot be patched as it is; the check is made again at the start",
-            (false, true) => "passed",
-            (false, false) => "passed, with remarks",
+            (true, _) => "it cannot be patched as it is. The check is made again at the start.",
+            (false, true) => "passed.",
+            (false, false) => "passed, with remarks.",
         };
-        self.tell("Checked", format!("{verdict}, {when}"));
-        self.list("What was found:", findings);
+        self.tell("Checked", format!("{when}: {verdict}"));
+        self.list("What the check found:", findings);
     }
 
     fn tell_running(&mut self) {
         let facts = self.facts;
-        match &facts.run {
-            Some(run) => {
-                self.tell("Started", line(run.started_at, facts.server.zone));
-                self.tell("What happens", what_happens(&run.plan.scope, &run.plan.exclude, run.plan.reboot));
-            }
-            None => {
-                self.tell(
-                    "What happens",
-                    what_happens(&facts.policy.scope, &facts.policy.exclude, self.reboot()),
-                );
-            }
+        if let Some(run) = &facts.run {
+            self.tell("Started", line(run.started_at, facts.server.zone));
         }
+        let happens = match &facts.run {
+            Some(run) => what_happens(&run.plan.scope, &run.plan.exclude, run.plan.reboot),
+            None => self.planned(),
+        };
+        self.tell("What happens", happens);
+        self.tell_decision();
+    }
+
+    /// What happens in the window, by the rules as they are now.
+    fn planned(&self) -> String {
+        let policy = &self.facts.policy;
+        let reboot = self.facts.server.reboot.unwrap_or(policy.reboot);
+        what_happens(&policy.scope, &policy.exclude, reboot)
     }
 
     fn tell_completed(&mut self) {
-        let Some(run) = &self.facts.run else { return };
+        let Some(run) = &self.facts.run else { return self.tell_decision() };
         let zone = self.facts.server.zone;
         let report = Report::of(run.report.as_ref());
         self.tell("Started", line(run.started_at, zone));
@@ -371,12 +382,13 @@ impl Draft<'_> {
         } else {
             self.list("What else is different from before:", report.differences.clone());
         }
+        self.tell_decision();
     }
 
     fn tell_failed(&mut self, headline: &str) {
         let Some((run, step, reasons)) = self.facts.run.as_ref().and_then(failure) else {
             self.tell("Why", headline);
-            return;
+            return self.tell_decision();
         };
         let report = Report::of(run.report.as_ref());
         self.tell("Stopped at", step.phrase());
@@ -385,6 +397,7 @@ impl Draft<'_> {
             lines => lines.join(" "),
         };
         self.tell("How it stands", now);
+        self.tell_decision();
         self.list("What went wrong:", reasons.to_vec());
         if !report.log.is_empty() {
             let skipped = report.log.len().saturating_sub(MOST_LOG);
@@ -435,10 +448,6 @@ impl Draft<'_> {
         }
         let items = items.into_iter().map(Line::plain).collect();
         self.lists.push((heading.to_owned(), Paragraph::List(items)));
-    }
-
-    fn reboot(&self) -> RebootRule {
-        self.facts.server.reboot.unwrap_or(self.facts.policy.reboot)
     }
 }
 
@@ -521,7 +530,7 @@ fn footer(facts: &Facts, name: &str) -> Vec<Line> {
     let other_time = |text: &str, plan: Plan| {
         let later = plan.starts_at.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(plan.starts_at);
         line(text, format!("move {name} to {}", typed(later, plan.zone)))
-            .with(Span::Plain(" with your date and time".to_owned()))
+            .with(Span::Plain(" (put your date and time)".to_owned()))
     };
     let slots = || line("Free times: ", format!("slots {name}"));
     let plan = facts.window.plan;
@@ -529,7 +538,7 @@ fn footer(facts: &Facts, name: &str) -> Vec<Line> {
         (WindowState::Unscheduled, _) | (WindowState::Proposed, None) => vec![
             slots(),
             line("To give it a time: ", format!("move {name} to 2026-12-03 20:00"))
-                .with(Span::Plain(" with your date and time".to_owned())),
+                .with(Span::Plain(" (put your date and time)".to_owned())),
         ],
         (WindowState::Proposed, Some(plan)) if has_begun(facts) => vec![other_time("Another time: ", plan)],
         (WindowState::Proposed, Some(plan)) => vec![

@@ -3,6 +3,8 @@
 //! A platform's renderer turns these into its own structure. Nothing in here is ever parsed for markup, so what
 //! people typed (names, reasons) cannot become a link or call a whole channel.
 
+use patchbot_commands::CATALOG;
+
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::message::{Alert, Tone};
 use crate::domain::refusal::Refusal;
@@ -128,18 +130,47 @@ pub fn of_answer(answer: &Answer) -> Vec<Paragraph> {
     if answer.verdict == Verdict::Partly {
         paragraphs.push(Paragraph::Lines(vec![Line::strong("Done in part; please see what is left.")]));
     }
-    match answer.lines.as_slice() {
-        [] => {}
-        [heading, items @ ..] if heading.ends_with(':') && !items.is_empty() => {
-            paragraphs.push(Paragraph::Lines(vec![Line::plain(heading)]));
-            paragraphs.push(Paragraph::List(items.iter().map(Line::plain).collect()));
+    let lines: Vec<Line> = answer.lines.iter().map(|line| told(line)).collect();
+    let headed = answer.lines.first().is_some_and(|first| !is_item(first));
+    let items = answer.lines.get(usize::from(headed)..).unwrap_or_default();
+    let listed = answer.lines.first().is_some_and(|first| first.ends_with(':')) || items.iter().all(|item| is_item(item));
+    if listed && answer.lines.len() > 1 {
+        let mut lines = lines.into_iter();
+        if headed {
+            paragraphs.push(Paragraph::Lines(lines.by_ref().take(1).collect()));
         }
-        lines => paragraphs.push(Paragraph::Lines(lines.iter().map(Line::plain).collect())),
+        paragraphs.push(Paragraph::List(lines.collect()));
+    } else if !lines.is_empty() {
+        paragraphs.push(Paragraph::Lines(lines));
     }
     if !answer.next.is_empty() {
         paragraphs.push(Paragraph::Lines(answer.next.iter().map(|next| Line::sentence(next)).collect()));
     }
     paragraphs
+}
+
+/// Whether a line tells one thing of several: `web01 — Thu 3 Dec 2026, 20:00 — approved`.
+fn is_item(line: &str) -> bool {
+    line.contains(" — ")
+}
+
+/// A line of an answer. It may quote what people said, so only help's own lines hold words to type.
+fn told(line: &str) -> Line {
+    let usage = |words: &str| CATALOG.iter().any(|spec| spec.usage == words);
+    let example = |words: &str| {
+        CATALOG.iter().flat_map(|spec| spec.examples).any(|example| example.line == words)
+    };
+    if let Some(words) = line.strip_prefix("Usage: ").filter(|words| usage(words)) {
+        return Line(vec![Span::Plain("Usage: ".to_owned()), Span::Say(words.to_owned())]);
+    }
+    if let Some((words, means)) = line.split_once(" — ") {
+        let quoted = words.strip_prefix('"').and_then(|words| words.strip_suffix('"'));
+        let words = quoted.filter(|words| example(words)).or_else(|| Some(words).filter(|words| usage(words)));
+        if let Some(words) = words {
+            return Line(vec![Span::Say(words.to_owned()), Span::Plain(format!(" — {means}"))]);
+        }
+    }
+    Line::plain(line)
 }
 
 /// A line that was not understood: the sentence, and the line with a mark under the place.

@@ -81,6 +81,8 @@ fn user_json(shared: &Shared, row: &PersonRow) -> Value {
             fields.insert("tz".to_owned(), json!(row.zone.name()));
             fields.insert("tz_label".to_owned(), json!(row.zone.name()));
             fields.insert("tz_offset".to_owned(), json!(offset));
+            // An address that the person has not confirmed cannot be had in this workspace.
+            fields.insert("is_email_confirmed".to_owned(), json!(true));
             fields.insert("is_admin".to_owned(), json!(row.administrator));
             fields.insert("is_owner".to_owned(), json!(false));
             fields.insert("is_primary_owner".to_owned(), json!(false));
