@@ -261,10 +261,10 @@ impl Desk {
             Ok(Standing::Member(mail)) => return Ok(mail.filter(|_| self.inner.settings.match_mail)),
             Ok(Standing::Bot) => return Err(None),
             Ok(Standing::Elsewhere) => {
-                "You belong to another Slack workspace, so I take nothing from you here and nothing was done."
+                "You belong to another Slack workspace, so I do not act on what you say here. Nothing was done."
             }
             Ok(Standing::Guest) => {
-                "You are a guest in this Slack workspace, so I take nothing from you here and nothing was done."
+                "You are a guest in this Slack workspace, so I do not act on what you say here. Nothing was done."
             }
             Ok(Standing::Deactivated) => "Your Slack account is deactivated, so nothing was done.",
             Err(trouble) => {
@@ -378,7 +378,7 @@ impl Desk {
         let answer = self.inner.app.handle(&request).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");
         if text::is_to_a_stranger(&answer) {
-            answer.then(format!("This is how an operator names your account: slack:{key}"))
+            answer.then(format!("The operator needs to know that your Slack account is {key}."))
         } else {
             answer
         }
@@ -496,6 +496,3 @@ fn broken() -> Answer {
     )
     .then("Say \"status\" to see, and tell an operator.")
 }
-
-#[cfg(test)]
-mod tests;

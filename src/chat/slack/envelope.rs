@@ -223,7 +223,8 @@ fn typed<T: DeserializeOwned>(payload: Value, what: &str) -> Result<T, String> {
     serde_json::from_value(payload).map_err(|error| {
         let error = error.to_string();
         let missing = error.strip_prefix("missing field ").map(|rest| format!(", {} is missing", word(rest)));
-        format!("{what} is not as expected{}; it has {}", missing.unwrap_or_default(), fields.join(", "))
+        let fields = if fields.is_empty() { "nothing".to_owned() } else { fields.join(", ") };
+        format!("{what} is not as expected{}; it has {fields}", missing.unwrap_or_default())
     })
 }
 

@@ -123,7 +123,11 @@ pub(super) fn shown_of(value: &str) -> Option<Shown> {
 }
 
 fn block(paragraph: &Paragraph, command: &str) -> SlackBlock {
-    let section = |line: &Line| SlackRichTextSection::new(inline(line, command));
+    // Slack refuses what is empty.
+    let filled = |elements: Vec<SlackRichTextInlineElement>| {
+        if elements.is_empty() { vec![" ".into()] } else { elements }
+    };
+    let section = |line: &Line| SlackRichTextSection::new(filled(inline(line, command)));
     let element: SlackRichTextElement = match paragraph {
         Paragraph::Lines(lines) => {
             let mut elements = Vec::new();
@@ -133,7 +137,7 @@ fn block(paragraph: &Paragraph, command: &str) -> SlackBlock {
                 }
                 elements.extend(inline(line, command));
             }
-            SlackRichTextSection::new(elements).into()
+            SlackRichTextSection::new(filled(elements)).into()
         }
         Paragraph::List(lines) => {
             let items = lines.iter().map(|line| section(line).into()).collect();
@@ -141,7 +145,7 @@ fn block(paragraph: &Paragraph, command: &str) -> SlackBlock {
         }
         Paragraph::Verbatim(lines) => {
             let text = lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n");
-            SlackRichTextPreformatted::new(vec![text.into()]).into()
+            SlackRichTextPreformatted::new(vec![if text.is_empty() { " ".into() } else { text.into() }]).into()
         }
     };
     SlackRichTextBlock::new(vec![element]).into()
@@ -156,7 +160,6 @@ fn inline(line: &Line, command: &str) -> Vec<SlackRichTextInlineElement> {
             Span::Say(_) => text.code(),
         }
     });
-    // Slack refuses empty texts.
     spans.filter(|text| !text.text.is_empty()).map(Into::into).collect()
 }
 

@@ -1,1 +1,370 @@
-//! x
+//! Buttons on cards: decided once, answered always, and the card tells what became of it.
+
+use chrono::TimeDelta;
+use patchbot::chat::card::window_card;
+use patchbot::chat::facts::Facts;
+use patchbot::domain::ids::WindowId;
+use patchbot::domain::person::Role;
+use patchbot::domain::window::WindowState;
+use patchbot_standins::slack::Message;
+
+use super::world::World;
+
+#[tokio::test]
+async fn a_click_decides_is_answered_to_the_clicker_alone_and_rewrites_the_card() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+    assert_eq!(card.button_labels(), ["Approve", "Decline", "Why?"]);
+    insta::assert_snapshot!(card.as_text(), @r#"
+    ⏳ web01.example.org waits for approval
+    When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
+    Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
+    What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Owner: Ada
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Approve] [Decline] [Why?]
+    Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
+    The same time one week later: /patch defer web01.example.org by 1 week
+    Free times: /patch slots web01.example.org
+    A no with its reason: /patch decline web01.example.org because "…"
+    "#);
+
+    let click = ada.clicks(&card, "Approve").await.unwrap();
+
+    let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
+    insta::assert_snapshot!(answer.as_text(), @r"
+    web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    Until the start you can take it back: /patch withdraw web01.example.org.
+    ");
+    assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
+    assert_eq!(world.delivers().await, 1);
+    let now = windows.again(&card).unwrap();
+    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    insta::assert_snapshot!(now.as_text(), @r"
+    👍 web01.example.org is approved
+    When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
+    Last decision: approved by Ada in Slack, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC)
+    What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Until then: 5 hours before the start I check whether it is ready. It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
+    Owner: Ada
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Decline] [Why?]
+    To take the approval back: /patch withdraw web01.example.org
+    Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
+    ");
+    assert_eq!(windows.messages().len(), 1, "nothing was posted anew, and the answer is not for everybody");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_decision_by_mail_shows_on_the_card() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    world.by_mail("ada@owners.test", "decline web01 because quarter-end closing").await;
+    assert_eq!(world.delivers().await, 2, "the card, and a line for the operators");
+
+    let now = windows.again(&card).unwrap();
+    assert_eq!(now.button_labels(), ["Why?"]);
+    insta::assert_snapshot!(now.as_text(), @r#"
+    🚫 web01.example.org is declined: it is not patched in this window
+    When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
+    Last decision: declined by Ada by mail, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC), because "quarter-end closing"
+    Owner: Ada
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Why?]
+    To take that back: /patch withdraw web01.example.org
+    "#);
+    insta::assert_snapshot!(world.slack.channel("ops").as_text(), @r#"
+    web01.example.org was declined by Ada by mail because "quarter-end closing".
+    It is not patched in 2027-Q1, unless somebody gives it a time again.
+    "#);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn whoever_clicks_second_is_told_who_decided_first_and_sees_it() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (bob, other) = world.owner("bob").await;
+    let windows = world.slack.channel("windows").with([&ada, &bob]);
+    let web01 = world.server("web01.example.org", &[&person, &other]).await;
+    let on_both_screens = world.posts_card(&web01, "#windows").await;
+
+    ada.clicks(&on_both_screens, "Approve").await.unwrap().wait_for(Message::is_ephemeral).await.unwrap();
+    let late = bob.clicks(&on_both_screens, "Approve").await.unwrap();
+
+    let answer = late.wait_for(Message::is_ephemeral).await.unwrap();
+    insta::assert_snapshot!(answer.as_text(), @r"
+    web01.example.org is already approved by Ada in Slack, since Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC).
+    To take it back, say /patch withdraw web01.example.org.
+    ");
+    assert_eq!(world.decisions(&web01).await, 1);
+    // The outbox was not even asked: who clicked on something old gets the new one at once.
+    let now = windows.wait_until(&on_both_screens, |card| card.rewritten() > 0).await.unwrap();
+    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_no_after_a_yes_is_a_decision_of_its_own_and_a_yes_after_a_no_is_not() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (bob, other) = world.owner("bob").await;
+    world.slack.channel("windows").with([&ada, &bob]);
+    let web01 = world.server("web01.example.org", &[&person, &other]).await;
+    let on_both_screens = world.posts_card(&web01, "#windows").await;
+
+    let no = bob.clicks(&on_both_screens, "Decline").await.unwrap();
+    insta::assert_snapshot!(no.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    web01.example.org is declined: it is not patched in this window.
+    You can take it back until the time comes: /patch withdraw web01.example.org.
+    ");
+    let yes = ada.clicks(&on_both_screens, "Approve").await.unwrap();
+    insta::assert_snapshot!(yes.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    Bob declined web01.example.org; a no stands until it is taken back.
+    Bob or an operator can say /patch withdraw web01.example.org; after that it can be approved.
+    ");
+
+    assert!(matches!(world.window(&web01).await.state, WindowState::Declined(_)));
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn two_clicks_at_once_are_one_decision_and_two_answers() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let (first, _second) = ada.double_clicks(&card, "Approve").await.unwrap();
+
+    first.wait_for(|seen| seen.is_ephemeral() && seen.as_text().contains("is approved for")).await.unwrap();
+    first.wait_for(|seen| seen.is_ephemeral() && seen.as_text().contains("is already approved")).await.unwrap();
+    assert_eq!(world.decisions(&web01).await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn two_owners_who_click_at_once_are_one_decision() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (bob, other) = world.owner("bob").await;
+    world.slack.channel("windows").with([&ada, &bob]);
+    let web01 = world.server("web01.example.org", &[&person, &other]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let (hers, his) = tokio::join!(ada.clicks(&card, "Approve"), bob.clicks(&card, "Approve"));
+
+    let hers = hers.unwrap().wait_for(Message::is_ephemeral).await.unwrap().as_text();
+    let his = his.unwrap().wait_for(Message::is_ephemeral).await.unwrap().as_text();
+    let decided = [&hers, &his].iter().filter(|answer| answer.contains("is approved for")).count();
+    let late = [&hers, &his].iter().filter(|answer| answer.contains("is already approved by")).count();
+    assert_eq!((decided, late), (1, 1), "{hers}\n{his}");
+    assert_eq!(world.decisions(&web01).await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_button_still_works_after_a_restart() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let world = world.restarts().await;
+    let click = ada.clicks(&card, "Approve").await.unwrap();
+
+    let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
+    assert!(answer.as_text().contains("is approved for"), "{}", answer.as_text());
+    world.delivers().await;
+    assert_eq!(windows.again(&card).unwrap().button_labels(), ["Decline", "Why?"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_card_that_shows_an_older_plan_decides_nothing_and_is_brought_up_to_date() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let old = world.posts_card(&web01, "#windows").await;
+    let moved = ada.slash("/patch", "move web01 to 2026-12-10 21:00").await.unwrap();
+    moved.answer().await.unwrap();
+
+    let click = ada.clicks(&old, "Approve").await.unwrap();
+
+    let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
+    insta::assert_snapshot!(answer.as_text(), @r"
+    The plan of web01.example.org has changed since that notice (it showed revision 1, now it is 2): the start is now Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    Look at the new plan (/patch show web01.example.org) and decide about that one.
+    ");
+    assert_eq!(world.window(&web01).await.state, WindowState::Proposed);
+    let now = windows.wait_until(&old, |card| card.rewritten() > 0).await.unwrap();
+    insta::assert_snapshot!(now.as_text(), @r#"
+    ⏳ web01.example.org waits for approval
+    When: Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin (20:00–22:00 UTC)
+    Answer by: Wed 9 Dec 2026, 00:00 Europe/Berlin (Tue 8 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
+    Last decision: moved by Ada in Slack, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC); the time before was Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC)
+    What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Owner: Ada
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Approve] [Decline] [Why?]
+    Another time: /patch move web01.example.org to 2026-12-17 21:00 (put your date and time)
+    The same time one week later: /patch defer web01.example.org by 1 week
+    Free times: /patch slots web01.example.org
+    A no with its reason: /patch decline web01.example.org because "…"
+    "#);
+    let click = ada.clicks(&now, "Approve").await.unwrap();
+    click.wait_for(|seen| seen.as_text().contains("is approved for Thu 10 Dec 2026, 21:00")).await.unwrap();
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn why_is_answered_to_the_one_who_asks() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let click = ada.clicks(&card, "Why?").await.unwrap();
+
+    let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
+    assert!(answer.as_text().starts_with("web01.example.org would not be patched as things stand"));
+    assert_eq!(world.slack.calls_of("chat.update").len(), 0, "a question changes no card");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn somebody_elses_server_is_not_decided_about() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (eve, _) = world.owner("eve").await;
+    world.slack.channel("windows").with([&ada, &eve]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let click = eve.clicks(&card, "Approve").await.unwrap();
+
+    insta::assert_snapshot!(click.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    web01.example.org is not yours to decide about.
+    Say /patch list for your servers.
+    ");
+    assert_eq!(world.window(&web01).await.state, WindowState::Proposed);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_card_whose_window_is_not_there_any_more_says_so() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let facts = Facts::load(&world.app, web01.window.id, None).await.unwrap().unwrap();
+    let mut card = window_card(&facts);
+    card.shown.window = WindowId(uuid::Uuid::from_u128(404));
+    world.chat.post_card("#windows", &card).await.unwrap();
+    let posted = windows.wait_for_message(|_| true).await.unwrap();
+
+    let click = ada.clicks(&posted, "Approve").await.unwrap();
+
+    insta::assert_snapshot!(click.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    The window of that card is not there any more, so nothing was done.
+    Say /patch status for where your windows stand.
+    ");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_card_that_was_posted_and_not_remembered_is_rewritten_when_it_is_clicked() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    world.chat.deliver_card(&world.app, web01.window.id, "#windows").await.unwrap();
+    let lost = windows.wait_for_message(|_| true).await.unwrap();
+
+    let click = ada.clicks(&lost, "Approve").await.unwrap();
+
+    click.wait_for(Message::is_ephemeral).await.unwrap();
+    let now = windows.wait_until(&lost, |card| card.rewritten() > 0).await.unwrap();
+    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn every_owner_has_a_card_in_the_conversation_with_the_app_and_both_tell_the_same() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (bob, other) = world.owner("bob").await;
+    let web01 = world.server("web01.example.org", &[&person, &other]).await;
+    let hers = world.posts_card(&web01, &format!("@{}", ada.id())).await;
+    let his = world.posts_card(&web01, &format!("@{}", bob.id())).await;
+
+    let click = ada.clicks(&hers, "Approve").await.unwrap();
+    click.wait_for(|seen| seen.as_text().contains("is approved for")).await.unwrap();
+    assert_eq!(world.delivers().await, 2);
+
+    let (hers, his) = (ada.sees(&hers).unwrap(), bob.sees(&his).unwrap());
+    assert_eq!(hers.as_text(), his.as_text());
+    assert!(his.as_text().contains("Last decision: approved by Ada in Slack"), "{}", his.as_text());
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_reader_in_another_zone_sees_her_own_time_on_her_card() {
+    let world = World::new().await;
+    let (ada, mut person) = world.owner("ada").await;
+    person.zone = Some(chrono_tz::Tz::Asia__Tokyo);
+    let mut tx = world.app.store.begin().await.unwrap();
+    tx.update_person(&person).await.unwrap();
+    tx.commit().await.unwrap();
+    let web01 = world.server("web01.example.org", &[&person]).await;
+
+    let card = world.posts_card(&web01, &format!("@{}", ada.id())).await;
+
+    let text = card.as_text();
+    assert!(text.contains("Your time: Fri 4 Dec 2026, 04:00–06:00 Asia/Tokyo"), "{text}");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn an_operator_who_crossed_the_freeze_is_sent_to_somebody_else() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let olga = world.knows("olga@ops.test", Role::Operator).await;
+    let operator = world.slack.person("olga");
+    world.links(&operator, &olga).await;
+    world.slack.channel("windows").with([&ada, &operator]);
+    let start = super::world::utc(super::world::START) - TimeDelta::days(7);
+    let web01 = world.server_at("web01.example.org", &[&person], start).await;
+    // A Thursday before the patch week that is closed.
+    world.app.clock.set(super::world::utc("2026-11-24T09:00:00Z"));
+
+    let said = operator.slash("/patch", "move web01 to 2026-11-25 21:00 because \"urgent\"").await.unwrap();
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
+    web01.example.org moves to Wed 25 Nov 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
+    If that suits you, say /patch approve web01.example.org.
+    ");
+    let card = world.posts_card(&web01, "#windows").await;
+    let click = operator.clicks(&card, "Approve").await.unwrap();
+
+    insta::assert_snapshot!(click.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    You moved web01.example.org across the freeze yourself; somebody else must approve it.
+    Ask an owner or another operator to say /patch approve web01.example.org.
+    ");
+    world.ends().await;
+}

@@ -121,3 +121,184 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     ");
     world.ends().await;
 }
+
+#[tokio::test]
+async fn what_is_not_understood_is_shown_with_a_mark_under_the_place() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let web01 = world.server("web01.example.org", &[&person]).await;
+
+    let answer = told(ada.slash("/patch", "approve web01 but only after 22:00").await.unwrap()).await;
+    insta::assert_snapshot!(answer, @r#"
+    I do not understand "but" in "approve web01 but only after 22:00". Usage: approve [servers] [because "…"]
+    approve web01 but only after 22:00
+                  ^^^
+    "#);
+    let answer = told(ada.slash("/patch", "aprove web01").await.unwrap()).await;
+    insta::assert_snapshot!(answer, @r#"
+    I do not know "aprove". Did you mean /patch approve? Say /patch help for everything that can be said.
+    aprove web01
+    ^^^^^^
+    "#);
+    let answer = told(ada.slash("/patch", "approve web1").await.unwrap()).await;
+    insta::assert_snapshot!(answer, @r#"
+    I know no server of yours called "web1".
+    Did you mean web01.example.org?
+    "#);
+    let answer = told(ada.slash("/patch", "move web01 to 2026-11-26 20:00").await.unwrap()).await;
+    insta::assert_snapshot!(answer, @r"
+    web01.example.org moves to Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    If that suits you, say /patch approve web01.example.org.
+    ");
+    let answer = told(ada.slash("/patch", "move web01 to yesterday").await.unwrap()).await;
+    insta::assert_snapshot!(answer, @r#"
+    "yesterday" is not a date I can be sure of: write it as 2026-12-04. Usage: move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"]
+    move web01 to yesterday
+                  ^^^^^^^^^
+    "#);
+    assert_eq!(world.decisions(&web01).await, 1, "the move to the next day");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn words_written_to_the_app_are_answered_in_the_conversation() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let web01 = world.server("web01.example.org", &[&person]).await;
+
+    let said = ada.writes_dm("approve <http://web01.example.org|web01.example.org>").await.unwrap();
+
+    let answer = said.answer().await.unwrap();
+    assert!(!answer.is_ephemeral(), "nobody else is there");
+    assert!(answer.as_text().starts_with("web01.example.org is approved for"), "{}", answer.as_text());
+    assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
+    let first = ada.reads_dm().into_iter().next().unwrap();
+    let said = ada.replies_to(&first, "`withdraw web01`").await.unwrap();
+    let answer = said.answer().await.unwrap();
+    assert_eq!(answer.thread(), Some(first.ts()), "what is said in a thread is answered there");
+    assert_eq!(world.decisions(&web01).await, 2);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_mention_is_answered_to_the_one_who_mentions() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let (bob, _) = world.owner("bob").await;
+    let ops = world.slack.channel("ops").with([&ada, &bob]);
+    world.server("web01.example.org", &[&person]).await;
+
+    let said = ada.at(&ops).mentions_bot("status web01").await.unwrap();
+
+    let answer = said.answer().await.unwrap();
+    assert!(answer.is_ephemeral());
+    insta::assert_snapshot!(answer.as_text(), @r"
+    web01.example.org — Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — waits for approval
+    One waits for your approval: say /patch approve and its name.
+    ");
+    assert!(bob.reads(&ops).iter().all(|message| !message.is_from_app()));
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn several_lines_are_all_understood_or_none_is_done() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let web02 = world.server("web02.example.org", &[&person]).await;
+
+    let said = ada.writes_dm("approve web01\napprove web02 if it rains").await.unwrap();
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r#"
+    I do not understand "if" in "approve web02 if it rains". Usage: approve [servers] [because "…"]
+    approve web02 if it rains
+                  ^^
+    I do all of your lines or none, so nothing was done.
+    "#);
+    assert_eq!(world.decisions(&web01).await, 0);
+
+    let said = ada.writes_dm("approve web01\n\ndecline web02 because \"R&amp;D &lt;3\"").await.unwrap();
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
+    web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    Until the start you can take it back: /patch withdraw web01.example.org.
+    web02.example.org is declined: it is not patched in this window.
+    You can take it back until the time comes: /patch withdraw web02.example.org.
+    ");
+    assert_eq!((world.decisions(&web01).await, world.decisions(&web02).await), (1, 1));
+    let said = ada.writes_dm(&"status\n".repeat(21)).await.unwrap();
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"I take at most 20 lines at a time, so nothing was done.");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn half_of_a_command_can_be_done_and_the_rest_is_said() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    world.server("web01.example.org", &[&person]).await;
+    let web02 = world.server("web02.example.org", &[&person]).await;
+    told(ada.slash("/patch", "decline web02").await.unwrap()).await;
+
+    let answer = told(ada.slash("/patch", "approve all").await.unwrap()).await;
+
+    insta::assert_snapshot!(answer, @r"
+    Done in part; please see what is left.
+    web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    Ada declined web02.example.org; a no stands until it is taken back.
+    Ada or an operator can say /patch withdraw web02.example.org; after that it can be approved.
+    Until the start you can take it back: /patch withdraw web01.example.org.
+    ");
+    assert_eq!(world.decisions(&web02).await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_list_of_many_servers_is_readable() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    for number in 1..=45 {
+        world.server(&format!("a-server-with-a-long-name-{number:02}.datacentre.example.org"), &[&person]).await;
+    }
+
+    let said = ada.slash("/patch", "list").await.unwrap();
+
+    let last = said.wait_for(|seen| seen.as_text().contains("and 5 more")).await.unwrap();
+    let all: Vec<String> = said.seen().iter().map(|message| message.as_text()).collect();
+    assert_eq!(all.join("\n").matches("waits for approval").count(), 40, "{}", last.as_text());
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn words_to_type_are_code_and_nothing_is_made_a_link() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    world.server("web01.example.org", &[&person]).await;
+
+    let said = ada.slash("/patch", "approve web01").await.unwrap();
+    let blocks = serde_json::to_string(said.answer().await.unwrap().blocks()).unwrap();
+
+    assert!(
+        blocks.contains(r#"{"style":{"code":true},"text":"/patch withdraw web01.example.org","type":"text"}"#),
+        "{blocks}"
+    );
+    assert!(!blocks.contains("mrkdwn") && !blocks.contains("\"link\""), "{blocks}");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn idle_talk_is_not_acted_on() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let ops = world.slack.channel("ops").with([&ada]);
+    world.server("web01.example.org", &[&person]).await;
+
+    ada.writes(&ops, "approve web01").await.unwrap();
+    ada.opens_home().await.unwrap();
+    let said = ada.writes_dm("thank you!").await.unwrap();
+
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r#"
+    I do not know "thank". Say /patch help for everything that can be said.
+    thank you!
+    ^^^^^
+    "#);
+    assert_eq!(world.slack.calls_of("chat.postMessage").len(), 1);
+    world.ends().await;
+}

@@ -72,6 +72,7 @@ impl World {
 
     /// patchbot, not listening yet.
     pub(crate) async fn silent(slack: standin::Slack, change: impl FnOnce(&mut Settings)) -> Self {
+        let _ops = slack.channel("ops");
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let app = app_on(&folder).await;
         app.store.migrate().await.unwrap();
