@@ -110,10 +110,8 @@ impl Card {
         let facts = self.facts.iter().map(|fact| {
             Line(vec![Span::Strong(format!("{}:", fact.label)), Span::Plain(format!(" {}", fact.text))])
         });
-        let mut body = vec![
-            Paragraph::Lines(vec![Line::strong(&self.title)]),
-            Paragraph::Lines(facts.collect()),
-        ];
+        let mut body =
+            vec![Paragraph::Lines(vec![Line::strong(&self.title)]), Paragraph::Lines(facts.collect())];
         for (heading, list) in &self.lists {
             body.push(Paragraph::Lines(vec![Line::strong(heading)]));
             body.push(list.clone());
@@ -139,7 +137,8 @@ impl Card {
 /// Makes the card of a window from what is known of it.
 #[must_use]
 pub fn window_card(facts: &Facts) -> Card {
-    let mut draft = Draft { facts, told: Vec::new(), lists: Vec::new(), name: typed_name(&facts.server.name) };
+    let mut draft =
+        Draft { facts, told: Vec::new(), lists: Vec::new(), name: typed_name(&facts.server.name) };
     draft.tell_all();
     Card {
         shown: Shown { window: facts.window.id, revision: facts.window.revision },
@@ -270,8 +269,9 @@ impl Draft<'_> {
             Some(plan) => self.tell_deadline(&plan),
         }
         if let Some(name) = &facts.crossed_by {
-            let crossed =
-                format!("{name} moved it across the freeze of the patch week, so somebody else must approve it.");
+            let crossed = format!(
+                "{name} moved it across the freeze of the patch week, so somebody else must approve it."
+            );
             self.tell("Second person", crossed);
         }
         self.tell_decision();
@@ -491,7 +491,9 @@ fn rebooted(reboot: &Reboot) -> &'static str {
     match reboot {
         Reboot::Done => "yes",
         Reboot::NotNeeded => "not needed, so not done",
-        Reboot::LeftToOwner => "no. A reboot is needed, and this server's rule is never: it is left to the owner.",
+        Reboot::LeftToOwner => {
+            "no. A reboot is needed, and this server's rule is never: it is left to the owner."
+        }
         Reboot::Withheld => "no. A reboot is needed, and it could not have ended inside the window.",
     }
 }

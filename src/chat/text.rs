@@ -108,7 +108,8 @@ fn command_at_the_start(text: &str) -> Option<(&str, &str)> {
     let (words, after) = text.split_once('"')?;
     // "move web01 to" waits for a time, so it is no whole command and still something to type.
     let whole = patchbot_commands::parse(words).is_ok();
-    let begun = patchbot_commands::parse(&format!("{words} 2026-12-04 20:00")).is_ok() && words.ends_with(" to");
+    let begun =
+        patchbot_commands::parse(&format!("{words} 2026-12-04 20:00")).is_ok() && words.ends_with(" to");
     (whole || begun).then_some((words, after))
 }
 
@@ -133,7 +134,8 @@ pub fn of_answer(answer: &Answer) -> Vec<Paragraph> {
     let lines: Vec<Line> = answer.lines.iter().map(|line| told(line)).collect();
     let headed = answer.lines.first().is_some_and(|first| !is_item(first));
     let items = answer.lines.get(usize::from(headed)..).unwrap_or_default();
-    let listed = answer.lines.first().is_some_and(|first| first.ends_with(':')) || items.iter().all(|item| is_item(item));
+    let listed = answer.lines.first().is_some_and(|first| first.ends_with(':'))
+        || items.iter().all(|item| is_item(item));
     if listed && answer.lines.len() > 1 {
         let mut lines = lines.into_iter();
         if headed {
@@ -157,15 +159,15 @@ fn is_item(line: &str) -> bool {
 /// A line of an answer. It may quote what people said, so only help's own lines hold words to type.
 fn told(line: &str) -> Line {
     let usage = |words: &str| CATALOG.iter().any(|spec| spec.usage == words);
-    let example = |words: &str| {
-        CATALOG.iter().flat_map(|spec| spec.examples).any(|example| example.line == words)
-    };
+    let example =
+        |words: &str| CATALOG.iter().flat_map(|spec| spec.examples).any(|example| example.line == words);
     if let Some(words) = line.strip_prefix("Usage: ").filter(|words| usage(words)) {
         return Line(vec![Span::Plain("Usage: ".to_owned()), Span::Say(words.to_owned())]);
     }
     if let Some((words, means)) = line.split_once(" — ") {
         let quoted = words.strip_prefix('"').and_then(|words| words.strip_suffix('"'));
-        let words = quoted.filter(|words| example(words)).or_else(|| Some(words).filter(|words| usage(words)));
+        let words =
+            quoted.filter(|words| example(words)).or_else(|| Some(words).filter(|words| usage(words)));
         if let Some(words) = words {
             return Line(vec![Span::Say(words.to_owned()), Span::Plain(format!(" — {means}"))]);
         }
@@ -185,8 +187,7 @@ pub fn of_parse_error(error: &patchbot_commands::ParseError) -> Vec<Paragraph> {
         .map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned())
         .collect();
     // Elsewhere it quotes what was typed, and that is no advice.
-    let advises =
-        matches!(error.problem, Problem::Empty | Problem::UnknownCommand { .. } | Problem::TooLong);
+    let advises = matches!(error.problem, Problem::Empty | Problem::UnknownCommand { .. } | Problem::TooLong);
     let sentence = if advises { Line::sentence(&sentence) } else { Line::plain(sentence) };
     let mut paragraphs = vec![Paragraph::Lines(vec![sentence])];
     if !error.line.trim().is_empty() && !matches!(error.problem, Problem::TooLong) {

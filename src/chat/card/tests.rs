@@ -539,10 +539,8 @@ fn a_declined_window_says_who_and_why_and_can_only_be_asked_about() {
         at: utc("2026-11-24T14:30:00Z"),
         reason: Some("quarter-end closing".to_owned()),
     });
-    facts.decision = Some(LastDecision {
-        reason: Some("quarter-end closing".to_owned()),
-        ..decision(Decided::Declined)
-    });
+    facts.decision =
+        Some(LastDecision { reason: Some("quarter-end closing".to_owned()), ..decision(Decided::Declined) });
     insta::assert_snapshot!(text(&facts), @r#"
     🚫 web01.example.org is declined: it is not patched in this window
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
@@ -587,5 +585,8 @@ fn times_say_each_date_once() {
     insta::assert_snapshot!(shown("2026-12-03T22:00:00Z", 2, Tz::Europe__Berlin), @"Thu 3 Dec 2026, 23:00 to Fri 4 Dec, 01:00 Europe/Berlin (22:00 to Fri 4 Dec, 00:00 UTC)");
     insta::assert_snapshot!(shown("2026-12-04T01:00:00Z", 2, Tz::America__New_York), @"Thu 3 Dec 2026, 20:00–22:00 America/New_York (Fri 4 Dec, 01:00–03:00 UTC)");
     insta::assert_snapshot!(shown("2026-12-03T22:30:00Z", 2, Tz::Asia__Kolkata), @"Fri 4 Dec 2026, 04:00–06:00 Asia/Kolkata (Thu 3 Dec, 22:30 to Fri 4 Dec, 00:30 UTC)");
-    assert_eq!((span(TimeDelta::hours(5)), span(TimeDelta::minutes(90))), ("5 hours".to_owned(), "90 minutes".to_owned()));
+    assert_eq!(
+        (span(TimeDelta::hours(5)), span(TimeDelta::minutes(90))),
+        ("5 hours".to_owned(), "90 minutes".to_owned())
+    );
 }

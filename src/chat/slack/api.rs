@@ -230,15 +230,25 @@ impl Trouble {
 fn refused(code: &str, needed: Option<&str>, place: &str) -> Undelivered {
     match code {
         "message_not_found" | "cant_update_message" | "edit_window_closed" => Undelivered::Gone,
-        "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" | "accesslimited"
+        "internal_error"
+        | "fatal_error"
+        | "service_unavailable"
+        | "request_timeout"
+        | "accesslimited"
         | "team_added_to_org" => Undelivered::Transient(format!("Slack is in trouble ({code})")),
         // Whoever mends the app or its token wants to see what was held up meanwhile.
         "missing_scope" => Undelivered::Transient(format!(
             "the app lacks the scope {}; add it and reinstall the app",
             needed.unwrap_or("that this needs")
         )),
-        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive"
-        | "not_allowed_token_type" | "org_login_required" | "ekm_access_denied" => {
+        "invalid_auth"
+        | "not_authed"
+        | "token_revoked"
+        | "token_expired"
+        | "account_inactive"
+        | "not_allowed_token_type"
+        | "org_login_required"
+        | "ekm_access_denied" => {
             Undelivered::Transient(format!("Slack does not accept the bot token ({code})"))
         }
         "channel_not_found" => Undelivered::Permanent(format!(
@@ -247,9 +257,7 @@ fn refused(code: &str, needed: Option<&str>, place: &str) -> Undelivered {
         "not_in_channel" => {
             Undelivered::Permanent(format!("the app is not in the channel {place}: invite it there"))
         }
-        "is_archived" => {
-            Undelivered::Permanent(format!("the channel {place} is archived: name another one"))
-        }
+        "is_archived" => Undelivered::Permanent(format!("the channel {place} is archived: name another one")),
         "user_not_found" | "user_disabled" | "user_not_visible" | "cannot_dm_bot" | "users_not_found" => {
             Undelivered::Permanent(format!("{place} cannot be written to in Slack ({code})"))
         }

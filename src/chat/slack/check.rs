@@ -42,7 +42,9 @@ async fn check_bot(inner: &Inner, checked: &mut Checked) -> bool {
             true
         }
         Err(trouble @ Trouble::RateLimited(_)) => {
-            checked.wrong.push(format!("Slack: it does not answer now ({}); try again later.", trouble.why()));
+            checked
+                .wrong
+                .push(format!("Slack: it does not answer now ({}); try again later.", trouble.why()));
             true
         }
         Err(trouble) => {
@@ -110,7 +112,12 @@ async fn check_app(inner: &Inner, checked: &mut Checked) {
         Err(Trouble::Refused { code, .. })
             if matches!(
                 code.as_str(),
-                "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "not_allowed_token_type" | "account_inactive"
+                "invalid_auth"
+                    | "not_authed"
+                    | "token_revoked"
+                    | "token_expired"
+                    | "not_allowed_token_type"
+                    | "account_inactive"
             ) =>
         {
             checked.wrong.push(format!("Slack: the app-level token is not accepted ({code}); {make}."));

@@ -219,13 +219,9 @@ impl Desk {
             Heard::Words { who, way, .. } | Heard::Click { who, way, .. } => (who, way),
             Heard::Nothing => return,
         };
-        // A panic costs this answer its content, and nobody else anything.
-        let answer = AssertUnwindSafe(self.answer(&heard)).catch_unwind().await;
-        let answer = answer.unwrap_or_else(|_| {
-            tracing::error!("a bug: the work on something from Slack panicked");
-            Some(of_answer(&broken()))
-        });
-        if let Some(answer) = answer {
+        if let Some(answer) =
+            unharmed(self.answer(&heard)).await.unwrap_or_else(|| Some(of_answer(&broken())))
+        {
             self.tell(&who.user, way, &answer).await;
         }
     }
@@ -330,7 +326,7 @@ impl Desk {
             )
             .then("Say \"status\" for where your windows stand.");
         };
-        let facts = match Facts::load(&self.inner.app, shown.window, None).await {
+        let facts = match Box::pin(Facts::load(&self.inner.app, shown.window, None)).await {
             Ok(Some(facts)) => facts,
             Ok(None) => {
                 return Answer::new(
@@ -375,7 +371,7 @@ impl Desk {
         let identity = Identity::Slack { team: self.us.team_id.clone(), user: who.user.clone() };
         let key = identity.key();
         let request = Request { identity, vouched, channel: Channel::Slack, command, shown };
-        let answer = self.inner.app.handle(&request).await;
+        let answer = Box::pin(self.inner.app.handle(&request)).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");
         if text::is_to_a_stranger(&answer) {
             answer.then(format!("The operator needs to know that your Slack account is {key}."))
@@ -393,7 +389,7 @@ impl Desk {
         if (verdict == Verdict::Done && known) || verdict == Verdict::Broken {
             return;
         }
-        if let Err(error) = self.inner.redraw(on, shown.window).await {
+        if let Err(error) = Box::pin(self.inner.redraw(on, shown.window)).await {
             tracing::info!(%error, "the card that was clicked could not be rewritten");
         }
     }
@@ -455,6 +451,15 @@ impl Desk {
     }
 }
 
+/// Lets a panic cost an answer its content, and nobody else anything; nothing comes back after one.
+async fn unharmed<T>(work: impl Future<Output = T>) -> Option<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    if done.is_err() {
+        tracing::error!("a bug: the work on something from Slack panicked");
+    }
+    done.ok()
+}
+
 /// Tries again what may only be in trouble for a moment.
 async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, Trouble>
 where
@@ -490,9 +495,55 @@ fn of_answer(answer: &Answer) -> Vec<Paragraph> {
 }
 
 fn broken() -> Answer {
-    Answer::new(
-        Verdict::Broken,
-        "Something broke on our side while I worked on that; it may be done or not.",
-    )
-    .then("Say \"status\" to see, and tell an operator.")
+    Answer::new(Verdict::Broken, "Something broke on our side while I worked on that; it may be done or not.")
+        .then("Say \"status\" to see, and tell an operator.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_answer_its_content() {
+        assert_eq!(unharmed(async { 7 }).await, Some(7));
+        assert_eq!(unharmed(async { panic!("a bug") }).await, None::<u8>);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_trouble_for_a_moment_is_tried_again_and_what_is_refused_is_not() {
+        let tries = std::cell::Cell::new(0_u32);
+        let after = |fails: u32, trouble: fn() -> Trouble| {
+            tries.set(0);
+            let tries = &tries;
+            patiently(move || async move {
+                tries.set(tries.get().saturating_add(1));
+                if tries.get() > fails { Ok(()) } else { Err(trouble()) }
+            })
+        };
+        let limited = || Trouble::RateLimited(Duration::from_millis(1));
+        assert!(after(3, limited).await.is_ok());
+        assert!(after(4, limited).await.is_err());
+        assert_eq!(tries.get(), 4);
+        assert!(after(1, || Trouble::Unreachable("broken".to_owned())).await.is_ok());
+        assert!(after(1, || Trouble::RateLimited(Duration::from_secs(60))).await.is_err());
+        assert!(after(1, || Trouble::UsedUp).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
+
+    #[test]
+    fn what_was_heard_is_known_again_and_not_for_ever() {
+        let mut pile = Pile::default();
+        let keys = |number: usize| [format!("envelope {number}"), format!("event {number}")];
+        assert!(pile.is_new(&keys(1)));
+        assert!(!pile.is_new(&keys(1)));
+        assert!(
+            !pile.is_new(&["envelope 2".to_owned(), "event 1".to_owned()]),
+            "the same under another envelope"
+        );
+        for number in 2..REMEMBERED {
+            pile.is_new(&keys(number));
+        }
+        assert_eq!((pile.seen.len(), pile.seen_in_order.len()), (REMEMBERED, REMEMBERED));
+        assert!(pile.is_new(&keys(1)), "too long ago");
+    }
 }

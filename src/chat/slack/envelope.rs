@@ -218,8 +218,7 @@ pub(super) fn read(frame: &str, bot: &str) -> Frame {
 
 /// Reads a payload. The reader's own errors quote what they find, so only the field's name is told.
 fn typed<T: DeserializeOwned>(payload: Value, what: &str) -> Result<T, String> {
-    let fields: Vec<String> =
-        payload.as_object().into_iter().flatten().map(|(name, _)| word(name)).collect();
+    let fields: Vec<String> = payload.as_object().into_iter().flatten().map(|(name, _)| word(name)).collect();
     serde_json::from_value(payload).map_err(|error| {
         let error = error.to_string();
         let missing = error.strip_prefix("missing field ").map(|rest| format!(", {} is missing", word(rest)));
@@ -282,12 +281,7 @@ fn event(payload: Value, bot: &str) -> Result<Heard, String> {
         ("message", Some("im")) => Way::Direct { channel, thread: event.thread_ts },
         _ => return Ok(Heard::Nothing),
     };
-    Ok(Heard::Words {
-        who: Who { team: event.user_team, user },
-        text,
-        way,
-        key: format!("event {event_id}"),
-    })
+    Ok(Heard::Words { who: Who { team: event.user_team, user }, text, way, key: format!("event {event_id}") })
 }
 
 #[cfg(test)]

@@ -172,8 +172,7 @@ impl Inner {
 
     /// The conversation with a person.
     pub(super) async fn conversation_with(&self, user: &str) -> Result<String, Undelivered> {
-        let opened: Result<Opened, _> =
-            self.api.post("conversations.open", &json!({ "users": user })).await;
+        let opened: Result<Opened, _> = self.api.post("conversations.open", &json!({ "users": user })).await;
         opened.map(|opened| opened.channel.id).map_err(|trouble| trouble.undelivered(&format!("@{user}")))
     }
 

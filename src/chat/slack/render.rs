@@ -145,7 +145,8 @@ fn block(paragraph: &Paragraph, command: &str) -> SlackBlock {
         }
         Paragraph::Verbatim(lines) => {
             let text = lines.iter().map(|line| clean(line)).collect::<Vec<_>>().join("\n");
-            SlackRichTextPreformatted::new(vec![if text.is_empty() { " ".into() } else { text.into() }]).into()
+            SlackRichTextPreformatted::new(vec![if text.is_empty() { " ".into() } else { text.into() }])
+                .into()
         }
     };
     SlackRichTextBlock::new(vec![element]).into()
@@ -166,12 +167,14 @@ fn inline(line: &Line, command: &str) -> Vec<SlackRichTextInlineElement> {
 /// Makes a paragraph fit into blocks, cutting between lines, else between words.
 fn parts(paragraph: &Paragraph, command: &str) -> Vec<Paragraph> {
     match paragraph {
-        Paragraph::Lines(lines) => grouped(lines.iter().flat_map(|line| short_lines(line, command)), |line| {
-            line.text(command).chars().count()
-        })
-        .into_iter()
-        .map(Paragraph::Lines)
-        .collect(),
+        Paragraph::Lines(lines) => {
+            grouped(lines.iter().flat_map(|line| short_lines(line, command)), |line| {
+                line.text(command).chars().count()
+            })
+            .into_iter()
+            .map(Paragraph::Lines)
+            .collect()
+        }
         Paragraph::List(lines) => grouped(lines.iter().flat_map(|line| short_lines(line, command)), |line| {
             line.text(command).chars().count()
         })
@@ -285,9 +288,7 @@ fn escaped(text: &str) -> String {
 
 /// Takes out what would disguise a text: control characters, and marks that turn its direction or cannot be seen.
 fn clean(text: &str) -> String {
-    let hidden = |c: char| {
-        matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
+    let hidden = |c: char| matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     text.chars()
         .map(|c| match c {
             c if c.is_control() => ' ',

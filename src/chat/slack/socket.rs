@@ -11,7 +11,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::json;
-use slack_morphism::clients_manager::{SlackSocketModeClientsManager, SlackSocketModeClientsManagerFactory as _};
+use slack_morphism::clients_manager::{
+    SlackSocketModeClientsManager, SlackSocketModeClientsManagerFactory as _,
+};
 use slack_morphism::listener::SlackClientEventsListenerEnvironment;
 use slack_morphism::{
     SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId,

@@ -75,9 +75,10 @@ mod tests {
         assert_eq!(read("<@U0BOT> status"), ["status"]);
         assert_eq!(read("<@U0BOT|patchbot>: status"), ["status"]);
         assert_eq!(read("ask <@U1|ada> or <@U2> in <#C1|ops>, <!here>"), ["ask @ada or @U2 in #ops, @here"]);
-        assert_eq!(read("<!subteam^S1|@dba> <mailto:a@b.test|a@b.test> <https://x.test>"), [
-            "@dba a@b.test https://x.test"
-        ]);
+        assert_eq!(
+            read("<!subteam^S1|@dba> <mailto:a@b.test|a@b.test> <https://x.test>"),
+            ["@dba a@b.test https://x.test"]
+        );
         assert_eq!(read("1 &lt; 2 < 3"), ["1 < 2 < 3"]);
         assert_eq!(read("&amp;lt;"), ["&lt;"], "once is enough");
     }

@@ -26,7 +26,8 @@ async fn operators_are_told_things_in_their_channel() {
     let tell = async |alert: Alert| chat.deliver_alert("#ops", &alert).await.unwrap();
 
     let missed = "web01 was not patched: nobody approved it in time.";
-    let message = tell(alert(Tone::Bad, missed, &["Give it another time: \"move web01 to\" and the time."])).await;
+    let message =
+        tell(alert(Tone::Bad, missed, &["Give it another time: \"move web01 to\" and the time."])).await;
     tell(alert(Tone::Good, "web02 is patched: 3 packages changed, rebooted, validated.", &[])).await;
     let found = ["disk /var: 96 % used, 85 % allowed. Free space on /var.", "SSH: no answer."];
     tell(alert(Tone::Info, "db01 would be blocked at its start.", &found)).await;
@@ -94,9 +95,8 @@ async fn what_may_work_later_is_told_from_what_never_will() {
     slack.channel("old").archived();
     slack.channel("closed").without_app();
     let gone = slack.person("gone").deactivated();
-    let said = async |place: &str| {
-        world.chat.post_alert(place, &alert(Tone::Info, "hello", &[])).await.unwrap_err()
-    };
+    let said =
+        async |place: &str| world.chat.post_alert(place, &alert(Tone::Info, "hello", &[])).await.unwrap_err();
     let later = async || match said("#ops").await {
         Undelivered::Transient(why) => why,
         other => panic!("{other:?}"),

@@ -150,7 +150,10 @@ async fn two_clicks_at_once_are_one_decision_and_two_answers() {
     let (first, _second) = ada.double_clicks(&card, "Approve").await.unwrap();
 
     first.wait_for(|seen| seen.is_ephemeral() && seen.as_text().contains("is approved for")).await.unwrap();
-    first.wait_for(|seen| seen.is_ephemeral() && seen.as_text().contains("is already approved")).await.unwrap();
+    first
+        .wait_for(|seen| seen.is_ephemeral() && seen.as_text().contains("is already approved"))
+        .await
+        .unwrap();
     assert_eq!(world.decisions(&web01).await, 1);
     world.ends().await;
 }

@@ -14,7 +14,9 @@ fn markup(message: &Message) -> Vec<String> {
     let text = message.text().replace("&lt;", "").replace("&gt;", "");
     found.extend(text.contains(['<', '>']).then(|| message.text().to_owned()));
     let blocks = serde_json::to_string(message.blocks()).unwrap();
-    for kind in ["\"mrkdwn\"", "\"link\"", "\"broadcast\"", "\"user\"", "\"usergroup\"", "\"emoji\"", "\"date\""] {
+    for kind in
+        ["\"mrkdwn\"", "\"link\"", "\"broadcast\"", "\"user\"", "\"usergroup\"", "\"emoji\"", "\"date\""]
+    {
         found.extend(blocks.contains(kind).then(|| format!("{kind} in {blocks}")));
     }
     found
@@ -140,7 +142,8 @@ async fn everything_at_its_longest_still_fits() {
 async fn an_alert_with_a_whole_log_becomes_several_messages() {
     let world = World::new().await;
     let _olga = world.knows("olga@ops.test", Role::Operator).await;
-    let lines = (1..=400).map(|number| format!("line {number}: {}", "something went wrong ".repeat(4))).collect();
+    let lines =
+        (1..=400).map(|number| format!("line {number}: {}", "something went wrong ".repeat(4))).collect();
     let alert = Alert { tone: Tone::Bad, headline: "db01 could not be patched.".to_owned(), lines };
 
     world.chat.post_alert("#ops", &alert).await.unwrap();

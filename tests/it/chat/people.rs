@@ -26,7 +26,11 @@ async fn a_stranger_is_refused_and_told_how_to_be_known() {
     Ask an operator to link your account to your mail address, or answer a notice mail.
     The operator needs to know that your Slack account is T00000001/U00000005.
     ");
-    assert_eq!(world.window(&web01).await.state, WindowState::Proposed, "an address is not believed by itself");
+    assert_eq!(
+        world.window(&web01).await.state,
+        WindowState::Proposed,
+        "an address is not believed by itself"
+    );
     world.ends().await;
 }
 
@@ -91,7 +95,11 @@ async fn a_mention_by_somebody_from_elsewhere_is_refused_by_asking_slack() {
     let said = stranger.at(&shared).mentions_bot("status").await.unwrap();
 
     let answer = said.answer().await.unwrap();
-    assert!(answer.is_ephemeral() && answer.as_text().starts_with("You belong to another"), "{}", answer.as_text());
+    assert!(
+        answer.is_ephemeral() && answer.as_text().starts_with("You belong to another"),
+        "{}",
+        answer.as_text()
+    );
     world.ends().await;
 }
 

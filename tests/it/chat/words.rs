@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use patchbot::domain::window::WindowState;
-use patchbot_standins::slack::Exchange;
+use patchbot_standins::slack::{Exchange, Message};
 
 use super::world::World;
 
@@ -51,7 +51,8 @@ async fn an_owner_approves_moves_and_declines_by_words() {
     If that suits you, say /patch approve web01.example.org.
     ");
 
-    let answer = told(ada.slash("/patch", "decline web01 because “quarter-end closing”").await.unwrap()).await;
+    let answer =
+        told(ada.slash("/patch", "decline web01 because “quarter-end closing”").await.unwrap()).await;
     insta::assert_snapshot!(answer, @r"
     web01.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web01.example.org.
@@ -255,13 +256,15 @@ async fn a_list_of_many_servers_is_readable() {
     let world = World::new().await;
     let (ada, person) = world.owner("ada").await;
     for number in 1..=45 {
-        world.server(&format!("a-server-with-a-long-name-{number:02}.datacentre.example.org"), &[&person]).await;
+        world
+            .server(&format!("a-server-with-a-long-name-{number:02}.datacentre.example.org"), &[&person])
+            .await;
     }
 
     let said = ada.slash("/patch", "list").await.unwrap();
 
     let last = said.wait_for(|seen| seen.as_text().contains("and 5 more")).await.unwrap();
-    let all: Vec<String> = said.seen().iter().map(|message| message.as_text()).collect();
+    let all: Vec<String> = said.seen().iter().map(Message::as_text).collect();
     assert_eq!(all.join("\n").matches("waits for approval").count(), 40, "{}", last.as_text());
     world.ends().await;
 }
@@ -276,7 +279,8 @@ async fn words_to_type_are_code_and_nothing_is_made_a_link() {
     let blocks = serde_json::to_string(said.answer().await.unwrap().blocks()).unwrap();
 
     assert!(
-        blocks.contains(r#"{"style":{"code":true},"text":"/patch withdraw web01.example.org","type":"text"}"#),
+        blocks
+            .contains(r#"{"style":{"code":true},"text":"/patch withdraw web01.example.org","type":"text"}"#),
         "{blocks}"
     );
     assert!(!blocks.contains("mrkdwn") && !blocks.contains("\"link\""), "{blocks}");

@@ -45,10 +45,8 @@ pub(crate) struct World {
     folder: Arc<tempfile::TempDir>,
 }
 
-/// A server with its window.
-#[derive(Clone)]
+/// A server's window, as it was planned.
 pub(crate) struct Planned {
-    pub(crate) server: Server,
     pub(crate) window: Window,
 }
 
@@ -130,10 +128,11 @@ impl World {
 
     /// Somebody patchbot knows by mail.
     pub(crate) async fn knows(&self, mail: &str, role: Role) -> Person {
-        let name = mail.split('@').next().unwrap();
+        let mut letters = mail.split('@').next().unwrap().chars();
+        let name = letters.next().unwrap().to_uppercase().chain(letters).collect();
         let person = Person {
             id: PersonId(self.app.ids.next()),
-            name: format!("{}{}", name[..1].to_uppercase(), &name[1..]),
+            name,
             mail: Some(Address::parse(mail).unwrap()),
             zone: None,
             role,
@@ -197,7 +196,7 @@ impl World {
         tx.set_owners(server.id, &owners).await.unwrap();
         tx.insert_window(&window).await.unwrap();
         tx.commit().await.unwrap();
-        Planned { server, window }
+        Planned { window }
     }
 
     /// The window as it is now.

@@ -103,7 +103,9 @@ fn what_people_typed_is_never_markup() {
 fn a_button_carries_the_window_and_the_revision_it_shows() {
     let shown = Shown { window: WindowId(uuid::Uuid::from_u128(7)), revision: Revision(3) };
     assert_eq!(shown_of(&value_of(shown)), Some(shown));
-    for value in ["", "/", "7/3", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000007/x"] {
+    for value in
+        ["", "/", "7/3", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000007/x"]
+    {
         assert_eq!(shown_of(value), None, "{value}");
     }
 }
