@@ -62,11 +62,15 @@ impl Clock {
     pub fn set(&self, at: DateTime<Utc>) {
         match self {
             Self::System => {}
-            Self::Shifted(offset) => {
-                let ahead = at.signed_duration_since(self.machine());
-                offset.store(ahead.num_microseconds().unwrap_or(0), Ordering::Relaxed);
-            }
+            Self::Shifted(_) => self.shift(at.signed_duration_since(self.machine())),
             Self::Manual(now) => *now.lock().unwrap_or_else(PoisonError::into_inner) = at,
+        }
+    }
+
+    /// Changes how far a shifted clock is ahead of the machine's. Other clocks stay.
+    pub fn shift(&self, ahead: TimeDelta) {
+        if let Self::Shifted(offset) = self {
+            offset.store(ahead.num_microseconds().unwrap_or(0), Ordering::Relaxed);
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -17,3 +18,6 @@ pub mod render;
 pub mod snmp;
 pub mod ssh;
 pub mod store;
+pub mod supervisor;
+pub mod telemetry;
+pub mod work;

@@ -6,8 +6,9 @@ use super::targets::Shown;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::ids::PersonId;
 use crate::domain::message::ShownWindow;
-use crate::domain::person::{Address, Identity, Person};
+use crate::domain::person::{Address, Identity, Person, Role};
 use crate::domain::refusal::Refusal;
 use crate::store::Tx;
 use crate::store::error::StoreError;
@@ -25,6 +26,8 @@ pub struct Request {
     pub command: Command,
     /// What the card or notice shows that is answered; nothing in a free line.
     pub shown: Vec<ShownWindow>,
+    /// Whose fingers typed it, where that can be another one than who is spoken for: the login on this machine.
+    pub typed_by: Option<String>,
 }
 
 impl App {
@@ -51,7 +54,8 @@ impl App {
             let actor = Actor { person: None, name, channel: request.channel };
             return self.refuse(actor, &Refusal::Stranger, &request.command.to_string()).await;
         };
-        let words = request.command.to_string();
+        let typed = request.typed_by.as_ref().map(|login| format!(" [typed by {login}]")).unwrap_or_default();
+        let words = format!("{}{typed}", request.command);
         let said = Said { person: &person, channel: request.channel, words, shown: &request.shown };
         match self.answer(&mut tx, &said, &request.command).await {
             Ok(answer) => {
@@ -63,6 +67,28 @@ impl App {
                 self.refuse(said.actor(), &refusal, &said.words).await
             }
             Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+
+    /// Answers a question of whoever is logged in on this machine: he can read the database anyway.
+    pub async fn answer_locally(&self, command: &Command, login: &str) -> Answer {
+        let person = Person {
+            id: PersonId(uuid::Uuid::nil()),
+            name: login.to_owned(),
+            mail: None,
+            zone: None,
+            role: Role::Viewer,
+        };
+        let said =
+            Said { person: &person, channel: Channel::Terminal, words: command.to_string(), shown: &[] };
+        let answered = async {
+            let mut tx = self.store.read().await?;
+            self.answer(&mut tx, &said, command).await
+        };
+        match answered.await {
+            Ok(answer) => answer,
+            Err(Stop::Refused(refusal)) => refusal.answer(),
+            Err(Stop::Failed(failure)) => self.broken(&failure),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{App, Failure};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::person::{Address, Identity, Person, Role};
+use crate::domain::server::Server;
 use crate::store::Tx;
 
 impl App {
@@ -69,6 +70,36 @@ impl App {
         self.audit_person(&mut tx, actor, &person, sentence).await?;
         tx.commit().await?;
         Ok(Some(person))
+    }
+
+    /// Pins a host's key: the server is enrolled.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn enrolled(
+        &self,
+        server: &Server,
+        key: &str,
+        fingerprint: &str,
+        actor: Actor,
+    ) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let mut server = tx.server_by_id(server.id).await?;
+        server.host_key = Some(key.to_owned());
+        tx.update_server(&server, self.now()).await?;
+        tx.append_audit(&AuditEvent {
+            at: self.now(),
+            actor,
+            what: What::Enrolled,
+            subject: server.name.clone(),
+            sentence: format!("{} is enrolled; its host key {fingerprint} is pinned.", server.name),
+            words: None,
+            before: None,
+            after: None,
+        })
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn audit_person(

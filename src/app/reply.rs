@@ -1,12 +1,13 @@
 //! A reply to a notice mail: from the token to the decision to the transcript, in one transaction.
 
-use patchbot_commands::{Command, NotUnderstood, parse_reply};
+use patchbot_commands::{Command, NotUnderstood};
 
 use super::handle::Said;
 use super::notices::{Letter, answerable};
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::ids::NoticeId;
 use crate::domain::message::ShownWindow;
 use crate::domain::person::{Address, Person};
 use crate::domain::refusal::Refusal;
@@ -22,8 +23,12 @@ pub struct Reply {
     pub from: Address,
     /// The hash of the token it carries; absent when it carries none.
     pub token: Option<String>,
+    /// The notices that it answers by their Message-ID, the newest first: what counts when it carries no token.
+    pub notices: Vec<NoticeId>,
     /// The words that were typed, without quotes and signature.
     pub text: String,
+    /// What they mean.
+    pub commands: Result<Vec<Command>, NotUnderstood>,
     /// Why the text must not be acted on although it may parse; a full sentence.
     pub doubt: Option<String>,
 }
@@ -98,10 +103,7 @@ impl App {
 
     async fn try_reply(&self, mail: &InboxMail, reply: &Reply) -> Result<&'static str, Failure> {
         let mut tx = self.store.begin().await?;
-        let token = match &reply.token {
-            Some(hash) => tx.token_by_hash(hash).await?,
-            None => None,
-        };
+        let token = self.token_of(&mut tx, reply).await?;
         let person = match self.writer(&mut tx, reply, token.as_ref()).await? {
             Ok(person) => person,
             Err(reason) => {
@@ -130,6 +132,19 @@ impl App {
         tx.close_mail(mail.id, &mail.lease, &closed, self.now()).await?;
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// The token that a reply carries, or that of the notice it answers.
+    async fn token_of(&self, tx: &mut Tx, reply: &Reply) -> Result<Option<ReplyToken>, Failure> {
+        if let Some(hash) = &reply.token {
+            return Ok(tx.token_by_hash(hash).await?);
+        }
+        for notice in &reply.notices {
+            if let Some(token) = tx.token_of_notification(*notice).await? {
+                return Ok(Some(token));
+            }
+        }
+        Ok(None)
     }
 
     /// The person a reply is from: the token's owner, writing from the registered address; or why it is rejected.
@@ -169,8 +184,8 @@ impl App {
         if token.expires_at <= self.now() {
             return Ok(Refusal::TokenExpired.answer());
         }
-        let commands = match (&reply.doubt, parse_reply(&reply.text)) {
-            (_, Err(not_understood)) => return Ok(asked_back(&not_understood)),
+        let commands = match (&reply.doubt, &reply.commands) {
+            (_, Err(not_understood)) => return Ok(asked_back(not_understood)),
             (Some(doubt), Ok(_)) => {
                 return Ok(Answer::new(Verdict::NotUnderstood, doubt.clone())
                     .then("Please answer again, with your words alone above everything else."));
@@ -181,7 +196,7 @@ impl App {
         if decides && token.used_at.is_some() {
             return Ok(Refusal::TokenUsed.answer());
         }
-        let answer = self.answer_all(tx, person, &token.windows, &commands).await?;
+        let answer = self.answer_all(tx, person, &token.windows, commands).await?;
         if decides && matches!(answer.verdict, Verdict::Done | Verdict::Partly) {
             tx.use_tokens_of(token.notification, mail.id, self.now()).await?;
         }

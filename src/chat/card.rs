@@ -517,6 +517,7 @@ fn what_happens(scope: &Scope, exclude: &[String], reboot: RebootRule) -> String
         Scope::All => "Its updates are installed, without any work of yours.".to_owned(),
         Scope::Security => "Its security updates are installed, without any work of yours.".to_owned(),
         Scope::Packages(names) => format!("These packages are updated: {}.", names.join(", ")),
+        Scope::Script(path) => format!("The script {path} is run, without any work of yours."),
     };
     if !exclude.is_empty() {
         text.push_str(&format!(" Never touched: {}.", exclude.join(", ")));

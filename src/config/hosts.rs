@@ -26,6 +26,8 @@ section! {
         poll: Time = Duration::from_secs(10).into(), "\"10s\"";
         /// A server that cannot be reached for so long in the middle of its run is left to a person.
         patience: Time = Duration::from_secs(900).into(), "\"15m\"";
+        /// How long a server may take after its run until everything runs again.
+        settle: Time = Duration::from_secs(120).into(), "\"2m\"";
         /// Servers that are worked on at the same time.
         concurrency: usize = 32, "32";
     }

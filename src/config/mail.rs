@@ -30,8 +30,6 @@ section! {
         address: Option<Address> = None, "\"patchbot@example.org\"";
         /// The name beside it.
         name: String = "patchbot".to_owned(), "\"patchbot\"";
-        /// Whether the mail server delivers patchbot+anything@… to the same mailbox. Replies are recognised without it too.
-        plus_addressing: bool = true, "true";
         /// A folder with templates of one's own; each one is checked at the start.
         templates: Option<PathBuf> = None, "# \"/etc/patching/templates\"";
     }

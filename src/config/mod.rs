@@ -43,6 +43,16 @@ impl TryFrom<String> for TimeZone {
     }
 }
 
+/// Who is logged in on this machine: the one who called sudo, else the user.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "configuration is the one place that reads the environment")]
+pub fn login_name() -> String {
+    ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| "root".to_owned())
+}
+
 /// The file as it is written; a table that is left out has its defaults, or is switched off.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::TimeZone;
 use super::section::section;
-use super::{Time, TimeZone};
 use crate::domain::person::Address;
 
 section! {
@@ -44,23 +44,19 @@ section! {
 }
 
 section! {
-    /// The logs: to the journal, and one file per component.
+    /// The logs: to the journal, and one file per component; deploy/logrotate rotates them.
     pub struct Log in "log" {
         /// The folder of the files; none are written when it is left out.
         folder: Option<PathBuf> = None, "# \"/var/log/patching\"";
         /// How much is told: error, warn, info, debug, or a filter such as "info,patchbot::mail=debug".
         level: String = "info".to_owned(), "\"info\"";
-        /// How many days files are kept.
-        keep_days: usize = 30, "30";
     }
 }
 
 section! {
     /// A test clock, for demonstrations. It is refused for every server outside 127.0.0.0/8 and 198.18.0.0/15.
     pub struct Lab in "lab" {
-        /// A file with the time that the clock shows when it is read, in RFC 3339; it is read again when it changes.
-        clock: Option<PathBuf> = None, "# \"/run/patchbot-lab/clock\"";
-        /// How often it is looked at.
-        every: Time = std::time::Duration::from_millis(100).into(), "\"100ms\"";
+        /// A file with the seconds that the clock is ahead of the machine's; it is looked at again and again.
+        clock: Option<PathBuf> = None, "# \"/run/patchbot-lab/ahead\"";
     }
 }

@@ -73,6 +73,8 @@ pub enum Scope {
     Security,
     /// Only these packages.
     Packages(Vec<String>),
+    /// Whatever the site's own script does; it must lie in /opt/scripts or /etc/patching/scripts.
+    Script(String),
 }
 
 /// The times of day that are proposed to owners, on the patch day.

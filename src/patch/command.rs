@@ -132,6 +132,7 @@ impl TryFrom<&Scope> for Selection {
             Scope::Packages(names) => {
                 Self::Packages(names.iter().map(|name| PackageName::parse(name)).collect::<Result<_, _>>()?)
             }
+            Scope::Script(path) => Self::Script(ScriptPath::parse(path)?),
         })
     }
 }

@@ -235,6 +235,8 @@ forward! {
     due::settle(claimed: &Claimed, next: Option<Due>) -> ();
     /// Ends a lease: the same work is to be tried again at `at`; `Stale` when it was taken over.
     due::postpone(claimed: &Claimed, at: DateTime<Utc>) -> ();
+    /// Ends every claim on due work: only for an instance that is alone on its database.
+    due::release_due() -> u64;
     /// What a subject waits for.
     due::waiting(subject: Subject, quarter: Quarter) -> Option<Waiting>;
 
@@ -268,6 +270,8 @@ forward! {
     outbox::claim_notifications(claim: &Claim<'_>, medium: Medium) -> Vec<(Notification, Lease)>;
     /// Writes how a delivery ended; `Stale` when the lease was taken over.
     outbox::end_delivery(id: NoticeId, lease: &Lease, delivery: &Delivery, now: DateTime<Utc>) -> ();
+    /// Ends every claim on messages: only for an instance that is alone on its database.
+    outbox::release_outbox() -> u64;
     /// The latest messages of the outbox, newest first.
     outbox::latest_notifications(most: i64) -> Vec<Sent>;
     /// How many messages wait, and how many are parked.
@@ -277,6 +281,8 @@ forward! {
     tokens::insert_token(token: &ReplyToken) -> ();
     /// What a token's hash stands for.
     tokens::token_by_hash(hash: &str) -> Option<ReplyToken>;
+    /// A token of a mail: what a reply to it may decide about.
+    tokens::token_of_notification(notification: NoticeId) -> Option<ReplyToken>;
     /// Marks every token of a mail as used; `Stale` when a decision was taken with one of them before.
     tokens::use_tokens_of(notification: NoticeId, by: InboxId, now: DateTime<Utc>) -> ();
 
@@ -288,6 +294,8 @@ forward! {
     inbox::close_mail(mail: InboxId, lease: &Lease, outcome: &MailOutcome, now: DateTime<Utc>) -> ();
     /// Puts a mail off; `Stale` when the lease was taken over.
     inbox::postpone_mail(mail: InboxId, lease: &Lease, at: DateTime<Utc>, why: &str) -> ();
+    /// Ends every claim on mails: only for an instance that is alone on its database.
+    inbox::release_inbox() -> u64;
     /// The latest mails that came in, newest first.
     inbox::latest_mail(most: i64) -> Vec<Received>;
 

@@ -313,6 +313,8 @@ pub struct NewMail<'a> {
     pub raw: &'a [u8],
     /// When it was fetched.
     pub received_at: DateTime<Utc>,
+    /// Why it is set aside at once and never read, in a sentence.
+    pub set_aside: Option<&'a str>,
 }
 
 /// A mail that waits to be read.

@@ -10,6 +10,7 @@
     reason = "a test that fails says where; tests read the clock and the environment of the machine they run on"
 )]
 
+mod architecture;
 mod chat;
 mod contract;
 mod hosts;

@@ -370,7 +370,7 @@ impl Desk {
     ) -> Answer {
         let identity = Identity::Slack { team: self.us.team_id.clone(), user: who.user.clone() };
         let key = identity.key();
-        let request = Request { identity, vouched, channel: Channel::Slack, command, shown };
+        let request = Request { identity, vouched, channel: Channel::Slack, command, shown, typed_by: None };
         let answer = Box::pin(self.inner.app.handle(&request)).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");
         if text::is_to_a_stranger(&answer) {

@@ -13,6 +13,7 @@ use crate::store::error::{StoreError, one};
 use crate::store::records::{Claim, Claimed, Lease, Subject, Waiting};
 
 statements! {
+    RELEASE = "UPDATE due SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL";
     PUT = "INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ($1, $2, $3, $4, $5, $5, 1) \
         ON CONFLICT (subject, id, quarter) DO UPDATE SET event = excluded.event, due_at = excluded.due_at, \
         event_at = excluded.event_at, lease_owner = NULL, lease_until = NULL, lease_epoch = due.lease_epoch + 1";
@@ -148,4 +149,8 @@ pub(in crate::store) async fn waiting(
         Ok(Waiting { event: word(&row, "due", "event", Event::from_name)?, at: row.try_get("due_at")? })
     })
     .transpose()
+}
+
+pub(in crate::store) async fn release_due(conn: &mut Conn) -> Result<u64, StoreError> {
+    Ok(sqlx::query(RELEASE).execute(conn).await?.rows_affected())
 }

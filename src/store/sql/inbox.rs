@@ -10,8 +10,9 @@ use crate::store::error::{StoreError, one};
 use crate::store::records::{Claim, InboxMail, Lease, MailOutcome, NewMail, Received};
 
 statements! {
+    RELEASE = "UPDATE inbox SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL";
     ACCEPT = "INSERT INTO inbox (id, mailbox, uidvalidity, uid, message_id, hash, raw, received_at, state, not_before, attempts, \
-        lease_epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'new', $8, 0, 0) ON CONFLICT DO NOTHING";
+        lease_epoch, outcome, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, 0, 0, $10, $11) ON CONFLICT DO NOTHING";
     CLAIM = concatcp!("UPDATE inbox SET lease_owner = $1, lease_until = $2, lease_epoch = lease_epoch + 1, attempts = attempts + 1 \
         WHERE id IN (SELECT id FROM inbox WHERE state = 'new' AND not_before <= $3 \
         AND (lease_until IS NULL OR lease_until <= $3) ORDER BY received_at, id LIMIT $4 ", dialect::SKIP_LOCKED, ") \
@@ -50,6 +51,9 @@ pub(in crate::store) async fn accept_mail(conn: &mut Conn, mail: &NewMail<'_>) -
         .bind(mail.hash)
         .bind(mail.raw)
         .bind(mail.received_at)
+        .bind(if mail.set_aside.is_some() { "done" } else { "new" })
+        .bind(mail.set_aside.map(|_| "quarantined"))
+        .bind(mail.set_aside)
         .execute(conn)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -124,4 +128,8 @@ pub(in crate::store) async fn latest_mail(conn: &mut Conn, most: i64) -> Result<
             })
         })
         .collect()
+}
+
+pub(in crate::store) async fn release_inbox(conn: &mut Conn) -> Result<u64, StoreError> {
+    Ok(sqlx::query(RELEASE).execute(conn).await?.rows_affected())
 }

@@ -12,6 +12,7 @@ use crate::store::error::{StoreError, one};
 use crate::store::records::{Claim, Delivery, Lease, Medium, NewNotification, Notification, Sent};
 
 statements! {
+    RELEASE = "UPDATE notifications SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL";
     ADD = "INSERT INTO notifications (id, medium, recipient, kind, person_id, window_id, dedupe_key, payload, state, created_at, \
         not_before, attempts, lease_epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $9, 0, 0) \
         ON CONFLICT (dedupe_key) DO NOTHING";
@@ -136,4 +137,8 @@ pub(in crate::store) async fn count_notifications(conn: &mut Conn) -> Result<(i6
         }
     }
     Ok(counts)
+}
+
+pub(in crate::store) async fn release_outbox(conn: &mut Conn) -> Result<u64, StoreError> {
+    Ok(sqlx::query(RELEASE).execute(conn).await?.rows_affected())
 }

@@ -5,7 +5,7 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Conn, json};
+use super::{Conn, Row, json};
 use crate::domain::ids::{InboxId, NoticeId, PersonId};
 use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
@@ -15,6 +15,7 @@ const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at
 statements! {
     INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6)");
     BY_HASH = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE hash = $1");
+    OF_NOTIFICATION = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
     USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
     USED = "SELECT COUNT(*) AS used FROM reply_tokens WHERE notification_id = $1 AND used_at IS NOT NULL";
 }
@@ -32,22 +33,35 @@ pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) 
     Ok(())
 }
 
+fn token(row: &Row) -> Result<ReplyToken, StoreError> {
+    Ok(ReplyToken {
+        hash: row.try_get("hash")?,
+        person: PersonId(row.try_get("person_id")?),
+        notification: NoticeId(row.try_get("notification_id")?),
+        windows: json(row, "reply_tokens", "lines")?,
+        expires_at: row.try_get("expires_at")?,
+        used_at: row.try_get("used_at")?,
+    })
+}
+
 pub(in crate::store) async fn token_by_hash(
     conn: &mut Conn,
     hash: &str,
 ) -> Result<Option<ReplyToken>, StoreError> {
-    let row = sqlx::query(BY_HASH).bind(hash).fetch_optional(conn).await?;
-    row.map(|row| {
-        Ok(ReplyToken {
-            hash: row.try_get("hash")?,
-            person: PersonId(row.try_get("person_id")?),
-            notification: NoticeId(row.try_get("notification_id")?),
-            windows: json(&row, "reply_tokens", "lines")?,
-            expires_at: row.try_get("expires_at")?,
-            used_at: row.try_get("used_at")?,
-        })
-    })
-    .transpose()
+    sqlx::query(BY_HASH).bind(hash).fetch_optional(conn).await?.as_ref().map(token).transpose()
+}
+
+pub(in crate::store) async fn token_of_notification(
+    conn: &mut Conn,
+    notification: NoticeId,
+) -> Result<Option<ReplyToken>, StoreError> {
+    sqlx::query(OF_NOTIFICATION)
+        .bind(notification.0)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(token)
+        .transpose()
 }
 
 pub(in crate::store) async fn use_tokens_of(

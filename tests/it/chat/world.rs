@@ -256,6 +256,7 @@ impl World {
             channel: Channel::Mail,
             command: patchbot_commands::parse(words).unwrap(),
             shown: Vec::new(),
+            typed_by: None,
         };
         self.app.handle(&request).await
     }

@@ -86,6 +86,7 @@ fn mail(uid: i64, hash: &str) -> NewMail<'_> {
         hash,
         raw: b"Subject: yes\r\n\r\napprove\r\n",
         received_at: utc(NOON),
+        set_aside: None,
     }
 }
 
@@ -95,6 +96,8 @@ async fn the_same_mail_is_accepted_once(fresh: Fresh) {
     assert!(!tx.accept_mail(&mail(1, "h2")).await.unwrap(), "the same UID");
     assert!(!tx.accept_mail(&mail(2, "h1")).await.unwrap(), "the same content");
     assert!(tx.accept_mail(&mail(2, "h2")).await.unwrap());
+    let aside = NewMail { set_aside: Some("It is too large."), ..mail(3, "h3") };
+    assert!(tx.accept_mail(&aside).await.unwrap());
     assert_eq!(tx.claim_mail(&claim("a")).await.unwrap().len(), 2);
 }
 

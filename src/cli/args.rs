@@ -1,0 +1,149 @@
+//! The commands and options of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Patches fleets of Linux servers once a quarter, with the consent of the people who own them.
+#[derive(Debug, Parser)]
+#[command(name = "patchbot", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    /// The configuration; /etc/patching/patching.conf when it is there, else the defaults.
+    #[arg(long, short, global = true, value_name = "FILE", env = "PATCHBOT_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Answer in JSON where something is listed.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) doing: Doing,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 something broke, 2 wrong usage, 3 refused or wrong input (nothing changed), 4 a check found something.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Doing {
+    /// Run patchbot: scheduler, executor, mail, Slack.
+    Serve,
+    /// Bring the database up to date.
+    Migrate,
+    /// Say whether the configuration is right.
+    CheckConfig,
+    /// Say whether everything answers: database, templates, SMTP, IMAP, Slack, SSH.
+    Doctor,
+    /// Compare an inventory file with the database; with --apply take it over, all of it or nothing.
+    Import {
+        /// The CSV file.
+        file: PathBuf,
+        /// Take it over when nothing is wrong with it.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Write the inventory as CSV.
+    Export {
+        /// The file; the terminal when it is left out.
+        file: Option<PathBuf>,
+    },
+    /// Propose a window for every server that has none in the quarter.
+    Plan {
+        /// The quarter, as 2027-Q1.
+        quarter: String,
+        /// Only show it.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// List the windows of a quarter.
+    List {
+        /// The quarter, as 2027-Q1; the current one when it is left out.
+        quarter: Option<String>,
+    },
+    /// Show everything about one server.
+    Show {
+        /// Its name.
+        server: String,
+    },
+    /// Say what stands between a server and its patching.
+    Why {
+        /// Its name.
+        server: String,
+    },
+    /// Tell what was decided and done about a server.
+    History {
+        /// Its name.
+        server: String,
+    },
+    /// Say something in the command language, as one would in Slack or by mail.
+    #[command(
+        after_help = "Examples: patchbot say \"status\" --as ada@example.org\n          patchbot say \"approve web01\" --as ada@example.org\n          patchbot say \"help\" --as ada@example.org"
+    )]
+    Say {
+        /// The words.
+        words: String,
+        /// In whose name: a mail address that patchbot knows.
+        #[arg(long = "as", value_name = "MAIL")]
+        person: String,
+    },
+    /// Put the helper on servers, and pin their host keys.
+    Enroll(Enroll),
+    /// Take a server's facts and judge them as the pre-checks would; changes nothing.
+    Probe {
+        /// Their names; all enrolled ones when left out.
+        servers: Vec<String>,
+    },
+    /// Link a chat account to a person.
+    Link {
+        /// The person's mail address.
+        mail: String,
+        /// The account: slack:TEAM/USER, as slack:T0123/U0456.
+        account: String,
+    },
+    /// Show the mails that came in, and what became of each.
+    Inbox {
+        /// At most so many.
+        #[arg(long, default_value_t = 30)]
+        most: i64,
+    },
+    /// Show the messages that went out or wait.
+    Outbox {
+        /// At most so many.
+        #[arg(long, default_value_t = 30)]
+        most: i64,
+    },
+    /// Show the audit, or verify that nothing in it was changed.
+    Audit {
+        /// Of one server only.
+        server: Option<String>,
+        /// Verify the chain of hashes.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Show how a notice looks, with sample values.
+    RenderNotice {
+        /// Its name; all names when left out.
+        name: Option<String>,
+        /// Write subject, text and HTML into this folder instead.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Enroll {
+    /// The servers' names.
+    #[arg(required = true)]
+    pub(super) servers: Vec<String>,
+    /// The login that installs: root, or one that may use sudo.
+    #[arg(long, default_value = "root")]
+    pub(super) login: String,
+    /// Its private key; patchbot's own when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(super) login_key: Option<PathBuf>,
+    /// A file with the password that sudo asks that login for.
+    #[arg(long, value_name = "FILE")]
+    pub(super) sudo_password: Option<PathBuf>,
+    /// The host key's fingerprint, when it was compared before: SHA256:…
+    #[arg(long, value_name = "SHA256:…", conflicts_with = "accept_new")]
+    pub(super) fingerprint: Option<String>,
+    /// Accept whatever key the hosts show now, and pin it.
+    #[arg(long)]
+    pub(super) accept_new: bool,
+}

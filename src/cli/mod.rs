@@ -1,0 +1,112 @@
+//! The command line: what an operator or administrator types on the machine that patchbot runs on.
+
+mod args;
+mod checks;
+mod hosts;
+mod inventory;
+mod mailboxes;
+mod screen;
+pub mod serve;
+mod setup;
+mod windows;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, ConfigError};
+use args::{Arguments, Doing};
+pub use screen::Screen;
+
+/// How a command ended, for scripts: 0 well, 1 something broke, 2 wrong usage (clap's), 3 refused or not understood,
+/// 4 a check found something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything was done.
+    Well,
+    /// It was understood and refused, or the input was wrong; nothing changed.
+    Refused,
+    /// A check found something.
+    Found,
+}
+
+impl From<Ended> for ExitCode {
+    fn from(ended: Ended) -> Self {
+        Self::from(match ended {
+            Ended::Well => 0,
+            Ended::Refused => 3,
+            Ended::Found => 4,
+        })
+    }
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut screen = Screen::standard(arguments.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.complain(&format!("the runtime cannot be started: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&arguments, &mut screen)) {
+        Ok(ended) => ended.into(),
+        Err(error) => {
+            screen.complain(&sentence(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with its causes as one sentence, without repeating what a cause already said.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended> {
+    let config = match Config::load(arguments.config.as_deref()) {
+        Ok(config) => config,
+        // A wrong configuration is an answer, not a breakdown.
+        Err(error @ ConfigError::Wrong { .. }) if matches!(arguments.doing, Doing::CheckConfig) => {
+            screen.line(&error.to_string());
+            return Ok(Ended::Found);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match &arguments.doing {
+        Doing::Serve => serve::serve(&config).await,
+        Doing::Migrate => setup::migrate(&config, screen).await,
+        Doing::CheckConfig => Ok(checks::check_config(&config, screen)),
+        Doing::Doctor => checks::doctor(&config, screen).await,
+        Doing::Import { file, apply } => inventory::import(&config, screen, file, *apply).await,
+        Doing::Export { file } => inventory::export(&config, screen, file.as_deref()).await,
+        Doing::Plan { quarter, dry_run } => inventory::plan(&config, screen, quarter, *dry_run).await,
+        Doing::List { quarter } => windows::list(&config, screen, quarter.as_deref()).await,
+        Doing::Show { server } => windows::ask(&config, screen, "show", server).await,
+        Doing::Why { server } => windows::ask(&config, screen, "why", server).await,
+        Doing::History { server } => windows::ask(&config, screen, "history", server).await,
+        Doing::Say { words, person } => windows::say(&config, screen, words, person).await,
+        Doing::Enroll(enroll) => hosts::enroll(&config, screen, enroll).await,
+        Doing::Probe { servers } => hosts::probe(&config, screen, servers).await,
+        Doing::Link { mail, account } => setup::link(&config, screen, mail, account).await,
+        Doing::Inbox { most } => mailboxes::inbox(&config, screen, *most).await,
+        Doing::Outbox { most } => mailboxes::outbox(&config, screen, *most).await,
+        Doing::Audit { server, verify } => {
+            mailboxes::audit(&config, screen, server.as_deref(), *verify).await
+        }
+        Doing::RenderNotice { name, folder } => {
+            mailboxes::render_notice(screen, name.as_deref(), folder.as_deref())
+        }
+    }
+}
