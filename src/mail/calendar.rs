@@ -50,12 +50,16 @@ pub fn entry(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -> 
     let (window, method, status) = match notice {
         Notice::DailyReminder(reminder) => (&reminder.window, Method::Request, EventStatus::Confirmed),
         Notice::Decision(decision) => match decision.what.as_str() {
-            "approved" => (&decision.window, Method::Request, EventStatus::Confirmed),
+            "approved" | "auto-approved" => (&decision.window, Method::Request, EventStatus::Confirmed),
             "declined" => (&decision.window, Method::Cancel, EventStatus::Cancelled),
             _ => (&decision.window, Method::Request, EventStatus::Tentative),
         },
         _ => return None,
     };
+    if window.start.server_zone.is_empty() {
+        // It has no time yet.
+        return None;
+    }
     let event = Event::with_uid(&entry_id(window, ours))
         .sequence(u32::try_from(window.revision).unwrap_or(u32::MAX))
         .summary(&format!("Patching of {}", window.server))
@@ -196,8 +200,8 @@ mod tests {
         CALSCALE:GREGORIAN
         METHOD:REQUEST
         BEGIN:VEVENT
-        DESCRIPTION:Quarter 2027-Q1\, approved by ada@owners.test. It may be reboot
-         ed within this time.
+        DESCRIPTION:Quarter 2027-Q1\, approved by ada@owners.test by mail. It may b
+         e rebooted within this time.
         DTEND:20261204T040000Z
         DTSTAMP:20261130T080000Z
         DTSTART:20261204T010000Z

@@ -74,6 +74,8 @@ pub enum Flag {
     Loose,
     /// It is encrypted.
     Encrypted,
+    /// A calendar program wrote it: accepted, declined, another time proposed.
+    Calendar,
     /// Words stand between the lines of the quote.
     Interleaved,
     /// It is longer than anybody's answer; the end of it was not read.
@@ -94,6 +96,7 @@ impl Flag {
             Self::Damaged => "Some letters of your mail could not be read.",
             Self::Loose => "The parts of your mail do not fit together.",
             Self::Encrypted => "Your mail is encrypted.",
+            Self::Calendar => "It is an answer of your calendar, and only words count.",
             Self::Interleaved => "Your words stand between the lines of the notice.",
             Self::TooLong => "Your mail is too long.",
             Self::BelowSignature => "There is an answer below your signature.",
@@ -191,6 +194,9 @@ fn read_human(section: Section<'_>, recipients: Vec<String>) -> Result<Inbound, 
         mail.flags.insert(Flag::Loose);
     }
     mail.calendar = bodies.calendar.as_deref().and_then(read_answer);
+    if mail.calendar.is_some() {
+        mail.flags.insert(Flag::Calendar);
+    }
     mail.plain = bodies.plain;
     mail.html = bodies.html;
     Ok(Inbound::Human(Box::new(mail)))

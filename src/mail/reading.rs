@@ -92,8 +92,21 @@ impl Typed {
     /// The commands, when nothing stands against acting on them but the sender's proof and the token's state.
     #[must_use]
     pub fn plain_commands(&self) -> Option<&[Command]> {
-        let doubtful = !self.flags.is_empty() || self.token.is_err() || self.calendar.is_some();
+        let doubtful = !self.flags.is_empty() || self.token.is_err();
         if doubtful { None } else { self.commands.as_deref().ok() }
+    }
+
+    /// Why nothing of it is done before it is asked about, in sentences; nothing when it is plain.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let mut sentences: Vec<String> = self.flags.iter().map(|flag| flag.sentence().to_owned()).collect();
+        if let Err(problem) = &self.token {
+            let problem = problem.to_string();
+            let mut letters = problem.chars();
+            sentences
+                .extend(letters.next().map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str())));
+        }
+        (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 }
 
@@ -113,6 +126,9 @@ pub fn reading(raw: &[u8], ours: &Ours) -> Reading {
     }
 }
 
+/// Nobody types more than this for an answer.
+const LONGEST: usize = 16_000;
+
 fn typed(mail: InboundMail, ours: &Ours) -> Typed {
     let InboundMail {
         from,
@@ -130,9 +146,13 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
         |text: &String| text.chars().all(|c| !c.is_alphanumeric() && (c.is_whitespace() || c.is_control()));
     let html = html.filter(|text| !blank(text));
     let plain = plain.filter(|text| !blank(text)).or_else(|| html.clone()).unwrap_or_default();
-    let trimmed = trim(&plain);
+    let mut trimmed = trim(&plain);
+    if trimmed.text.len() > LONGEST {
+        trimmed.too_long = true;
+        trimmed.text = trimmed.text.chars().take(LONGEST).collect();
+    }
     let commands = parse_reply(&trimmed.text);
-    if let Some(html) = html.filter(|html| *html != plain) {
+    if let Some(html) = html.filter(|html| *html != plain && !trimmed.too_long) {
         let other = trim(&html);
         let agree = same_words(&trimmed.text, &other.text)
             || commands.is_ok() && parse_reply(&other.text) == commands;
@@ -151,7 +171,7 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
     }
     Typed {
         token: token::find(&subject, recipients.iter().map(String::as_str), ours.mailbox()),
-        notices: answers.iter().filter_map(|id| ours.notice_of(id)).collect(),
+        notices: notices(&answers, ours),
         text: trimmed.text,
         from,
         subject,
@@ -162,6 +182,17 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
         calendar,
         flags,
     }
+}
+
+/// The notices of ours that a message answers, each once.
+fn notices(answers: &[String], ours: &Ours) -> Vec<NoticeId> {
+    let mut found = Vec::new();
+    for notice in answers.iter().filter_map(|id| ours.notice_of(id)) {
+        if !found.contains(&notice) {
+            found.push(notice);
+        }
+    }
+    found
 }
 
 /// Whether an answer between the lines of the quote says by itself what it is about.

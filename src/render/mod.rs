@@ -12,7 +12,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
@@ -183,11 +183,13 @@ impl Renderer {
     fn render_as_written(&self, notice: &Notice, footing: &Footing) -> Result<Rendered, RenderError> {
         let name = notice.name();
         let ways = if footing.reply.is_some() { ways(notice) } else { Vec::new() };
+        let (n, foot, ways) =
+            (Value::from(Serde(notice)), Value::from(Serde(footing)), Value::from(Serde(&ways)));
         let one = |part: &str, subject: &str| {
             let name = format!("mail/{name}/{part}.j2");
             let template = self.templates.get_template(&name).map_err(|why| template_error(&name, &why))?;
             template
-                .render(context! { n => Serde(notice), foot => Serde(footing), ways => Serde(&ways), subject, answer_above => ANSWER_ABOVE })
+                .render(context! { n => n.clone(), foot => foot.clone(), ways => ways.clone(), subject, answer_above => ANSWER_ABOVE })
                 .map_err(|why| template_error(&name, &why))
         };
         let subject = one("subject.txt", "")?.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -388,17 +390,17 @@ mod tests {
 
         these servers of yours are to be patched in 2027-Q1, and these are the times I propose:
 
-         1. web01.owners.test (web, proposed)
+         1. web01.owners.test (web, waits for approval)
             Thu 3 Dec 2026, 20:00–23:00 America/New_York
             Fri 4 Dec 2026, 02:00–05:00 Europe/Berlin, your time
             Fri 4 Dec 2026, 01:00–04:00 UTC
 
-         2. web02.owners.test (web, proposed)
+         2. web02.owners.test (web, waits for approval)
             Thu 3 Dec 2026, 21:00 to Fri 4 Dec 2026, 00:00 America/New_York
             Fri 4 Dec 2026, 03:00–06:00 Europe/Berlin, your time
             Fri 4 Dec 2026, 02:00–05:00 UTC
 
-         3. db01.owners.test (proposed)
+         3. db01.owners.test (waits for approval)
             Thu 10 Dec 2026, 21:00 to Fri 11 Dec 2026, 00:00 Europe/Berlin
             Thu 10 Dec 2026, 20:00–23:00 UTC
 

@@ -36,12 +36,13 @@ pub fn samples() -> Vec<Sample> {
     vec![
         answerable(
             "monthly_notice",
-            Notice::MonthlyNotice(digest(&[web01("proposed"), web02(), db01()], SLIPS)),
+            Notice::MonthlyNotice(digest(&[web01("waits for approval"), web02(), db01()], SLIPS)),
         ),
         answerable("monthly_notice-one", Notice::MonthlyNotice(digest(&[db01()], SLIPS))),
+        answerable("monthly_notice-no_time", Notice::MonthlyNotice(digest(&[no_time()], SLIPS))),
         answerable(
             "approval_request",
-            Notice::ApprovalRequest(digest(&[web01("waits for your approval"), web02()], AUTOMATIC)),
+            Notice::ApprovalRequest(digest(&[web01("waits for approval"), web02()], AUTOMATIC)),
         ),
         answerable("daily_reminder", Notice::DailyReminder(reminder())),
         answerable("starting", Notice::Starting(starting())),
@@ -99,11 +100,28 @@ fn web01(state: &str) -> WindowLine {
 }
 
 fn web02() -> WindowLine {
-    window(2, "web02.owners.test", NEW_YORK, 1, "proposed")
+    window(2, "web02.owners.test", NEW_YORK, 1, "waits for approval")
 }
 
 fn db01() -> WindowLine {
-    WindowLine { host_group: None, ..window(3, "db01.owners.test", BERLIN, 163, "proposed") }
+    WindowLine { host_group: None, ..window(3, "db01.owners.test", BERLIN, 163, "waits for approval") }
+}
+
+/// A window before the quarter is planned.
+fn no_time() -> WindowLine {
+    let unknown = ShownTime {
+        server: "no time yet".to_owned(),
+        server_zone: String::new(),
+        reader: None,
+        reader_zone: None,
+        utc: String::new(),
+        at: DateTime::UNIX_EPOCH,
+    };
+    WindowLine {
+        start: unknown.clone(),
+        end: unknown,
+        ..window(1, "mail.owners.test", BERLIN, 0, "no time yet")
+    }
 }
 
 fn digest(windows: &[WindowLine], silence: &str) -> Digest {
@@ -120,7 +138,7 @@ fn digest(windows: &[WindowLine], silence: &str) -> Digest {
 fn reminder() -> WindowNotice {
     WindowNotice {
         reader: "Ada".to_owned(),
-        window: web01("approved by ada@owners.test"),
+        window: web01("approved by ada@owners.test by mail"),
         sentences: vec![
             "All pending updates are installed, and the server is rebooted if one of them needs it."
                 .to_owned(),
@@ -138,14 +156,14 @@ fn starting() -> WindowNotice {
     WindowNotice {
         sentences: vec!["The pre-checks are good.".to_owned(), "A reboot may follow.".to_owned()],
         next: vec!["Reply \"status\" to see how it stands.".to_owned()],
-        window: web01("running"),
+        window: web01("being patched now"),
         ..reminder()
     }
 }
 
 fn missed() -> WindowNotice {
     WindowNotice {
-        window: web01("missed"),
+        window: web01("missed: nobody approved it in time"),
         sentences: vec![
             "Nobody approved it before the start.".to_owned(),
             "Nothing was changed on the server.".to_owned(),
@@ -158,7 +176,7 @@ fn missed() -> WindowNotice {
 fn approved() -> DecisionNotice {
     DecisionNotice {
         reader: "Ada".to_owned(),
-        window: web01("approved by ada@owners.test"),
+        window: web01("approved by ada@owners.test by mail"),
         what: "approved".to_owned(),
         by: "ada@owners.test".to_owned(),
         channel: "by mail".to_owned(),
@@ -171,7 +189,7 @@ fn approved() -> DecisionNotice {
 
 fn moved() -> DecisionNotice {
     DecisionNotice {
-        window: window(1, "web01.owners.test", NEW_YORK, 168, "waits for an approval"),
+        window: window(1, "web01.owners.test", NEW_YORK, 168, "waits for approval"),
         what: "moved".to_owned(),
         by: "charles@owners.test".to_owned(),
         channel: "in Slack".to_owned(),
@@ -197,7 +215,7 @@ fn finding(level: &str, check: &str, found: &str, remedy: &str) -> FindingLine {
 fn alert() -> PrecheckAlert {
     PrecheckAlert {
         reader: "Ada".to_owned(),
-        window: web01("approved by ada@owners.test"),
+        window: web01("approved by ada@owners.test by mail"),
         blocked: true,
         findings: vec![
             finding(
@@ -223,7 +241,7 @@ fn package(name: &str, before: Option<&str>, after: Option<&str>) -> PackageLine
 fn completion() -> CompletionNotice {
     CompletionNotice {
         reader: "Ada".to_owned(),
-        window: web01("completed"),
+        window: web01("patched"),
         started: time(hours(0), NEW_YORK),
         ended: time(hours(1), NEW_YORK),
         packages: vec![
@@ -241,7 +259,7 @@ fn completion() -> CompletionNotice {
 fn failure() -> FailureNotice {
     FailureNotice {
         reader: "Ada".to_owned(),
-        window: web01("failed"),
+        window: web01("failed: openssl could not be configured"),
         step: "install".to_owned(),
         reasons: vec!["The package openssl could not be configured.".to_owned()],
         state: vec![
@@ -269,7 +287,7 @@ fn partly() -> Transcript {
             "web02.owners.test stays where it is: 03:00 lies outside of the hours of the group web (20:00 to 24:00).".to_owned(),
         ],
         next: vec!["Reply \"move web02.owners.test to 2026-12-10 21:00\", or with another time between 20:00 and 24:00.".to_owned()],
-        windows: vec![web01("approved by ada@owners.test"), web02()],
+        windows: vec![web01("approved by ada@owners.test by mail"), web02()],
     }
 }
 

@@ -33,12 +33,31 @@ pub fn ways(notice: &Notice) -> Vec<Way> {
 
 fn digest_ways(digest: &Digest) -> Vec<Way> {
     let way = |words: String, means: &str, label: String| Way { words, means: means.to_owned(), label };
-    match digest.windows.as_slice() {
-        [] => Vec::new(),
-        [only] => vec![
-            way("approve".to_owned(), "if this time suits you", format!("Yes, patch {} then", only.server)),
+    // The examples are about the last line that has a time; approving the others is the usual answer.
+    let timed = digest.windows.iter().rfind(|window| !window.start.server_zone.is_empty());
+    let (Some(first), Some(last)) = (digest.windows.first(), timed.or(digest.windows.last())) else {
+        return Vec::new();
+    };
+    let number = last.number;
+    if timed.is_none() {
+        return vec![
             way(
-                format!("move to {}", a_week_later(only)),
+                format!("slots {}", first.server),
+                "to see the next times that can be taken",
+                "Which times are free?".to_owned(),
+            ),
+            way(
+                format!("decline {number} because of …"),
+                "if it must not be patched in this quarter",
+                "No, not in this quarter …".to_owned(),
+            ),
+        ];
+    }
+    if digest.windows.len() == 1 {
+        return vec![
+            way("approve".to_owned(), "if this time suits you", format!("Yes, patch {} then", last.server)),
+            way(
+                format!("move to {}", a_week_later(last)),
                 "for another time, with your date and time",
                 "Choose another time …".to_owned(),
             ),
@@ -50,41 +69,37 @@ fn digest_ways(digest: &Digest) -> Vec<Way> {
             way(
                 "decline because of …".to_owned(),
                 "if it must not be patched in this quarter",
-                format!("No, do not patch {}", only.server),
+                format!("No, do not patch {}", last.server),
             ),
-        ],
-        [first, .., last] => vec![
-            way(
-                "approve all".to_owned(),
-                "if all of these times suit you",
-                format!("Yes, all {} times suit me", digest.windows.len()),
-            ),
-            way(
-                if digest.windows.len() > 2 {
-                    format!("approve {}-{}", first.number, last.number.saturating_sub(1))
-                } else {
-                    format!("approve {}", first.number)
-                },
-                "for some of them, by their numbers",
-                "Only some of them …".to_owned(),
-            ),
-            way(
-                format!("move {} to {}", last.number, a_week_later(last)),
-                "for another time, with your date and time",
-                "Choose another time …".to_owned(),
-            ),
-            way(
-                format!("defer {} by 1 week", last.number),
-                "for the same time one week later",
-                "One week later …".to_owned(),
-            ),
-            way(
-                format!("decline {} because of …", last.number),
-                "if it must not be patched in this quarter",
-                "No, not in this quarter …".to_owned(),
-            ),
-        ],
+        ];
     }
+    let some = match number.saturating_sub(1) {
+        before if before > first.number => format!("approve {}-{before}", first.number),
+        _ => format!("approve {}", first.number),
+    };
+    vec![
+        way(
+            "approve all".to_owned(),
+            "if all of these times suit you",
+            format!("Yes, all {} times suit me", digest.windows.len()),
+        ),
+        way(some, "for some of them, by their numbers", "Only some of them …".to_owned()),
+        way(
+            format!("move {number} to {}", a_week_later(last)),
+            "for another time, with your date and time",
+            "Choose another time …".to_owned(),
+        ),
+        way(
+            format!("defer {number} by 1 week"),
+            "for the same time one week later",
+            "One week later …".to_owned(),
+        ),
+        way(
+            format!("decline {number} because of …"),
+            "if it must not be patched in this quarter",
+            "No, not in this quarter …".to_owned(),
+        ),
+    ]
 }
 
 /// The same time of day a week later in the server's zone, as it is typed.

@@ -121,10 +121,8 @@ fn split(value: &str) -> Vec<Vec<String>> {
             word.push(c);
             continue;
         }
-        if !word.is_empty() {
-            if let Some(piece) = pieces.last_mut() {
-                piece.push(std::mem::take(&mut word));
-            }
+        if let Some(piece) = pieces.last_mut().filter(|_| !word.is_empty()) {
+            piece.push(std::mem::take(&mut word));
         }
         if c == ';' {
             pieces.push(Vec::new());

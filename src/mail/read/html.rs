@@ -62,6 +62,8 @@ struct Page {
     blank: bool,
 }
 
+/// Browsers follow elements no deeper than this either.
+const DEEPEST: usize = 512;
 const VOID: &[&str] =
     &["br", "hr", "img", "input", "meta", "link", "area", "base", "col", "embed", "source", "track", "wbr"];
 const BLOCKS: &[&str] = &[
@@ -145,6 +147,11 @@ impl Page {
         };
         if open.name == "li" {
             self.list_item();
+        }
+        if self.open.len() >= DEEPEST {
+            // Nobody can say what is seen of that.
+            self.seen.hidden = true;
+            return;
         }
         self.count(&open, 1);
         *self.names.entry(open.name.clone()).or_default() += 1;

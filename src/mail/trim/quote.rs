@@ -39,7 +39,8 @@ pub(super) fn mark(text: &str) -> Vec<Line<'_>> {
     let end = lines.iter().position(|line| is_answer_above(line)).unwrap_or(lines.len());
     let below = end < lines.len();
     let lines = lines.get(..end).unwrap_or_default();
-    let labels: Vec<Option<Label>> = lines.iter().map(|line| label(line)).collect();
+    let labels: Vec<Option<Label>> =
+        lines.iter().map(|line| if line.starts_with('>') { None } else { label(line) }).collect();
     let end = (0..lines.len()).find(|at| unmarked_quote_begins(lines, &labels, *at)).unwrap_or(lines.len());
     let below = below || end < lines.len();
     let lines = lines.get(..end).unwrap_or_default();

@@ -6,7 +6,9 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use patchbot::domain::person::Address;
 use patchbot::mail::ours::Ours;
-use patchbot::mail::reading::{Reading, reading};
+use patchbot::mail::read::Unreadable;
+use patchbot::mail::reading::{Dropped, Reading, reading};
+use proptest::prelude::*;
 use serde::Deserialize;
 
 /// What a message is to come to.
@@ -91,14 +93,19 @@ fn with_line_ends(raw: &[u8], end: &[u8]) -> Vec<u8> {
     out
 }
 
-#[test]
-fn every_message_is_read_as_the_file_beside_it_says() {
+fn messages() -> Vec<PathBuf> {
     let mut messages: Vec<PathBuf> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
         .collect();
     messages.sort();
+    messages
+}
+
+#[test]
+fn every_message_is_read_as_the_file_beside_it_says() {
+    let messages = messages();
     assert!(messages.len() >= 60, "only {} messages", messages.len());
     let mut wrong = Vec::new();
     for path in &messages {
@@ -116,4 +123,135 @@ fn every_message_is_read_as_the_file_beside_it_says() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), messages.len(), wrong.join("\n"));
+}
+
+fn dropped(name: &str) -> Dropped {
+    match reading(&std::fs::read(folder().join(format!("{name}.eml"))).unwrap(), &ours()) {
+        Reading::Dropped(dropped) => dropped,
+        Reading::Typed(typed) => panic!("{typed:?}"),
+    }
+}
+
+#[test]
+fn bounces_name_the_notice_and_absences_say_who_is_away() {
+    let Dropped::Bounce(delivery) = dropped("bounce-postfix") else { panic!() };
+    assert_eq!(delivery.notice.unwrap().to_string(), "01935c2a-0000-7000-8000-000000000001");
+    assert_eq!((delivery.failed, delivery.status.as_deref()), (true, Some("5.1.1")));
+    assert_eq!(delivery.recipient.as_deref(), Some("ada@owners.test"));
+    assert_eq!(delivery.diagnostic.as_deref(), Some("550 5.1.1 User unknown"));
+    let Dropped::Bounce(delivery) = dropped("bounce-exchange") else { panic!() };
+    assert_eq!(delivery.notice.unwrap().to_string(), "01935c2a-0000-7000-8000-000000000001", "by its thread");
+    let Dropped::AutoReply(reply) = dropped("ooo-exchange") else { panic!() };
+    assert!(reply.away && reply.text.starts_with("I am away until 7 December."));
+    assert_eq!(reply.from.unwrap().as_str(), "ada@owners.test");
+    let Dropped::AutoReply(reply) = dropped("vacation-gmail") else { panic!() };
+    assert!(!reply.away);
+}
+
+fn is_fault(raw: &[u8]) -> bool {
+    matches!(reading(raw, &ours()), Reading::Dropped(Dropped::Unreadable(Unreadable::Fault)))
+}
+
+/// A change that a bad line, a bad program or a bad person makes to a message.
+#[derive(Debug, Clone)]
+enum Damage {
+    Cut(prop::sample::Index),
+    Drop(prop::sample::Index, usize),
+    Insert(prop::sample::Index, Vec<u8>),
+    Repeat(prop::sample::Index, prop::sample::Index),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let piece = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..8),
+        prop::sample::select(vec![
+            "\r\n", "\n\n", "=?", "?=", "=?utf-8?b?", "\"", "<", ">", "&#x", "--", "=\r\n", "\0",
+            "Content-Type: ", "Content-Transfer-Encoding: base64\r\n", "multipart/mixed; boundary=",
+            "message/rfc822", "charset=utf-7", ";", ":", "charset*0*=", "\u{202e}", "<style>", "<!--",
+            "From: x@y.test\r\n", "BEGIN:VCALENDAR",
+        ])
+        .prop_map(|piece| piece.as_bytes().to_vec()),
+    ];
+    prop_oneof![
+        any::<prop::sample::Index>().prop_map(Damage::Cut),
+        (any::<prop::sample::Index>(), 1_usize..40).prop_map(|(at, count)| Damage::Drop(at, count)),
+        (any::<prop::sample::Index>(), piece).prop_map(|(at, piece)| Damage::Insert(at, piece)),
+        (any::<prop::sample::Index>(), any::<prop::sample::Index>())
+            .prop_map(|(from, to)| Damage::Repeat(from, to)),
+    ]
+}
+
+fn damaged(mut raw: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
+    for damage in damages {
+        let size = raw.len().max(1);
+        match damage {
+            Damage::Cut(at) => raw.truncate(at.index(size)),
+            Damage::Drop(at, count) => {
+                let at = at.index(size).min(raw.len());
+                raw.drain(at..raw.len().min(at + count));
+            }
+            Damage::Insert(at, piece) => {
+                let at = at.index(size).min(raw.len());
+                raw.splice(at..at, piece.iter().copied());
+            }
+            Damage::Repeat(from, to) => {
+                let (from, to) = (from.index(size).min(raw.len()), to.index(size).min(raw.len()));
+                let piece = raw[from.min(to)..from.max(to)].to_vec();
+                raw.splice(to..to, piece);
+            }
+        }
+    }
+    raw
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_damage_to_a_message_breaks_the_reading(
+        which in any::<prop::sample::Index>(),
+        damages in prop::collection::vec(damage(), 1..6),
+    ) {
+        let messages = messages();
+        let raw = std::fs::read(&messages[which.index(messages.len())]).unwrap();
+        prop_assert!(!is_fault(&damaged(raw, &damages)));
+    }
+
+    #[test]
+    fn no_bytes_at_all_break_the_reading(raw in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(!is_fault(&raw));
+        let body = [b"From: a@b.test\nSubject: x\nDate: Thu, 3 Dec 2026 10:00:00 +0000\nMessage-ID: <1@b.test>\n", &raw[..]].concat();
+        prop_assert!(!is_fault(&body));
+    }
+}
+
+#[test]
+fn hostile_sizes_are_refused_or_read_in_time() {
+    let head = "From: a@b.test\nSubject: x\nDate: Thu, 3 Dec 2026 10:00:00 +0000\nMessage-ID: <1@b.test>\n";
+    for (kind, piece) in [
+        ("text/plain", "a:\n"),
+        ("text/plain", "> "),
+        ("text/plain", "From: x\n"),
+        ("text/plain", "\n"),
+        ("text/plain; format=flowed", "x \n"),
+        ("text/html", "<b>"),
+        ("text/html", "<"),
+        ("text/html", "&"),
+        ("text/html", "<blockquote>"),
+        ("text/html", "<style>.a{display:none}</style>"),
+        ("text/html", "</p>"),
+        ("text/calendar", "BEGIN:VCALENDAR\n"),
+        ("multipart/mixed; boundary=b", "--b\n"),
+        ("multipart/mixed; boundary=b", "--b\nContent-Type: message/rfc822\n\n"),
+        ("message/rfc822", "Content-Type: message/rfc822\n\n"),
+    ] {
+        let raw = format!("{head}Content-Type: {kind}\n\n{}", piece.repeat(1_000_000 / piece.len()));
+        assert!(!is_fault(raw.as_bytes()), "{kind} {piece:?}");
+    }
+    let many = format!("{head}{}\n", "X-A: b\n".repeat(20_000));
+    assert!(
+        matches!(reading(many.as_bytes(), &ours()), Reading::Dropped(dropped) if dropped.name() == "too_large")
+    );
+    let large = vec![b'x'; 1_100_000];
+    assert!(matches!(reading(&large, &ours()), Reading::Dropped(dropped) if dropped.name() == "too_large"));
 }

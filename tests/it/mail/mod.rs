@@ -3,4 +3,5 @@
 mod auth;
 mod corpus;
 mod imap;
+mod roundtrip;
 mod smtp;

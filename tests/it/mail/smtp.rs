@@ -124,8 +124,11 @@ async fn a_notice_goes_through_postfix_with_a_checked_certificate_and_a_login() 
     assert!(nowhere.contains("192.0.2.1"), "{nowhere}");
 }
 
-/// A server that answers line by line from a script; `None` hangs up, an empty answer says nothing.
-async fn scripted(script: &'static [(&'static str, Option<&'static str>)]) -> SocketAddr {
+/// What a server answers to a command; `None` hangs up, an empty answer says nothing.
+type Script = &'static [(&'static str, Option<&'static str>)];
+
+/// A server that answers line by line from a script.
+async fn scripted(script: Script) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -164,7 +167,7 @@ async fn scripted(script: &'static [(&'static str, Option<&'static str>)]) -> So
 
 #[tokio::test]
 async fn what_breaks_is_told_apart_by_whether_the_mail_may_have_arrived() {
-    let cases: &[(&'static [(&'static str, Option<&'static str>)], &str)] = &[
+    let cases: &[(Script, &str)] = &[
         (&[("greeting", Some("220 hi")), ("data", Some("354 go"))], "accepted"),
         (&[("greeting", Some("220 hi")), ("rcpt", Some("550 5.1.1 nobody"))], "permanent"),
         (&[("greeting", Some("220 hi")), ("rcpt", Some("452 4.2.2 full"))], "transient"),
