@@ -2,15 +2,21 @@
 
 use serde_json::json;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::times::{span, times};
 use super::*;
+use crate::chat::facts::LastDecision;
 use crate::domain::answer::Channel;
 use crate::domain::calendar::plan_at;
+use crate::domain::decision::Decided;
 use crate::domain::ids::{PersonId, RunId, ServerId};
-use crate::domain::policy::Policy;
-use crate::domain::run::RunPlan;
+use crate::domain::policy::{Policy, RebootRule, Scope, Silence};
+use crate::domain::run::{Reboot, RunPlan, RunState, Step};
 use crate::domain::server::{Reach, Server};
 use crate::domain::window::{Approval, Refused, Window};
-use crate::store::records::Purpose;
+use crate::store::records::{PrecheckRow, Purpose, RunRow};
 
 const START: &str = "2026-12-03T19:00:00Z";
 

@@ -8,6 +8,7 @@
 //! TLS trusts what the machine trusts (`SSL_CERT_FILE` is honoured). Neither the Web API nor the websockets go through
 //! an HTTP proxy: the machine must reach `slack.com` and `wss-primary.slack.com` itself.
 
+mod answering;
 mod api;
 mod check;
 mod desk;
@@ -16,6 +17,7 @@ mod outbound;
 mod people;
 mod render;
 mod socket;
+mod telling;
 mod typed;
 
 use std::collections::HashSet;

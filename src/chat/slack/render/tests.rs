@@ -155,6 +155,7 @@ fn a_card_that_is_too_long_says_so_and_keeps_its_buttons() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn whatever_is_said_fits(lines in prop::collection::vec(any::<String>(), 0..40), long in "[a-z<>&* ]{0,9000}") {
         let lines = lines.into_iter().chain([long]).map(Line::plain).collect();
