@@ -40,12 +40,7 @@ impl Desk {
 
     /// Whether somebody is listened to, and the address that may stand for the person.
     async fn admit(&self, who: &Who) -> Result<Option<Address>, Option<Answer>> {
-        let elsewhere = who.team.as_ref().is_some_and(|team| *team != self.us.team_id);
-        let standing = if elsewhere {
-            Ok(Standing::Elsewhere)
-        } else {
-            self.people.standing(&self.inner.api, &self.us.team_id, &who.user).await
-        };
+        let standing = self.people.standing(&self.inner.api, &self.us.team_id, who).await;
         let why = match standing {
             Ok(Standing::Member(mail)) => return Ok(mail.filter(|_| self.inner.settings.match_mail)),
             Ok(Standing::Bot) => return Err(None),
@@ -65,7 +60,7 @@ impl Desk {
                 return Err(Some(answer.then("Please try again in a minute.")));
             }
         };
-        tracing::warn!(standing = ?standing.ok(), "somebody who is not listened to");
+        tracing::warn!(team = ?who.team, standing = ?standing.ok(), "somebody who is not listened to");
         let answer = Answer::new(Verdict::Refused, why);
         Err(Some(answer.then("If servers here are yours, answer the notice mail, or ask an operator.")))
     }

@@ -145,7 +145,14 @@ impl Desk {
             Heard::Words { who, way: way @ (Way::Channel { .. } | Way::Direct { .. }), .. } => (who, way),
             Heard::Words { .. } | Heard::Nothing => return,
         };
-        let Ok(permit) = Arc::clone(&self.refusing).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(&self.refusing).try_acquire_owned() else {
+            tracing::error!(
+                user = who.user,
+                "{} could not even be told that there is too much to do",
+                who.user
+            );
+            return;
+        };
         let desk = Arc::clone(self);
         self.tasks.spawn(async move {
             desk.tell(&who.user, &way, &[Paragraph::Lines(vec![Line::plain(BUSY)])]).await;

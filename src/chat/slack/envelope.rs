@@ -179,6 +179,8 @@ struct Inner {
     user: Option<Value>,
     bot_id: Option<String>,
     user_team: Option<String>,
+    source_team: Option<String>,
+    team: Option<String>,
     text: Option<String>,
     thread_ts: Option<String>,
 }

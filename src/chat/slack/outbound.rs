@@ -119,7 +119,7 @@ impl Inner {
     }
 
     async fn draw(&self, app: &App, window: WindowId, place: &str) -> Result<Card, Undelivered> {
-        let reader = self.reader(place);
+        let reader = self.reader(place).await;
         let facts = Facts::load(app, window, reader.as_ref())
             .await
             .map_err(|failure| Undelivered::Transient(format!("the card could not be drawn: {failure}")))?;
@@ -130,9 +130,10 @@ impl Inner {
     }
 
     /// Who reads a place, when it is one person's.
-    fn reader(&self, place: &str) -> Option<Identity> {
+    async fn reader(&self, place: &str) -> Option<Identity> {
         let user = place.strip_prefix('@')?.to_owned();
-        Some(Identity::Slack { team: self.us.get()?.team_id.clone(), user })
+        let team = self.us().await.ok()?.team_id.clone();
+        Some(Identity::Slack { team, user })
     }
 
     /// Draws the card on a message anew. Whoever clicked on it has seen that it was old.

@@ -1,13 +1,14 @@
 //! Who somebody is in Slack, as far as that decides whether to listen: asked from Slack, and remembered for a while.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::api::{Api, Trouble};
+use super::envelope::Who;
 use crate::domain::person::Address;
 
 /// A guest, or somebody who left, is told apart at the latest after this.
@@ -32,7 +33,7 @@ pub(super) enum Standing {
 
 /// What is remembered of people.
 #[derive(Debug, Default)]
-pub(super) struct People(Mutex<HashMap<String, (Instant, Standing)>>);
+pub(super) struct People(Mutex<HashMap<String, (Instant, Arc<User>)>>);
 
 #[derive(Deserialize)]
 struct Info {
@@ -40,7 +41,7 @@ struct Info {
 }
 
 /// The fields of a user that decide; what is missing counts as no.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct User {
     team_id: Option<String>,
     #[serde(default)]
@@ -61,23 +62,28 @@ struct User {
     profile: Option<Profile>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Enterprise {
+    enterprise_id: Option<String>,
     #[serde(default)]
     teams: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Profile {
     email: Option<String>,
 }
 
 impl User {
-    fn standing(&self, team: &str) -> Standing {
-        // In an organisation of several workspaces a person belongs to all that are named.
-        let organised =
-            self.enterprise_user.as_ref().is_some_and(|user| user.teams.iter().any(|one| one == team));
-        if self.is_stranger || (self.team_id.as_deref() != Some(team) && !organised) {
+    /// Who this is to our workspace `team`, when Slack says that the person came by way of workspace `from`.
+    ///
+    /// A user's id means something only together with its workspace: the same id elsewhere can be somebody else. Only
+    /// inside one organisation of several workspaces is an id the same person everywhere.
+    fn standing(&self, team: &str, from: Option<&str>) -> Standing {
+        let ours = self.team_id.as_deref() == Some(team) || self.organisation_has(team);
+        let same = from
+            .is_none_or(|from| from == team || (self.organisation_has(team) && self.organisation_has(from)));
+        if self.is_stranger || !ours || !same {
             Standing::Elsewhere
         } else if self.deleted {
             Standing::Deactivated
@@ -92,26 +98,39 @@ impl User {
             )
         }
     }
+
+    fn organisation_has(&self, team: &str) -> bool {
+        self.enterprise_user.as_ref().is_some_and(|enterprise| {
+            enterprise.enterprise_id.as_deref() == Some(team)
+                || enterprise.teams.iter().any(|one| one == team)
+        })
+    }
 }
 
 impl People {
-    /// Who somebody is in this workspace.
-    pub(super) async fn standing(&self, api: &Api, team: &str, user: &str) -> Result<Standing, Trouble> {
-        if let Some(standing) = self.remembered(user) {
-            return Ok(standing);
+    /// Who somebody is to our workspace `team`.
+    pub(super) async fn standing(&self, api: &Api, team: &str, who: &Who) -> Result<Standing, Trouble> {
+        let from = who.team.as_deref();
+        if let Some(user) = self.remembered(&who.user) {
+            return Ok(user.standing(team, from));
         }
-        let info: Info = api.get("users.info", &[("user", user)]).await?;
-        let standing = info.user.standing(team);
-        self.remember(user, standing.clone());
-        Ok(standing)
+        let user = match api.get::<Info>("users.info", &[("user", &who.user)]).await {
+            Ok(info) => Arc::new(info.user),
+            Err(Trouble::Refused { code, .. }) if code == "user_not_found" || code == "user_not_visible" => {
+                return Ok(Standing::Elsewhere);
+            }
+            Err(trouble) => return Err(trouble),
+        };
+        self.remember(&who.user, Arc::clone(&user));
+        Ok(user.standing(team, from))
     }
 
-    fn remembered(&self, user: &str) -> Option<Standing> {
+    fn remembered(&self, user: &str) -> Option<Arc<User>> {
         let people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        people.get(user).filter(|(at, _)| at.elapsed() < REMEMBERED_FOR).map(|(_, standing)| standing.clone())
+        people.get(user).filter(|(at, _)| at.elapsed() < REMEMBERED_FOR).map(|(_, user)| Arc::clone(user))
     }
 
-    fn remember(&self, user: &str, standing: Standing) {
+    fn remember(&self, id: &str, user: Arc<User>) {
         let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if people.len() >= MOST {
             people.retain(|_, (at, _)| at.elapsed() < REMEMBERED_FOR);
@@ -119,7 +138,7 @@ impl People {
         if people.len() >= MOST {
             people.clear();
         }
-        people.insert(user.to_owned(), (Instant::now(), standing));
+        people.insert(id.to_owned(), (Instant::now(), user));
     }
 }
 
@@ -128,7 +147,11 @@ mod tests {
     use super::*;
 
     fn standing(user: serde_json::Value) -> Standing {
-        serde_json::from_value::<User>(user).unwrap().standing("T1")
+        from(user, None)
+    }
+
+    fn from(user: serde_json::Value, team: Option<&str>) -> Standing {
+        serde_json::from_value::<User>(user).unwrap().standing("T1", team)
     }
 
     #[test]
@@ -148,7 +171,25 @@ mod tests {
         assert_eq!(standing(json!({"team_id": "T1", "is_bot": true})), Standing::Bot);
         assert_eq!(standing(json!({"team_id": "T1", "is_restricted": true})), Standing::Guest);
         assert_eq!(standing(json!({"team_id": "T1", "is_ultra_restricted": true})), Standing::Guest);
-        let organised = json!({"team_id": "E1", "enterprise_user": {"teams": ["T1", "T3"]}});
-        assert_eq!(standing(organised), Standing::Member(None));
+    }
+
+    #[test]
+    fn the_same_id_from_another_workspace_is_somebody_else_unless_it_is_one_organisation() {
+        use serde_json::json;
+        let alone = json!({"team_id": "T1"});
+        assert_eq!(from(alone.clone(), Some("T1")), Standing::Member(None));
+        assert_eq!(from(alone, Some("T2")), Standing::Elsewhere);
+        let organised =
+            json!({"team_id": "T3", "enterprise_user": {"enterprise_id": "E1", "teams": ["T1", "T3"]}});
+        for (team, standing) in [
+            ("T1", Standing::Member(None)),
+            ("T3", Standing::Member(None)),
+            ("E1", Standing::Member(None)),
+            ("T9", Standing::Elsewhere),
+        ] {
+            assert_eq!(from(organised.clone(), Some(team)), standing, "{team}");
+        }
+        let not_here = json!({"team_id": "T3", "enterprise_user": {"enterprise_id": "E1", "teams": ["T3"]}});
+        assert_eq!(from(not_here, Some("T3")), Standing::Elsewhere);
     }
 }

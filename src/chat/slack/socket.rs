@@ -5,6 +5,7 @@
 //! and close a connection when Slack merely warns that it will be renewed, with whatever is still on its way.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -204,7 +205,13 @@ impl SlackSocketModeClientListener for Ears {
         Self: 'call,
     {
         Box::pin(async move {
-            match self.hear(&name_of(client_id), &message_body) {
+            // The library would stop reading after a panic, and nobody would hear of it.
+            let socket = name_of(client_id);
+            let heard = catch_unwind(AssertUnwindSafe(|| self.hear(&socket, &message_body)));
+            match heard.unwrap_or_else(|_| {
+                tracing::error!("a bug: reading something from Slack panicked, and it is lost");
+                None
+            }) {
                 Some(Reaction::Say(words)) => Some(words),
                 Some(Reaction::Renew) => {
                     self.renew(client_id).await;

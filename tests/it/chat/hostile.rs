@@ -154,3 +154,58 @@ async fn an_alert_with_a_whole_log_becomes_several_messages() {
     assert!(text.contains("• line 1:") && text.contains("• line 400:"));
     world.ends().await;
 }
+
+/// Where the log goes.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_holds_ids_and_no_words_no_tokens_and_no_addresses_for_answers() {
+    let log = Log::default();
+    let filter = format!("debug,sqlx=info,{}", patchbot::chat::LOG_CAPS.join(","));
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    ada.clicks(&card, "Approve").await.unwrap().answer().await.unwrap();
+    let words = "decline web01 because xylophone";
+    ada.slash("/patch", words).await.unwrap().answer().await.unwrap();
+    ada.writes_dm("withdraw web01 because xylophone").await.unwrap().answer().await.unwrap();
+    ada.slash("/patch", "aprove xylophone").await.unwrap().answer().await.unwrap();
+    let stranger = world.slack.person("eve").from_workspace("T99");
+    stranger.slash("/patch", "status xylophone").await.unwrap().answer().await.unwrap();
+    let raw = r#"{"envelope_id":"x","type":"slash_commands","payload":{"text":"xylophone"}}"#;
+    world.slack.sockets()[0].sends_raw(raw);
+    ada.slash("/patch", "whoami").await.unwrap().answer().await.unwrap();
+    world.slack.sockets()[0].drops();
+    world.delivers().await;
+    let _acknowledged = world.slack.takes_complaints();
+    world.ends().await;
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for id in [ada.id(), stranger.id(), "envelope x", "T99"] {
+        assert!(log.contains(id), "{id} is not in the log");
+    }
+    for secret in ["xylophone", "xoxb-", "xapp-", "/commands/", "/actions/"] {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(secret)).collect();
+        assert!(lines.is_empty(), "{secret}: {lines:#?}");
+    }
+}
