@@ -283,7 +283,12 @@ fn event(payload: Value, bot: &str) -> Result<Heard, String> {
         ("message", Some("im")) => Way::Direct { channel, thread: event.thread_ts },
         _ => return Ok(Heard::Nothing),
     };
-    Ok(Heard::Words { who: Who { team: event.user_team, user }, text, way, key: format!("event {event_id}") })
+    Ok(Heard::Words {
+        who: Who { team: event.user_team.or(event.source_team).or(event.team), user },
+        text,
+        way,
+        key: format!("event {event_id}"),
+    })
 }
 
 #[cfg(test)]
