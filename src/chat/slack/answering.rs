@@ -162,7 +162,7 @@ impl Desk {
         let answer = Box::pin(self.inner.app.handle(&request)).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");
         if text::is_to_a_stranger(&answer) {
-            answer.then(format!("The operator needs to know that your Slack account is {key}."))
+            answer.then(format!("The operator needs to know that your account is slack:{key}."))
         } else {
             answer
         }

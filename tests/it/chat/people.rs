@@ -24,7 +24,7 @@ async fn a_stranger_is_refused_and_told_how_to_be_known() {
     insta::assert_snapshot!(answer, @r"
     I do not know you yet, so I cannot tell which servers are yours.
     Ask an operator to link your account to your mail address, or answer a notice mail.
-    The operator needs to know that your Slack account is T00000001/U00000005.
+    The operator needs to know that your account is slack:T00000001/U00000005.
     ");
     assert_eq!(
         world.window(&web01).await.state,
