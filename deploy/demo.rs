@@ -1,0 +1,538 @@
+//! One quarter's story for real: hosts, mail, Slack, a forgery, a night; told in plain words.
+
+#![expect(clippy::print_stdout, reason = "telling the story is what this program is for")]
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use chrono::{DateTime, TimeDelta, Utc};
+use patchbot_lab::{Dns, Host, Lab, Letter, Mail, Message, PASSWORD, Sudo};
+use patchbot_standins::slack::{Person, Slack};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const QUARTER: &str = "2027-Q1";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(program), Some(out)) = (arguments.next(), arguments.next()) else {
+        bail!("usage: demo PATCHBOT FOLDER; deploy/demo does it all");
+    };
+    let mut story = Story::begin(&program, &out).await?;
+    let told = story.tell().await;
+    story.end().await?;
+    told
+}
+
+/// Everything that takes part.
+struct Story {
+    program: PathBuf,
+    out: PathBuf,
+    /// Ends with the story: hosts, mail and DNS live in it.
+    lab: Lab,
+    mail: Mail,
+    _dns: Dns,
+    slack: Slack,
+    ada: Person,
+    bob: Person,
+    /// Each host with the package that is watched on it.
+    hosts: Vec<(Host, &'static str)>,
+    serving: Option<Child>,
+    /// How far the lab's clock is ahead of the machine's.
+    ahead: TimeDelta,
+    /// How many mails each owner has read.
+    read: std::collections::BTreeMap<&'static str, usize>,
+}
+
+fn say(text: &str) {
+    println!("\n\x1b[1m▌ {text}\x1b[0m");
+}
+
+fn boxed(title: &str, text: &str) {
+    println!("  ┌─ {title}");
+    for line in text.trim_end().lines() {
+        println!("  │ {line}");
+    }
+    println!("  └─");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the story begins on the day it is told")]
+fn machine_now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+impl Story {
+    async fn begin(program: &Path, out: &Path) -> Result<Self> {
+        say("Real hosts, real mail, a name server, and Slack's protocol on loopback are started");
+        let program = program.canonicalize().context("the program is not built; run deploy/demo")?;
+        if out.exists() {
+            std::fs::remove_dir_all(out)?;
+        }
+        std::fs::create_dir_all(out.join("logs"))?;
+        let out = out.canonicalize()?;
+        let lab = Lab::start().await?;
+        let (mail, dns) = (lab.mail().await?, lab.dns().await?);
+        let slack = Slack::start().await?;
+        let ada = slack.person("ada").mail("ada@owners.test").zone("Europe/Berlin")?;
+        let bob = slack.person("bob").mail("bob@owners.test").zone("America/New_York")?;
+        slack.channel("ops").with([&ada]);
+        let mut hosts = Vec::new();
+        for (name, zone, package) in [
+            ("web01", "Europe/Berlin", "lab-reboot"),
+            ("db01", "America/New_York", "lab-service"),
+            ("app01", "Asia/Kolkata", "lab-postfail"),
+            ("mail01", "Europe/London", "lab-app"),
+        ] {
+            let host = lab.host(name).zone(zone).installed([package, "lab-app"]).start().await?;
+            println!("  {name} runs at {}, {zone}, with {package} 1.0", host.address());
+            hosts.push((host, package));
+        }
+        // The story is told as if today were a Friday a little after the quarter began.
+        let start: DateTime<Utc> = "2026-11-06T08:00:00Z".parse()?;
+        let ahead = start - machine_now();
+        let mut story = Self {
+            program,
+            out,
+            lab,
+            mail,
+            _dns: dns,
+            slack,
+            ada,
+            bob,
+            hosts,
+            serving: None,
+            ahead,
+            read: std::collections::BTreeMap::new(),
+        };
+        story.move_clock(start)?;
+        story.configure()?;
+        Ok(story)
+    }
+
+    fn configure(&self) -> Result<()> {
+        let secret = |name: &str, text: &str| -> Result<String> {
+            let path = self.out.join(name);
+            std::fs::write(&path, text)?;
+            Ok(format!("{{ file = \"{}\" }}", path.display()))
+        };
+        let ops = self.slack.channel("ops").id().to_owned();
+        let text = format!(
+            r#"[database]
+sqlite = "{out}/patchbot.db"
+
+[operations]
+zone = "Europe/Berlin"
+operators = ["olga@patchbot.test"]
+
+[mail]
+address = "patchbot@patchbot.test"
+
+[smtp]
+host = "{smtp_host}"
+port = {smtp_port}
+security = "starttls"
+user = "patchbot@patchbot.test"
+password = {password}
+ca_file = "{authority}"
+
+[imap]
+host = "{imap_host}"
+port = {imap_port}
+user = "patchbot@patchbot.test"
+password = {password}
+ca_file = "{authority}"
+
+[authentication]
+resolver = "{resolver}"
+
+[slack]
+api_url = "{slack}"
+app_token = {app_token}
+bot_token = {bot_token}
+ops_channel = "{ops}"
+
+[ssh]
+key = "{key}"
+poll = "500ms"
+settle = "20s"
+
+[snmp]
+community = {community}
+
+[policy]
+answer_days = 3
+reboot_wait = "2m"
+
+[http]
+listen = "127.0.0.1:0"
+
+[log]
+folder = "{out}/logs"
+
+[lab]
+clock = "{out}/ahead"
+"#,
+            out = self.out.display(),
+            smtp_host = self.mail.submission().ip(),
+            smtp_port = self.mail.submission().port(),
+            imap_host = self.mail.imaps().ip(),
+            imap_port = self.mail.imaps().port(),
+            authority = self.mail.authority().display(),
+            password = secret("mail.password", PASSWORD)?,
+            resolver = self._dns.address(),
+            slack = self.slack.api_url(),
+            app_token = secret("slack.app-token", self.slack.app_token())?,
+            bot_token = secret("slack.bot-token", self.slack.bot_token())?,
+            key = self.lab.ssh_key().display(),
+            community = secret("snmp.community", "labpub")?,
+        );
+        std::fs::write(self.out.join("patching.conf"), text)?;
+        Ok(())
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        machine_now() + self.ahead
+    }
+
+    fn move_clock(&mut self, at: DateTime<Utc>) -> Result<()> {
+        // Whole seconds, rounded up: the time that is asked for has come when this returns.
+        let seconds = (at - machine_now()).num_seconds() + 1;
+        self.ahead = TimeDelta::seconds(seconds);
+        let (path, new) = (self.out.join("ahead"), self.out.join("ahead.new"));
+        std::fs::write(&new, seconds.to_string())?;
+        Ok(std::fs::rename(new, path)?)
+    }
+
+    fn leap(&mut self, at: &str, what: &str) -> Result<()> {
+        let at: DateTime<Utc> = at.parse()?;
+        say(&format!("The clock is moved to {} — {what}", at.format("%a %-d %b %Y, %H:%M UTC")));
+        self.move_clock(at)
+    }
+
+    /// Runs a command of patchbot's and shows it with what it says.
+    async fn patchbot(&self, words: &[&str]) -> Result<String> {
+        println!("  $ patchbot {}", words.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() }).collect::<Vec<_>>().join(" "));
+        let output = self.quietly(words).await?;
+        for line in output.trim_end().lines() {
+            println!("    {}", line.replace('\t', "   "));
+        }
+        Ok(output)
+    }
+
+    async fn quietly(&self, words: &[&str]) -> Result<String> {
+        let output = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.out.join("patching.conf"))
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        Ok(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn serve(&mut self) -> Result<()> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.out.join("serve.log"))?;
+        let child = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.out.join("patching.conf"))
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
+        self.serving = Some(child);
+        Ok(())
+    }
+
+    /// Waits for an owner's next mail with this in its subject.
+    async fn next_mail(&mut self, address: &'static str, wanted: &str) -> Result<Message> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let messages = self.mail.mailbox(address).messages()?;
+            let seen = self.read.entry(address).or_default();
+            if let Some(found) = messages.iter().skip(*seen).position(|mail| subject(mail).contains(wanted)) {
+                *seen += found + 1;
+                return messages.into_iter().nth(*seen - 1).context("a mail that was there is gone");
+            }
+            ensure!(Instant::now() < deadline, "no mail to {address} about \"{wanted}\" came; see {}/serve.log", self.out.display());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until `patchbot show SERVER` says this.
+    async fn until(&self, server: &str, wanted: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE * 3;
+        loop {
+            let shown = self.quietly(&["show", server]).await?;
+            if shown.contains(wanted) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{server} did not become \"{wanted}\":\n{shown}");
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    async fn tell(&mut self) -> Result<()> {
+        self.prepare().await?;
+        self.ask_the_owners().await?;
+        self.forge().await?;
+        self.decide_in_slack().await?;
+        self.night().await?;
+        self.look_back().await
+    }
+
+    async fn prepare(&mut self) -> Result<()> {
+        say("The administrator imports the spreadsheet and plans the quarter");
+        let mut sheet = String::from("Server Name;Owner;Secondary Owner;Time Zone;Host Group;IP Address\n");
+        for ((host, _), (owner, second, zone, group)) in self.hosts.iter().zip([
+            ("ada@owners.test", "bob@owners.test", "Europe/Berlin", "web"),
+            ("bob@owners.test", "", "America/New_York", "db"),
+            ("ada@owners.test", "", "Asia/Kolkata", "app"),
+            ("ada@owners.test", "", "Europe/London", "mail"),
+        ]) {
+            sheet.push_str(&format!("{};{owner};{second};{zone};{group};{}\n", host.name(), host.address()));
+        }
+        let path = self.out.join("servers.csv");
+        std::fs::write(&path, sheet)?;
+        let file = path.to_str().context("the folder's name is not UTF-8")?;
+        self.patchbot(&["import", file]).await?;
+        self.patchbot(&["import", file, "--apply"]).await?;
+        self.patchbot(&["plan", QUARTER]).await?;
+        for (person, mail) in [(&self.ada, "ada@owners.test"), (&self.bob, "bob@owners.test")] {
+            self.patchbot(&["link", mail, &format!("slack:{}/{}", self.slack.team(), person.id())]).await?;
+        }
+        say("Every host gets the one command that patchbot may run there; its key is pinned");
+        for (host, _) in &self.hosts {
+            self.patchbot(&["enroll", host.name(), "--login", Host::USER, "--accept-new"]).await?;
+            // From here on sudo allows nothing but the helper.
+            host.set_sudo(Sudo::None).await?;
+        }
+        self.patchbot(&["probe"]).await?;
+        self.patchbot(&["doctor"]).await?;
+        Ok(())
+    }
+
+    async fn ask_the_owners(&mut self) -> Result<()> {
+        say("patchbot serves; the owners get their notices by mail and in Slack");
+        self.serve()?;
+        let notice = self.next_mail("ada@owners.test", QUARTER).await?;
+        boxed("mail to ada", &text(&notice));
+        let card = self.ada.wait_for_message(|message| message.as_text().contains("web01")).await?;
+        boxed("Slack, to ada", &card.as_text());
+
+        say("ada answers the mail: she approves web01 and app01, and declines mail01 with a reason");
+        self.reply("ada@owners.test", &notice, "Hello,\n\n1-2 ok; 3 no: the new mail server comes first\n\nThanks,\nAda").await?;
+        let transcript = self.next_mail("ada@owners.test", "").await?;
+        boxed("mail to ada", &text(&transcript));
+        Ok(())
+    }
+
+    async fn forge(&mut self) -> Result<()> {
+        say("Somebody who got hold of bob's notice tries to approve db01 in his name");
+        let notice = self.next_mail("bob@owners.test", QUARTER).await?;
+        let to = notice.header("Reply-To").context("the notice has no Reply-To")?;
+        let forged = Letter::new("bob@owners.test", &address(&to), self.now())
+            .subject(&format!("Re: {}", subject(&notice)))
+            .text("approve");
+        self.mail.send(&forged).await?;
+        let stranger = Letter::new("eve@stranger.test", &address(&to), self.now())
+            .subject(&format!("Re: {}", subject(&notice)))
+            .text("approve")
+            .signed();
+        self.mail.send(&stranger).await?;
+        self.until_inbox(3).await?;
+        self.patchbot(&["inbox"]).await?;
+        self.patchbot(&["show", "db01"]).await?;
+        Ok(())
+    }
+
+    /// Waits until so many mails have been read.
+    async fn until_inbox(&self, wanted: usize) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let listed: serde_json::Value = serde_json::from_str(&self.quietly(&["--json", "inbox"]).await?)?;
+            let read = listed.as_array().map_or(0, |rows| rows.iter().filter(|row| row["outcome"] != "new").count());
+            if read >= wanted {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the mails are not read: {listed}");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn decide_in_slack(&mut self) -> Result<()> {
+        say("bob moves db01 in Slack, and approves the new time by the button on its card");
+        let card = self.bob.wait_for_message(|message| message.as_text().contains("db01")).await?;
+        let told = self.bob.slash("/patch", "move db01 to Friday 22:00").await?;
+        boxed("Slack, to bob: /patch move db01 to Friday 22:00", &told.answer().await?.as_text());
+        let told = self.bob.slash("/patch", "move db01 to 2026-11-13 22:00").await?;
+        boxed("Slack, to bob: /patch move db01 to 2026-11-13 22:00", &told.answer().await?.as_text());
+        let dm = self.bob.dm();
+        let card = dm.wait_until(&card, |message| message.as_text().contains("moved by bob")).await?;
+        let told = self.bob.clicks(&card, "Approve").await?;
+        boxed("Slack, to bob: [Approve]", &told.answer().await?.as_text());
+        let card = dm.wait_until(&card, |message| message.as_text().contains("approved by bob")).await?;
+        boxed("Slack, bob's card", &card.as_text());
+        self.patchbot(&["list", QUARTER]).await?;
+        Ok(())
+    }
+
+    async fn night(&mut self) -> Result<()> {
+        say("The repository gets new versions: lab-app, lab-reboot, lab-service, lab-postfail 1.1");
+        self.lab.repository().publish_updates().await?;
+        let before = self.boots()?;
+        self.show_packages("before").await?;
+
+        self.leap("2026-11-11T19:30:30Z", "a day before web01")?;
+        let reminder = self.next_mail("ada@owners.test", "web01").await?;
+        boxed("mail to ada", &text(&reminder));
+        self.leap("2026-11-12T14:31:00Z", "the pre-checks and the lock of the first servers")?;
+        self.until("web01", "last pre-check").await?;
+        self.patchbot(&["why", "web01"]).await?;
+        self.leap("2026-11-12T16:31:00Z", "the schedule is locked")?;
+        self.until("web01", "locked").await?;
+
+        say("The starts");
+        for (server, at) in self.starts().await? {
+            if self.now() < at {
+                self.move_clock(at)?;
+            }
+            println!("  {server} starts {}", at.format("%a %-d %b, %H:%M UTC"));
+            self.until_ended(&server).await?;
+        }
+        self.show_packages("after").await?;
+        for ((host, _), before) in self.hosts.iter().zip(before) {
+            let after = host.boot_id()?;
+            println!("  {}: boot id {before} → {after}{}", host.name(), if before == after { "" } else { "  (rebooted)" });
+        }
+        let done = self.next_mail("ada@owners.test", "web01 is patched").await?;
+        boxed("mail to ada", &text(&done));
+        let failed = self.next_mail("ada@owners.test", "app01").await?;
+        boxed("mail to ada", &text(&failed));
+        let ops: String =
+            self.slack.channel("ops").messages().iter().map(|message| format!("{}\n\n", message.as_text())).collect();
+        boxed("Slack, #ops", &ops);
+        Ok(())
+    }
+
+    /// The approved servers and their starts, the earliest first.
+    async fn starts(&self) -> Result<Vec<(String, DateTime<Utc>)>> {
+        let listed: serde_json::Value = serde_json::from_str(&self.quietly(&["--json", "list", QUARTER]).await?)?;
+        let mut starts = Vec::new();
+        for row in listed.as_array().context("patchbot list gives no list")? {
+            if matches!(row["state"].as_str(), Some("approved" | "locked")) {
+                let server = row["server"].as_str().context("a window without a server")?.to_owned();
+                starts.push((server, row["starts_at"].as_str().context("a window without a start")?.parse()?));
+            }
+        }
+        starts.sort_by_key(|(_, at)| *at);
+        Ok(starts)
+    }
+
+    async fn until_ended(&self, server: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE * 3;
+        loop {
+            let shown = self.quietly(&["show", server]).await?;
+            if ["state: patched", "state: failed", "state: missed", "state: a person"].iter().any(|end| shown.contains(end)) {
+                let state = shown.lines().find(|line| line.starts_with("state:")).unwrap_or_default();
+                println!("    {state}");
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{server} does not end:\n{shown}");
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    fn boots(&self) -> Result<Vec<String>> {
+        self.hosts.iter().map(|(host, _)| host.boot_id()).collect()
+    }
+
+    async fn show_packages(&self, when: &str) -> Result<()> {
+        println!("  dpkg -l, {when}:");
+        for (host, _) in &self.hosts {
+            let listed = host.exec("dpkg -l 'lab-*' | tail -n +6").await?.ok()?;
+            for line in listed.lines() {
+                let words: Vec<&str> = line.split_whitespace().take(3).collect();
+                println!("    {:8} {}", host.name(), words.join(" "));
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_back(&mut self) -> Result<()> {
+        say("What happened, who decided, through which channel");
+        for server in ["web01", "db01", "app01", "mail01"] {
+            self.patchbot(&["history", server]).await?;
+        }
+        self.patchbot(&["audit"]).await?;
+        self.patchbot(&["audit", "--verify"]).await?;
+        self.check().await
+    }
+
+    /// The story is only told well when it ended as it should.
+    async fn check(&self) -> Result<()> {
+        let versions = [("web01", "lab-reboot", "1.1"), ("db01", "lab-service", "1.1"), ("mail01", "lab-app", "1.0")];
+        for (name, package, wanted) in versions {
+            let (host, _) = self.hosts.iter().find(|(host, _)| host.name() == name).context("a host is missing")?;
+            let version = host.package_version(package).await?;
+            ensure!(version.as_deref() == Some(wanted), "{name} has {package} {version:?}, not {wanted}");
+        }
+        Ok(())
+    }
+
+    async fn reply(&self, from: &str, notice: &Message, words: &str) -> Result<()> {
+        let to = notice.header("Reply-To").context("the notice has no Reply-To")?;
+        let quoted: String = text(notice).lines().map(|line| format!("> {line}\n")).collect();
+        let body = format!("{words}\n\nOn Fri, Nov 6, 2026 at 9:00 AM patchbot <patchbot@patchbot.test> wrote:\n{quoted}");
+        boxed(&format!("mail from {from}"), words);
+        let id = notice.header("Message-ID").unwrap_or_default();
+        let letter = Letter::new(from, &address(&to), self.now())
+            .subject(&format!("Re: {}", subject(notice)))
+            .answers(&id)
+            .text(&body)
+            .signed();
+        self.mail.send(&letter).await?;
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        if let Some(mut serving) = self.serving.take() {
+            if let Some(id) = serving.id() {
+                Command::new("kill").arg(id.to_string()).status().await?;
+            }
+            tokio::time::timeout(Duration::from_secs(40), serving.wait()).await.context("patchbot did not end when it was asked to")??;
+        }
+        for address in ["ada@owners.test", "bob@owners.test", "patchbot@patchbot.test"] {
+            let folder = self.out.join("mail").join(address);
+            std::fs::create_dir_all(&folder)?;
+            for (number, message) in (1..).zip(self.mail.mailbox(address).messages()?) {
+                std::fs::write(folder.join(format!("{number:02}.eml")), &message.raw)?;
+            }
+        }
+        say(&format!("Everything that was started has ended. To look at: {}", self.out.display()));
+        println!("  patching.conf, patchbot.db, servers.csv, serve.log, logs/, mail/ (open the .eml files in a mail program)");
+        Ok(())
+    }
+}
+
+fn subject(mail: &Message) -> String {
+    mail.header("Subject").unwrap_or_default()
+}
+
+/// The address in `Name <address>`.
+fn address(header: &str) -> String {
+    header.rsplit_once('<').map_or(header, |(_, rest)| rest.trim_end_matches('>')).trim().to_owned()
+}
+
+/// A mail as a mail program shows it: sender, subject, the text.
+fn text(mail: &Message) -> String {
+    let parsed = mail_parser::MessageParser::new().parse(&mail.raw);
+    let body = parsed.as_ref().and_then(|parsed| parsed.body_text(0)).unwrap_or_default().into_owned();
+    let subject = parsed.as_ref().and_then(|parsed| parsed.subject()).unwrap_or_default().to_owned();
+    format!("Subject: {subject}\n\n{body}")
+}
