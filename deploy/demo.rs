@@ -207,15 +207,21 @@ clock = "{out}/ahead"
         Ok(std::fs::rename(new, path)?)
     }
 
-    fn leap(&mut self, at: &str, what: &str) -> Result<()> {
-        let at: DateTime<Utc> = at.parse()?;
+    fn leap(&mut self, at: DateTime<Utc>, what: &str) -> Result<()> {
         say(&format!("The clock is moved to {} — {what}", at.format("%a %-d %b %Y, %H:%M UTC")));
         self.move_clock(at)
     }
 
     /// Runs a command of patchbot's and shows it with what it says.
     async fn patchbot(&self, words: &[&str]) -> Result<String> {
-        println!("  $ patchbot {}", words.iter().map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() }).collect::<Vec<_>>().join(" "));
+        println!(
+            "  $ patchbot {}",
+            words
+                .iter()
+                .map(|word| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() })
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
         let output = self.quietly(words).await?;
         for line in output.trim_end().lines() {
             println!("    {}", line.replace('\t', "   "));
@@ -259,21 +265,25 @@ clock = "{out}/ahead"
                 *seen += found + 1;
                 return messages.into_iter().nth(*seen - 1).context("a mail that was there is gone");
             }
-            ensure!(Instant::now() < deadline, "no mail to {address} about \"{wanted}\" came; see {}/serve.log", self.out.display());
+            ensure!(
+                Instant::now() < deadline,
+                "no mail to {address} about \"{wanted}\" came; see {}/serve.log",
+                self.out.display()
+            );
             sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Waits until `patchbot show SERVER` says this.
-    async fn until(&self, server: &str, wanted: &str) -> Result<()> {
+    /// Waits until a server no longer waits for an event.
+    async fn until_past(&self, server: &str, event: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE * 3;
         loop {
             let shown = self.quietly(&["show", server]).await?;
-            if shown.contains(wanted) {
+            if !shown.contains(&format!("next: {event} ")) {
                 return Ok(());
             }
-            ensure!(Instant::now() < deadline, "{server} did not become \"{wanted}\":\n{shown}");
-            sleep(Duration::from_millis(300)).await;
+            ensure!(Instant::now() < deadline, "{event} of {server} does not come:\n{shown}");
+            sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -326,7 +336,12 @@ clock = "{out}/ahead"
         boxed("Slack, to ada", &card.as_text());
 
         say("ada answers the mail: she approves web01 and app01, and declines mail01 with a reason");
-        self.reply("ada@owners.test", &notice, "Hello,\n\n1-2 ok; 3 no: the new mail server comes first\n\nThanks,\nAda").await?;
+        self.reply(
+            "ada@owners.test",
+            &notice,
+            "Hello,\n\n1-2 ok; 3 no: the new mail server comes first\n\nThanks,\nAda",
+        )
+        .await?;
         let transcript = self.next_mail("ada@owners.test", "").await?;
         boxed("mail to ada", &text(&transcript));
         Ok(())
@@ -356,7 +371,8 @@ clock = "{out}/ahead"
         let deadline = Instant::now() + PATIENCE;
         loop {
             let listed: serde_json::Value = serde_json::from_str(&self.quietly(&["--json", "inbox"]).await?)?;
-            let read = listed.as_array().map_or(0, |rows| rows.iter().filter(|row| row["outcome"] != "new").count());
+            let read =
+                listed.as_array().map_or(0, |rows| rows.iter().filter(|row| row["outcome"] != "new").count());
             if read >= wanted {
                 return Ok(());
             }
@@ -388,57 +404,89 @@ clock = "{out}/ahead"
         let before = self.boots()?;
         self.show_packages("before").await?;
 
-        self.leap("2026-11-11T19:30:30Z", "a day before web01")?;
-        let reminder = self.next_mail("ada@owners.test", "web01").await?;
-        boxed("mail to ada", &text(&reminder));
-        self.leap("2026-11-12T14:31:00Z", "the pre-checks and the lock of the first servers")?;
-        self.until("web01", "last pre-check").await?;
-        self.patchbot(&["why", "web01"]).await?;
-        self.leap("2026-11-12T16:31:00Z", "the schedule is locked")?;
-        self.until("web01", "locked").await?;
-
-        say("The starts");
-        for (server, at) in self.starts().await? {
+        for (at, server, event) in self.events().await? {
             if self.now() < at {
-                self.move_clock(at)?;
+                self.leap(at, &format!("{event} of {server}"))?;
+            } else {
+                say(&format!("{event} of {server}"));
             }
-            println!("  {server} starts {}", at.format("%a %-d %b, %H:%M UTC"));
-            self.until_ended(&server).await?;
+            match event {
+                "the reminder" if server == "web01" => {
+                    self.until_past(&server, event).await?;
+                    let reminder = self.next_mail("ada@owners.test", "web01 will be patched").await?;
+                    boxed("mail to ada", &text(&reminder));
+                }
+                "the lock" if server == "web01" => {
+                    self.until_past(&server, event).await?;
+                    self.patchbot(&["why", "web01"]).await?;
+                }
+                "the start" => {
+                    self.until_ended(&server).await?;
+                    if server == "app01" {
+                        let failed = self.next_mail("ada@owners.test", "app01 could not be patched").await?;
+                        boxed("mail to ada", &text(&failed));
+                    }
+                }
+                _ => self.until_past(&server, event).await?,
+            }
         }
         self.show_packages("after").await?;
         for ((host, _), before) in self.hosts.iter().zip(before) {
             let after = host.boot_id()?;
-            println!("  {}: boot id {before} → {after}{}", host.name(), if before == after { "" } else { "  (rebooted)" });
+            println!(
+                "  {}: boot id {before} → {after}{}",
+                host.name(),
+                if before == after { "" } else { "  (rebooted)" }
+            );
         }
         let done = self.next_mail("ada@owners.test", "web01 is patched").await?;
         boxed("mail to ada", &text(&done));
-        let failed = self.next_mail("ada@owners.test", "app01").await?;
-        boxed("mail to ada", &text(&failed));
-        let ops: String =
-            self.slack.channel("ops").messages().iter().map(|message| format!("{}\n\n", message.as_text())).collect();
+        self.slack
+            .channel("ops")
+            .wait_for_message(|message| message.as_text().contains("db01 is patched"))
+            .await?;
+        let ops: String = self
+            .slack
+            .channel("ops")
+            .messages()
+            .iter()
+            .map(|message| format!("{}\n\n", message.as_text()))
+            .collect();
         boxed("Slack, #ops", &ops);
         Ok(())
     }
 
-    /// The approved servers and their starts, the earliest first.
-    async fn starts(&self) -> Result<Vec<(String, DateTime<Utc>)>> {
-        let listed: serde_json::Value = serde_json::from_str(&self.quietly(&["--json", "list", QUARTER]).await?)?;
-        let mut starts = Vec::new();
+    /// What comes for the approved servers, in its order: by the default rules a reminder a day before the start,
+    /// pre-checks five hours and the lock three hours before it.
+    async fn events(&self) -> Result<Vec<(DateTime<Utc>, String, &'static str)>> {
+        let listed: serde_json::Value =
+            serde_json::from_str(&self.quietly(&["--json", "list", QUARTER]).await?)?;
+        let mut events = Vec::new();
         for row in listed.as_array().context("patchbot list gives no list")? {
-            if matches!(row["state"].as_str(), Some("approved" | "locked")) {
-                let server = row["server"].as_str().context("a window without a server")?.to_owned();
-                starts.push((server, row["starts_at"].as_str().context("a window without a start")?.parse()?));
+            if row["state"] != "approved" {
+                continue;
+            }
+            let server = row["server"].as_str().context("a window without a server")?;
+            let start: DateTime<Utc> =
+                row["starts_at"].as_str().context("a window without a start")?.parse()?;
+            for (hours, event) in
+                [(24, "the reminder"), (5, "the pre-checks"), (3, "the lock"), (0, "the start")]
+            {
+                events.push((start - TimeDelta::hours(hours), server.to_owned(), event));
             }
         }
-        starts.sort_by_key(|(_, at)| *at);
-        Ok(starts)
+        events.sort();
+        Ok(events)
     }
 
     async fn until_ended(&self, server: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE * 3;
         loop {
             let shown = self.quietly(&["show", server]).await?;
-            if ["state: patched", "state: failed", "state: missed", "state: a person"].iter().any(|end| shown.contains(end)) {
+            if ["state: patched", "state: failed", "state: missed", "state: a person"]
+                .iter()
+                .any(|end| shown.contains(end))
+            {
                 let state = shown.lines().find(|line| line.starts_with("state:")).unwrap_or_default();
                 println!("    {state}");
                 return Ok(());
@@ -476,9 +524,11 @@ clock = "{out}/ahead"
 
     /// The story is only told well when it ended as it should.
     async fn check(&self) -> Result<()> {
-        let versions = [("web01", "lab-reboot", "1.1"), ("db01", "lab-service", "1.1"), ("mail01", "lab-app", "1.0")];
+        let versions =
+            [("web01", "lab-reboot", "1.1"), ("db01", "lab-service", "1.1"), ("mail01", "lab-app", "1.0")];
         for (name, package, wanted) in versions {
-            let (host, _) = self.hosts.iter().find(|(host, _)| host.name() == name).context("a host is missing")?;
+            let (host, _) =
+                self.hosts.iter().find(|(host, _)| host.name() == name).context("a host is missing")?;
             let version = host.package_version(package).await?;
             ensure!(version.as_deref() == Some(wanted), "{name} has {package} {version:?}, not {wanted}");
         }
@@ -488,7 +538,9 @@ clock = "{out}/ahead"
     async fn reply(&self, from: &str, notice: &Message, words: &str) -> Result<()> {
         let to = notice.header("Reply-To").context("the notice has no Reply-To")?;
         let quoted: String = text(notice).lines().map(|line| format!("> {line}\n")).collect();
-        let body = format!("{words}\n\nOn Fri, Nov 6, 2026 at 9:00 AM patchbot <patchbot@patchbot.test> wrote:\n{quoted}");
+        let body = format!(
+            "{words}\n\nOn Fri, Nov 6, 2026 at 9:00 AM patchbot <patchbot@patchbot.test> wrote:\n{quoted}"
+        );
         boxed(&format!("mail from {from}"), words);
         let id = notice.header("Message-ID").unwrap_or_default();
         let letter = Letter::new(from, &address(&to), self.now())
@@ -505,7 +557,9 @@ clock = "{out}/ahead"
             if let Some(id) = serving.id() {
                 Command::new("kill").arg(id.to_string()).status().await?;
             }
-            tokio::time::timeout(Duration::from_secs(40), serving.wait()).await.context("patchbot did not end when it was asked to")??;
+            tokio::time::timeout(Duration::from_secs(40), serving.wait())
+                .await
+                .context("patchbot did not end when it was asked to")??;
         }
         for address in ["ada@owners.test", "bob@owners.test", "patchbot@patchbot.test"] {
             let folder = self.out.join("mail").join(address);
@@ -515,7 +569,9 @@ clock = "{out}/ahead"
             }
         }
         say(&format!("Everything that was started has ended. To look at: {}", self.out.display()));
-        println!("  patching.conf, patchbot.db, servers.csv, serve.log, logs/, mail/ (open the .eml files in a mail program)");
+        println!(
+            "  patching.conf, patchbot.db, servers.csv, serve.log, logs/, mail/ (open the .eml files in a mail program)"
+        );
         Ok(())
     }
 }

@@ -237,7 +237,11 @@ fn not_a_command(error: ParseError) -> AskBack {
 fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
     let (head, reason) = split_reason(clause)?;
     let words = folded_words(head);
-    let said = words.join(" ");
+    // A mark before the words ("| approve", "> approve") says that they are somebody else's.
+    let plain = |c: char| {
+        c.is_alphanumeric() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '\u{2019}')
+    };
+    let said = if head.chars().all(plain) { words.join(" ") } else { String::new() };
     if YES.contains(&said.as_str()) {
         return Ok(Some(Command::Approve(Approve { target: Target::These, reason })));
     }
@@ -487,6 +491,9 @@ mod tests {
             ("no problem, go ahead", "no command"),
             ("I never said you may proceed", "no command"),
             ("genehmigt", "no command"),
+            ("| approve", "no command"),
+            ("> approved", "no command"),
+            ("* yes, approved", "no command"),
             ("approve web*", "no command"),
             ("disapprove", "no command"),
             ("approve next week", "condition"),

@@ -344,16 +344,16 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
     let say = |text: &str| text.to_owned();
     match &window.state {
         WindowState::Unscheduled => {
-            vec![format!("To give it a time, reply \"move {server} to\" and the time, as 2026-12-04 20:00.")]
+            vec![format!("To give it a time, reply for example \"move {server} to 2026-12-04 20:00\".")]
         }
         WindowState::Proposed => vec![
             say("To approve, reply \"approve\"."),
-            say("For another time, reply \"move to\" and the time, as \"move to 2026-12-04 20:00\"."),
+            say("For another time, reply for example \"move to 2026-12-04 20:00\"."),
             say("To say no, reply \"decline\"."),
         ],
         WindowState::Approved(_) => vec![
             say("To take it back, reply \"withdraw\"."),
-            say("For another time, reply \"move to\" and the time, as \"move to 2026-12-04 20:00\"."),
+            say("For another time, reply for example \"move to 2026-12-04 20:00\"."),
         ],
         WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
         WindowState::Declined(_) => vec![say("To take that back, reply \"withdraw\".")],

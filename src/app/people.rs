@@ -44,7 +44,12 @@ impl App {
             if person.role == role {
                 continue;
             }
-            let sentence = format!("{} is {} now, was {}.", person.name, role.as_str(), person.role.as_str());
+            let sentence = format!(
+                "By the configuration {} is {} now; before: {}.",
+                person.name,
+                role.as_str(),
+                person.role.as_str()
+            );
             person.role = role;
             tx.update_person(&person).await?;
             self.audit_person(&mut tx, Actor::clock(), &person, sentence).await?;

@@ -195,7 +195,7 @@ impl App {
             tx,
             Tone::Bad,
             format!("{} was not patched: {reason}.", server.name),
-            vec![format!("Give it another time: \"move {} to\" and the time.", server.name)],
+            vec![format!("Give it another time, as \"move {} to 2026-12-04 20:00\".", server.name)],
             &format!("missed/{}/r{}", window.id, window.revision),
         )
         .await
@@ -355,6 +355,10 @@ impl App {
             self.mail_about(tx, &about, &reader, notice).await?;
         }
         self.rewrite_cards(tx, window).await?;
+        let changed = match report.packages.len() {
+            1 => "1 package changed".to_owned(),
+            count => format!("{count} packages changed"),
+        };
         let rebooted = if *reboot == Reboot::Done { ", rebooted" } else { "" };
         self.alert(
             tx,

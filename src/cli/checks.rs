@@ -147,8 +147,10 @@ async fn look_at_slack(config: &Config, app: &crate::app::App, looks: &mut Vec<L
         Ok(None) => looks.push(Look::fine("Slack", "off: there is no table [slack]")),
         Ok(Some(slack)) => {
             let checked = slack.check().await;
-            looks.extend(checked.fine.into_iter().map(|sentence| Look::fine("Slack", sentence)));
-            looks.extend(checked.wrong.into_iter().map(|sentence| Look::wrong("Slack", sentence)));
+            let bare =
+                |sentence: String| sentence.strip_prefix("Slack: ").map_or(sentence.clone(), str::to_owned);
+            looks.extend(checked.fine.into_iter().map(|sentence| Look::fine("Slack", bare(sentence))));
+            looks.extend(checked.wrong.into_iter().map(|sentence| Look::wrong("Slack", bare(sentence))));
         }
         Err(error) => looks.push(Look::wrong("Slack", error)),
     }

@@ -190,6 +190,15 @@ impl RunPlan {
         self.ends_at.checked_sub_signed(self.reboot_wait()).unwrap_or(self.ends_at)
     }
 
+    /// The last moment at which the installation may begin: a reboot after it must still fit into the window.
+    #[must_use]
+    pub fn last_begin(&self) -> DateTime<Utc> {
+        match self.reboot {
+            RebootRule::Never => self.ends_at,
+            RebootRule::Always | RebootRule::Needed => self.last_reboot(),
+        }
+    }
+
     /// How long a reboot may take.
     #[must_use]
     pub fn reboot_wait(&self) -> TimeDelta {
@@ -232,7 +241,10 @@ pub enum Outcome {
         reasons: Vec<String>,
     },
     /// The host has another boot id.
-    Rebooted,
+    Rebooted {
+        /// What went wrong afterwards, in a sentence.
+        problem: Option<String>,
+    },
     /// The host was asked to reboot too late, and did not.
     NotRebooted,
     /// Facts were compared; each problem fails the validation.
@@ -252,10 +264,12 @@ pub enum Outcome {
 pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Utc>) -> Option<RunState> {
     match (state, outcome) {
         (RunState::Prechecking, Outcome::Prechecked { blocking }) if blocking.is_empty() => {
-            Some(if now < plan.ends_at {
+            Some(if now < plan.last_begin() {
                 RunState::Applying { since: now }
             } else {
-                RunState::Missed { reason: "the window was over before the pre-checks were done".to_owned() }
+                RunState::Missed {
+                    reason: "the window was over, or nearly, before the pre-checks were done".to_owned(),
+                }
             })
         }
         (RunState::Prechecking, Outcome::Prechecked { blocking }) => {
@@ -277,8 +291,11 @@ pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Ut
             Some(RunState::needs_human(Step::Apply, reason))
         }
 
-        (RunState::Rebooting { .. }, Outcome::Rebooted) => {
+        (RunState::Rebooting { .. }, Outcome::Rebooted { problem: None }) => {
             Some(RunState::Validating { reboot: Reboot::Done })
+        }
+        (RunState::Rebooting { .. }, Outcome::Rebooted { problem: Some(problem) }) => {
+            Some(RunState::failed(Step::Reboot, problem))
         }
         (RunState::Rebooting { .. }, Outcome::NotRebooted) => {
             Some(RunState::Validating { reboot: Reboot::Withheld })

@@ -13,8 +13,8 @@ use crate::domain::run::RunPlan;
 use crate::domain::server::{Reach, Server};
 use crate::domain::zone::Confirmation;
 use crate::patch::{
-    self, Applied, Apply, Command, HELPER, HELPER_VERSION, Hello, PackagePattern, Rebooted, Selection,
-    ServiceName, Status,
+    self, Applied, Apply, Command, HELPER, HELPER_VERSION, Hello, Hooked, PackagePattern, Rebooted,
+    Selection, ServiceName, Status,
 };
 use crate::snmp::{Access, Agent, Probe};
 use crate::ssh::{
@@ -54,6 +54,15 @@ pub struct Times {
     pub patience: Duration,
     /// So long after a run a server may take until everything runs again.
     pub settle: Duration,
+}
+
+/// Facts, and this machine's own time when they were asked for: the host reads its clock first.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The facts.
+    pub facts: Facts,
+    /// When they were asked for.
+    pub asked: DateTime<Utc>,
 }
 
 /// The way to the servers.
@@ -206,10 +215,12 @@ impl Hosts {
     ///
     /// # Errors
     /// When the helper does not answer as it should.
-    pub async fn facts(&self, connection: &Connection, services: &[String]) -> Result<Facts, HostError> {
+    pub async fn facts(&self, connection: &Connection, services: &[String]) -> Result<Taken, HostError> {
         let names = services.iter().map(|name| ServiceName::parse(name)).collect::<Result<Vec<_>, _>>()?;
+        let asked = self.clock.machine();
         let output = self.ask(connection, &Command::facts(&names), self.times.facts).await?;
-        patch::facts(&output).map_err(Self::answer(connection))
+        let facts = patch::facts(&output).map_err(Self::answer(connection))?;
+        Ok(Taken { facts, asked })
     }
 
     /// Asks what became of a run.
@@ -259,6 +270,15 @@ impl Hosts {
         patch::rebooted(&output).map_err(Self::answer(connection))
     }
 
+    /// Runs the site's hooks after a reboot, once per run.
+    ///
+    /// # Errors
+    /// When the helper does not answer as it should.
+    pub async fn after_reboot(&self, connection: &Connection, run: RunId) -> Result<Hooked, HostError> {
+        let output = self.ask(connection, &Command::after_reboot(run), self.times.facts).await?;
+        patch::hooked(run, &output).map_err(Self::answer(connection))
+    }
+
     /// Makes the pre-checks of a server.
     pub async fn check(&self, server: &Server, jump: Option<&Server>, levels: &CheckLevels) -> Checked {
         let seen = match self.connect(server, jump).await {
@@ -279,17 +299,17 @@ impl Hosts {
         &self,
         server: &Server,
         levels: &CheckLevels,
-        seen: Result<Facts, HostError>,
+        seen: Result<Taken, HostError>,
         snmp_offset: Option<FixedOffset>,
     ) -> Checked {
         let context = Context {
-            machine: self.clock.machine(),
+            machine: seen.as_ref().map_or_else(|_| self.clock.machine(), |taken| taken.asked),
             zone: server.zone,
             snmp_offset,
             helper: Some(self.helper.clone()),
         };
         match seen {
-            Ok(facts) => {
+            Ok(Taken { facts, .. }) => {
                 let findings = judge(Seen::Facts(&facts), levels, &context);
                 Checked { facts: Some(facts), findings }
             }

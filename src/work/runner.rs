@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::sleep;
 
-use super::hosts::{HostError, Hosts};
+use super::hosts::{HostError, Hosts, Taken};
 use crate::app::prechecks::Checked;
 use crate::app::run::{Report, Stepped};
 use crate::app::{App, Failure};
@@ -17,7 +17,7 @@ use crate::domain::facts::{BootId, Facts};
 use crate::domain::notice::PackageLine;
 use crate::domain::run::{Outcome, Reboot, RunState};
 use crate::domain::server::Server;
-use crate::patch::{Applied, Phase, Rebooted, RunStatus, Status};
+use crate::patch::{Applied, Hooked, Phase, Rebooted, RunStatus, Status};
 use crate::ssh::Connection;
 use crate::store::error::StoreError;
 use crate::store::records::{Claimed, Purpose, RunRow};
@@ -91,7 +91,7 @@ impl<'a> Runner<'a> {
         self.connection.as_ref().ok_or_else(|| HostError::NotEnrolled(self.server.name.clone()))
     }
 
-    async fn facts(&mut self, run: &RunRow) -> Result<Facts, HostError> {
+    async fn facts(&mut self, run: &RunRow) -> Result<Taken, HostError> {
         let (hosts, services) = (self.hosts, run.plan.checks.critical_services.clone());
         let connection = self.connection().await?;
         let facts = hosts.facts(connection, &services).await;
@@ -173,17 +173,19 @@ impl<'a> Runner<'a> {
             };
             // Whether it needs a restart, only the host can tell.
             let reboot_needed = match &status.run {
-                RunStatus::Installed(_) => hosts.facts(connection, &[]).await?.reboot_needed(),
+                RunStatus::Installed(_) => hosts.facts(connection, &[]).await?.facts.reboot_needed(),
                 _ => false,
             };
             return Ok(ended(&status, boot, reboot_needed));
         }
-        if now >= run.plan.ends_at {
-            return Ok(Some(not_applied("the window was over before the installation could begin")));
+        if now >= run.plan.last_begin() {
+            return Ok(Some(not_applied(
+                "the window was over, or nearly, before the installation could begin",
+            )));
         }
         let hello = hosts.hello(connection).await?;
         // The last moment on the host's own clock, whatever that clock shows.
-        let not_after = hello.clock + run.plan.ends_at.signed_duration_since(now);
+        let not_after = hello.clock + run.plan.last_begin().signed_duration_since(now);
         match hosts.apply(connection, &run.plan, not_after).await? {
             Applied::Started => {
                 tracing::info!(run = %run.plan.run, server = %server.name, "{}: the installation has begun", server.name);
@@ -223,7 +225,23 @@ impl<'a> Runner<'a> {
             let looked = self.look_at_boot(run, boot).await;
             let now = self.app.now();
             match looked {
-                Ok(Booted::Again) => return stepped(Outcome::Rebooted, "The server was rebooted.", report),
+                Ok(Booted::Again) => {
+                    return match self.after_reboot(run).await {
+                        Ok(None) => {
+                            stepped(Outcome::Rebooted { problem: None }, "The server was rebooted.", report)
+                        }
+                        Ok(Some(problem)) => {
+                            let sentence = format!("The server was rebooted. {problem}");
+                            stepped(Outcome::Rebooted { problem: Some(problem) }, &sentence, report)
+                        }
+                        Err(error) => {
+                            let reason = format!(
+                                "The server was rebooted, and the hooks after it could not be run: {error}."
+                            );
+                            stepped(Outcome::GaveUp { reason: reason.clone() }, &reason, report)
+                        }
+                    };
+                }
                 Ok(Booted::Refused(why)) => {
                     let sentence = format!("The reboot was not made: {why}.");
                     return stepped(Outcome::NotRebooted, &sentence, report);
@@ -255,6 +273,39 @@ impl<'a> Runner<'a> {
                 };
             }
             sleep(self.hosts.times.poll.min(Duration::from_secs(5))).await;
+        }
+    }
+
+    /// Runs the site's hooks after the reboot; the problem with them, when there is one.
+    async fn after_reboot(&mut self, run: &RunRow) -> Result<Option<String>, HostError> {
+        let mut tried = 0;
+        loop {
+            let hosts = self.hosts;
+            let hooked = match self.connection().await {
+                Ok(connection) => hosts.after_reboot(connection, run.plan.run).await,
+                Err(error) => Err(error),
+            };
+            match hooked {
+                Ok(Hooked::Done | Hooked::Exists) => return Ok(None),
+                Ok(Hooked::Failed(text)) => {
+                    return Ok(Some(format!(
+                        "A hook after the reboot failed: {}.",
+                        text.trim_end_matches('.')
+                    )));
+                }
+                Ok(Hooked::Refused(refused)) => {
+                    return Ok(Some(format!(
+                        "The hooks after the reboot were not run: {}.",
+                        refused.text.trim_end_matches('.')
+                    )));
+                }
+                Err(error) if tried >= 5 || !error.may_pass() => return Err(error),
+                Err(_) => {
+                    self.connection = None;
+                    tried += 1;
+                    sleep(self.hosts.times.poll.min(Duration::from_secs(5))).await;
+                }
+            }
         }
     }
 
@@ -290,7 +341,7 @@ impl<'a> Runner<'a> {
             let seen = self.facts(run).await;
             let settled = self.app.now().signed_duration_since(started) >= settle;
             match seen {
-                Ok(after) => {
+                Ok(Taken { facts: after, .. }) => {
                     let findings = validate(&before, &after, &run.plan.validation);
                     let checked = Checked { findings, facts: Some(after.clone()) };
                     let problems = checked.blocking();
@@ -333,6 +384,18 @@ pub(super) async fn heartbeat(app: &App, claimed: &Claimed) -> Failure {
     }
 }
 
+/// `1 package`, `3 packages`.
+fn packages(count: usize) -> String {
+    if count == 1 { "1 package".to_owned() } else { format!("{count} packages") }
+}
+
+/// What a host says, as a sentence of its own.
+fn sentence_of(text: &str) -> String {
+    let text = text.trim().trim_end_matches('.');
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
 fn gave_up(reason: String) -> Stepped {
     Stepped {
         sentence: reason.clone(),
@@ -371,7 +434,7 @@ fn ended(status: &Status, boot_id: BootId, reboot_needed: bool) -> Option<Steppe
         RunStatus::Absent | RunStatus::Running { .. } => None,
         RunStatus::Installed(_) => Some(Stepped {
             outcome: outcome(Vec::new()),
-            sentence: format!("The updates are installed: {} packages changed.", status.changed.len()),
+            sentence: format!("The updates are installed: {} changed.", packages(status.changed.len())),
             checked: None,
             report,
         }),
@@ -390,17 +453,17 @@ fn ended(status: &Status, boot_id: BootId, reboot_needed: bool) -> Option<Steppe
             })
         }
         RunStatus::Failed(_, end) => {
-            let mut problems = vec![format!("{}.", end.text.trim_end_matches('.'))];
+            let mut problems = vec![sentence_of(&end.text)];
             problems.extend(
                 status
                     .failed
                     .iter()
-                    .map(|package| format!("The package {} is {}.", package.name, package.state)),
+                    .map(|package| format!("The package {}: {}.", package.name, package.state)),
             );
             let state = vec![format!(
-                "{} packages were changed, {} are in no good state. The server was not rebooted.",
-                status.changed.len(),
-                status.failed.len()
+                "{} changed, {} in no good state. The server was not rebooted.",
+                packages(status.changed.len()),
+                packages(status.failed.len())
             )];
             let sentence = format!("The installation failed: {}", problems.join(" "));
             Some(Stepped {
