@@ -166,7 +166,7 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
     if trimmed.interleaved && !names_its_servers(&commands) {
         flags.insert(Flag::Interleaved);
     }
-    if trimmed.cut.iter().any(|line| parse_reply(line).is_ok()) {
+    if trimmed.goes_on || trimmed.cut.iter().any(|line| parse_reply(line).is_ok()) {
         flags.insert(Flag::BelowSignature);
     }
     Typed {

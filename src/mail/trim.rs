@@ -17,6 +17,8 @@ pub struct Trimmed {
     pub interleaved: bool,
     /// There was more than anybody types or quotes; the rest was not looked at.
     pub too_long: bool,
+    /// A line below the mark of the signature goes on with the answer.
+    pub goes_on: bool,
     /// What was cut as signature, footer, banner or legal notice; the quote is not in it.
     pub cut: Vec<String>,
 }
@@ -39,14 +41,15 @@ pub fn trim(text: &str) -> Trimmed {
         let typed: Vec<&str> = block.iter().filter_map(Line::typed).collect();
         let top = first_quote.is_none_or(|first| at < first);
         let between = !top && last_quote.is_some_and(|last| at < last);
-        let (left, cut) =
-            signature::cut(&typed, if top { signature::Place::Top } else { signature::Place::Below });
-        trimmed.cut.extend(cut);
-        let says = left.iter().any(|line| !line.is_empty());
+        let place = if top { signature::Place::Top } else { signature::Place::Below };
+        let parts = signature::cut(&typed, place);
+        trimmed.cut.extend(parts.cut);
+        trimmed.goes_on |= parts.goes_on;
+        let says = parts.typed.iter().any(|line| !line.is_empty());
         trimmed.interleaved |= between && says;
         if says {
             kept.push(String::new());
-            kept.extend(left);
+            kept.extend(parts.typed);
         }
         at = at.saturating_add(block.len()).saturating_add(1);
     }
@@ -200,6 +203,7 @@ mod tests {
             "Mit freundlichen Grüßen\nAda Example\n\nACME GmbH\nSitz der Gesellschaft: Berlin, Amtsgericht Charlottenburg",
             "Ada Example\nHead of Web\nM: +44 20 7946 0000\nada@owners.test",
             "This e-mail and any attachments are confidential. If you are not the intended recipient, do not\nread it.",
+            "Ada Example\nTel. +44 20 7946 0000\n\nThis e-mail is confidential.\n\nPlease consider the environment before printing it.",
             "Kind regards\n\nAda\n\nCONFIDENTIALITY NOTICE: not for you, unless you are meant.",
             "________________\nDISCLAIMER\nWe approve nothing.",
         ] {
@@ -226,6 +230,14 @@ mod tests {
             "approve\nbest regards to all\nno, wait",
             "approve\n\nweb01\nweb02\n\nAda?",
             "This email is approved",
+            "approve all\n\nUnless otherwise stated by Bob",
+            "approve all\n\nThis message is to say that the database must wait until the release is out of the door",
+            "approve all\n\nConfidential server, so decline that one",
+            "approve all\nSent from a train, web02 not please",
+            "Attention: the external audit is running, do not approve\n\napprove 1",
+            "CAUTION: external sender here, decline\n\napprove 1",
+            "approve\n\nDate: 2026-12-10\nFrom: 20:00\nTo: 23:00",
+            "approve all\n\nThis e-mail and any attachments are confidential and only for the recipient.\n\nweb02 must not be patched",
         ] {
             assert_eq!(text(reply), reply, "{reply}");
         }
@@ -233,6 +245,18 @@ mod tests {
         assert_eq!(text(footer_above), "approve\nno, decline");
         let names = "approve\n\nweb01\nweb02\n\nAda Example\nTel. +49 30 123456\n";
         assert_eq!(text(names), "approve\n\nweb01\nweb02");
+        for (reply, goes_on) in [
+            ("approve\n-- \nAda\nHead of Web\n+49 30 123456", false),
+            ("approve\n-- \nAda\nWe move the world", false),
+            ("approve all\n-- \nbut not web02", true),
+            ("approve all\n--\nAda\nPS: web02 later", true),
+            (
+                "approve all\n-- \nAda\n\nThis e-mail is confidential. Do not read it unless you are the recipient.",
+                false,
+            ),
+        ] {
+            assert_eq!(trim(reply).goes_on, goes_on, "{reply}");
+        }
         let long = format!("approve\n-- \n{}", "decline\n".repeat(40));
         assert!(text(&long).contains("decline"));
     }

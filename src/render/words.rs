@@ -81,7 +81,11 @@ fn digest_ways(digest: &Digest) -> Vec<Way> {
         way(
             "approve all".to_owned(),
             "if all of these times suit you",
-            format!("Yes, all {} times suit me", digest.windows.len()),
+            if digest.windows.len() == 2 {
+                "Yes, both times suit me".to_owned()
+            } else {
+                format!("Yes, all {} times suit me", digest.windows.len())
+            },
         ),
         way(some, "for some of them, by their numbers", "Only some of them …".to_owned()),
         way(

@@ -181,7 +181,10 @@ fn is_header_block(labels: &[Option<Label>]) -> bool {
             None => break,
         }
     }
-    found.len() >= FIELDS_OF_A_BLOCK && (found.contains(&Label::From) || found.contains(&Label::Sent))
+    // "Date:", "From:" and "To:" alone may well be typed; nobody types a subject in the text.
+    found.len() >= FIELDS_OF_A_BLOCK
+        && found.contains(&Label::Subject)
+        && (found.contains(&Label::From) || found.contains(&Label::Sent))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

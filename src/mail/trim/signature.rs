@@ -1,6 +1,8 @@
 //! Signatures, footers, banners and legal notices. A line that could be an answer is never taken for one of them.
 
-use super::words::{is_banner, is_contact, is_disclaimer, is_footer, is_harmless, is_sign_off};
+use super::words::{
+    goes_on, is_banner, is_contact, is_disclaimer, is_footer, is_harmless, is_legal, is_sign_off,
+};
 
 /// Longer signatures are none.
 const MOST_LINES: usize = 15;
@@ -14,31 +16,62 @@ pub(super) enum Place {
     Below,
 }
 
+/// A block of unquoted lines, taken apart.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// What was typed.
+    pub(super) typed: Vec<String>,
+    /// What was cut, whatever it is.
+    pub(super) cut: Vec<String>,
+    /// A line that was cut goes on with the answer.
+    pub(super) goes_on: bool,
+}
+
 /// Cuts a block of unquoted lines into what was typed and what was put around it.
-pub(super) fn cut(block: &[&str], place: Place) -> (Vec<String>, Vec<String>) {
+pub(super) fn cut(block: &[&str], place: Place) -> Parts {
     let mut lines: Vec<&str> = block.to_vec();
-    let mut gone: Vec<String> = Vec::new();
-    take_banner(&mut lines, &mut gone);
+    let mut parts = Parts::default();
+    take_banner(&mut lines, &mut parts.cut);
     lines.retain(|line| {
-        let stays = !is_footer(&line.to_lowercase());
+        let stays = !is_footer(line);
         if !stays {
-            gone.push((*line).to_owned());
+            parts.cut.push((*line).to_owned());
         }
         stays
     });
-    let cuts = [mark(&lines), legal(&lines, place), sign_off(&lines), contact(&lines)];
-    if let Some(at) = cuts.into_iter().flatten().min() {
-        gone.extend(lines.drain(at..).map(str::to_owned));
+    let marked = mark(&lines);
+    if let Some(at) = marked {
+        let gone: Vec<&str> = lines.drain(at..).collect();
+        // Below its mark a signature may hold anything, also what was meant as an answer.
+        parts.goes_on = gone.iter().skip(1).take_while(|line| !is_disclaimer(line)).any(|line| goes_on(line));
+        parts.cut.extend(gone.into_iter().map(str::to_owned));
     }
+    if let Some(at) = legal(&lines, place) {
+        parts.cut.extend(lines.drain(at..).map(str::to_owned));
+    }
+    if let Some(at) = [sign_off(&lines), contact(&lines)].into_iter().flatten().min() {
+        parts.cut.extend(lines.drain(at..).map(str::to_owned));
+    }
+    parts.cut.retain(|line| !line.is_empty());
     // Rules say nothing.
-    lines.retain(|line| {
-        line.is_empty()
-            || !line.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '~' | '—' | '–' | '•' | '#' | ' '))
-    });
-    (
-        lines.into_iter().map(str::to_owned).collect(),
-        gone.into_iter().filter(|line| !line.is_empty()).collect(),
-    )
+    let is_rule = |line: &str| {
+        line.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '~' | '—' | '–' | '•' | '#' | ' '))
+    };
+    parts.typed =
+        lines.into_iter().filter(|line| line.is_empty() || !is_rule(line)).map(str::to_owned).collect();
+    parts
+}
+
+/// The lines from `at` to the next blank one, as one.
+fn paragraph(lines: &[&str], at: usize) -> String {
+    lines
+        .iter()
+        .skip(at)
+        .take_while(|line| !line.is_empty())
+        .take(MOST_LINES)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// A warning of the mail gateway in the first paragraph.
@@ -46,7 +79,7 @@ fn take_banner(lines: &mut Vec<&str>, gone: &mut Vec<String>) {
     let Some(first) = lines.iter().position(|line| !line.is_empty()) else { return };
     let paragraph: Vec<&str> =
         lines.iter().skip(first).take_while(|line| !line.is_empty()).copied().collect();
-    if paragraph.len() <= 4 && is_banner(&paragraph.join(" ").to_lowercase()) {
+    if paragraph.len() <= 4 && is_banner(&paragraph.join(" ")) {
         gone.extend(paragraph.iter().map(|line| (*line).to_owned()));
         lines.drain(..first.saturating_add(paragraph.len()));
     }
@@ -59,17 +92,27 @@ fn mark(lines: &[&str]) -> Option<usize> {
     (below <= MOST_LINES.saturating_add(1)).then_some(at)
 }
 
-/// A legal notice; not as the first words of a reply, where nobody puts one.
+/// A legal notice; not as the first words of a reply, where nobody puts one, and only with its like below it.
 fn legal(lines: &[&str], place: Place) -> Option<usize> {
     let first = lines.iter().position(|line| !line.is_empty())?;
-    let begins = |at: &usize| {
-        let paragraph = at
-            .checked_sub(1)
+    let earliest = if place == Place::Below { first } else { first.saturating_add(1) };
+    let begins = |at: usize| {
+        at.checked_sub(1)
             .and_then(|before| lines.get(before))
-            .is_none_or(|before| before.is_empty() || before.chars().all(|c| !c.is_alphanumeric()));
-        paragraph && lines.get(*at).is_some_and(|line| is_disclaimer(&line.to_lowercase()))
+            .is_none_or(|before| !before.chars().any(char::is_alphanumeric))
     };
-    (0..lines.len()).filter(|at| *at > first || place == Place::Below).find(begins)
+    let at = (earliest..lines.len()).find(|at| begins(*at) && is_disclaimer(&paragraph(lines, *at)))?;
+    let fine = |from: usize| {
+        let text = paragraph(lines, from);
+        is_legal(&text)
+            || lines.iter().skip(from).take_while(|line| !line.is_empty()).all(|line| is_harmless(line))
+    };
+    let paragraphs = (at..lines.len()).filter(|from| {
+        let after_blank =
+            from.checked_sub(1).and_then(|before| lines.get(before)).is_none_or(|line| line.is_empty());
+        after_blank && lines.get(*from).is_some_and(|line| !line.is_empty())
+    });
+    paragraphs.take(MOST_LINES).all(fine).then_some(at)
 }
 
 /// "Kind regards" and what stands below it, when that is nothing but a signature.
@@ -94,7 +137,7 @@ fn contact(lines: &[&str]) -> Option<usize> {
             reaches = false;
             continue;
         }
-        if !is_harmless(line) && !is_disclaimer(&line.to_lowercase()) {
+        if !is_harmless(line) {
             break;
         }
         let begins =
@@ -108,23 +151,9 @@ fn contact(lines: &[&str]) -> Option<usize> {
     found
 }
 
-/// Whether all lines from `at` on are harmless, until a legal notice begins, and there are not too many.
+/// Whether all lines from `at` on are harmless, and there are not too many.
 fn is_signature(lines: &[&str], at: usize) -> bool {
-    let mut count = 0;
-    for (index, line) in lines.iter().enumerate().skip(at) {
-        let folded = line.to_lowercase();
-        let paragraph =
-            index.checked_sub(1).and_then(|before| lines.get(before)).is_none_or(|line| line.is_empty());
-        if paragraph && is_disclaimer(&folded) {
-            return true;
-        }
-        if line.is_empty() {
-            continue;
-        }
-        count += 1;
-        if count > MOST_LINES || !(is_harmless(line) || is_sign_off(&folded)) {
-            return false;
-        }
-    }
-    true
+    let below: Vec<&str> = lines.iter().skip(at).filter(|line| !line.is_empty()).copied().collect();
+    below.len() <= MOST_LINES
+        && below.iter().all(|line| is_harmless(line) || is_sign_off(&line.to_lowercase()))
 }

@@ -197,8 +197,11 @@ const FOOTERS: &[&str] = &[
     "inviato con ", "sent using ", "composed on ", "typed on ", "sent on the go",
 ];
 
-pub(super) fn is_footer(folded: &str) -> bool {
-    folded.chars().count() <= 120 && FOOTERS.iter().any(|footer| folded.starts_with(footer))
+pub(super) fn is_footer(line: &str) -> bool {
+    let folded = line.to_lowercase();
+    folded.chars().count() <= 120
+        && FOOTERS.iter().any(|footer| folded.starts_with(footer))
+        && is_harmless(line)
 }
 
 /// Lines that end a letter, as a whole and without punctuation at the end.
@@ -345,39 +348,71 @@ const DISCLAIMERS: &[&str] = &[
     "this message is confidential", "this message contains", "this message may contain",
     "this communication", "this transmission", "this electronic", "the information contained in",
     "the information in this", "the contents of this", "the content of this", "confidentiality notice",
-    "confidentiality:", "confidential:", "confidential ", "disclaimer", "legal notice", "important notice:",
-    "notice: this", "privileged", "please consider the environment", "please think of the environment",
+    "confidentiality:", "confidential:", "disclaimer", "legal notice", "important notice:", "notice: this",
+    "privileged", "please consider the environment", "please think of the environment",
     "think before you print", "save paper", "any views or opinions", "if you are not the intended",
-    "if you have received this", "unless otherwise stated", "unless expressly", "registered office",
-    "registered in england", "company registration", "virus-free", "avast logo", "diese e-mail",
-    "diese nachricht", "der inhalt dieser", "bitte denken sie an die umwelt", "bitte prüfen sie",
-    "vertraulich", "sitz der gesellschaft", "geschäftsführ", "amtsgericht", "registergericht",
-    "handelsregister", "informationen zum datenschutz", "ce message", "ce courriel", "cet e-mail",
-    "cet email", "pensez à l'environnement", "avant d'imprimer", "este mensaje", "este correo",
-    "antes de imprimir", "questo messaggio", "questa e-mail", "le informazioni contenute",
-    "prima di stampare", "esta mensagem", "este e-mail", "este email", "dit bericht", "deze e-mail",
-    "de informatie in", "denk aan het milieu", "ta wiadomość", "niniejsza wiadomość", "treść tej wiadomości",
-    "detta meddelande", "detta e-postmeddelande", "denne e-mail", "denne meddelelse", "denne e-posten",
-    "denne meldingen", "tämä viesti", "tämä sähköposti", "tato zpráva", "tento e-mail", "это сообщение",
-    "настоящее сообщение", "данное сообщение", "bu e-posta", "bu mesaj", "このメール", "本メール", "本邮件",
-    "此邮件", "本郵件", "이 메일", "본 메일", "이 이메일",
+    "if you have received this", "registered office", "registered in england", "company registration",
+    "virus-free", "avast logo", "diese e-mail", "diese nachricht", "der inhalt dieser",
+    "bitte denken sie an die umwelt", "bitte prüfen sie", "vertraulich", "sitz der gesellschaft",
+    "geschäftsführ", "amtsgericht", "registergericht", "handelsregister", "informationen zum datenschutz",
+    "ce message", "ce courriel", "cet e-mail", "cet email", "pensez à l'environnement", "avant d'imprimer",
+    "este mensaje", "este correo", "antes de imprimir", "questo messaggio", "questa e-mail",
+    "le informazioni contenute", "prima di stampare", "esta mensagem", "este e-mail", "este email",
+    "dit bericht", "deze e-mail", "de informatie in", "denk aan het milieu", "ta wiadomość",
+    "niniejsza wiadomość", "treść tej wiadomości", "detta meddelande", "detta e-postmeddelande",
+    "denne e-mail", "denne meddelelse", "denne e-posten", "denne meldingen", "tämä viesti",
+    "tämä sähköposti", "tato zpráva", "tento e-mail", "это сообщение", "настоящее сообщение",
+    "данное сообщение", "bu e-posta", "bu mesaj", "このメール", "本メール", "本邮件", "此邮件", "本郵件",
+    "이 메일", "본 메일", "이 이메일",
 ];
 
-pub(super) fn is_disclaimer(folded: &str) -> bool {
+/// Words that legal notices are made of.
+const LEGAL: &[&str] = &[
+    "confidential", "intended", "recipient", "privileged", "disclos", "unauthori", "copyright", "liab",
+    "legal", "virus", "environment", "print", "registered", "disclaimer", "vertraulich", "empfänger",
+    "umwelt", "geschäftsführ", "amtsgericht", "handelsregister", "registergericht", "sitz", "hrb",
+    "datenschutz", "confidentiel", "destinataire", "imprim", "confidencial", "destinat", "riservat",
+    "stampa", "vertrouwelijk", "geadresseerde", "milieu", "poufn", "adresat", "konfidentiell", "mottagare",
+    "fortrolig", "modtager", "mottaker", "luottamuksell", "důvěrn", "конфиденциальн", "получател", "gizli",
+    "機密", "机密", "保密", "기밀",
+];
+
+pub(super) fn is_legal(paragraph: &str) -> bool {
+    let folded = paragraph.to_lowercase();
+    LEGAL.iter().any(|word| folded.contains(word))
+}
+
+/// Whether a paragraph is the beginning of a legal notice.
+pub(super) fn is_disclaimer(paragraph: &str) -> bool {
+    let folded = paragraph.to_lowercase();
     let bare = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
-    DISCLAIMERS.iter().any(|begins| bare.starts_with(begins))
+    DISCLAIMERS.iter().any(|begins| bare.starts_with(begins)) && is_legal(bare)
 }
 
 /// Banners that gateways put on top of mail from outside.
-pub(super) fn is_banner(folded: &str) -> bool {
+pub(super) fn is_banner(paragraph: &str) -> bool {
+    let folded = paragraph.to_lowercase();
     let bare = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
     let warns = [
         "caution", "external", "warning", "attention", "achtung", "vorsicht", "extern",
         "this email originated", "this message originated", "this is an external",
-        "you don't often get email", "you don’t often get email", "some people who received this message",
+        "you don't often get email", "you don\u{2019}t often get email",
+        "some people who received this message",
     ];
-    let outside = ["outside", "external", "extern", "originated", "außerhalb", "learn why this is important"];
-    warns.iter().any(|begins| bare.starts_with(begins)) && outside.iter().any(|word| bare.contains(word))
+    let outside = [
+        "originated from outside", "outside of the organi", "outside the organi", "outside of your organi",
+        "outside your organi", "outside of our organi", "outside our organi", "outside our company",
+        "external sender", "external email", "external e-mail", "external source", "external mail",
+        "often get email from", "do not click", "externe e-mail", "externer absender", "von außerhalb",
+        "learn why this is important",
+    ];
+    let decides = ["approv", "declin", "patch", "defer", "postpon", "reschedul", "reboot"];
+    warns.iter().any(|begins| bare.starts_with(begins))
+        && outside.iter().any(|phrase| bare.contains(phrase))
+        && !decides.iter().any(|stem| bare.contains(stem))
+        && !bare
+            .split_whitespace()
+            .any(|word| could_be_a_server(word.trim_matches(|c: char| !c.is_alphanumeric())))
 }
 
 /// Words that no signature has and every decision could.
@@ -419,11 +454,26 @@ fn could_be_a_server(word: &str) -> bool {
     let name = word.split('.').next().unwrap_or_default();
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = name.len().saturating_sub(stem.len());
-    let numbered = (1..=4).contains(&digits)
-        && stem.len() >= 2
-        && stem.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+    let letters = stem.chars().filter(char::is_ascii_alphabetic).count();
+    let plain = stem.chars().all(|c| c.is_ascii_alphabetic() || c == '-');
+    let numbered = (1..=4).contains(&digits) && letters >= 2 && plain;
     let full = word.matches('.').count() >= 2 && !word.starts_with("www.") && !word.contains(['@', ':']);
     numbered || full && word.contains(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Whether a line below the mark of a signature goes on with an answer: "but not web02".
+pub(super) fn goes_on(line: &str) -> bool {
+    let first = line.split(|c: char| c.is_whitespace() || c == ',').next().unwrap_or_default();
+    let first = first.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let joins = [
+        "but", "except", "only", "not", "no", "unless", "until", "wait", "please", "however", "and", "also",
+        "ps", "p.s", "if", "after", "before", "don't", "don\u{2019}t", "do", "never", "without", "then",
+        "actually", "sorry",
+    ];
+    let server = line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).any(|word| {
+        could_be_a_server(word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str())
+    });
+    joins.contains(&first.as_str()) || server && !is_contact(line)
 }
 
 /// Whether a line is plainly about how its writer can be reached.
