@@ -179,7 +179,7 @@ impl App {
                 "Nothing on the server was changed.".to_owned(),
             ];
             let next = vec![format!(
-                "To give it another time, reply \"move {} to\" and the time, as 2026-12-04 20:00.",
+                "To give it another time, reply for example \"move {} to 2026-12-04 20:00\".",
                 server.name
             )];
             let mut notice = self.window_notice(&about, &reader, sentences, next);
@@ -363,11 +363,7 @@ impl App {
         self.alert(
             tx,
             Tone::Good,
-            format!(
-                "{} is patched: {} packages changed{rebooted}, validated.",
-                server.name,
-                report.packages.len()
-            ),
+            format!("{} is patched: {changed}{rebooted}, validated.", server.name),
             differences,
             &format!("done/{}", run.plan.run),
         )
@@ -498,7 +494,7 @@ pub(crate) fn next_after_failure(server: &str, step: Step, state: &RunState) -> 
     vec![
         look,
         format!(
-            "Nothing more happens to {server} by itself. When it is mended, an operator gives it another time: \"move {server} to\" and the time."
+            "Nothing more happens to {server} by itself. When it is mended, an operator gives it another time, as \"move {server} to 2026-12-04 20:00\"."
         ),
         format!("\"history {server}\" tells what was done and when."),
     ]

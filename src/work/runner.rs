@@ -483,7 +483,7 @@ fn ended(status: &Status, boot_id: BootId, reboot_needed: bool) -> Option<Steppe
                 reasons.push("No package had been touched by then.".to_owned());
             }
             let state =
-                vec![format!("{} packages were changed before it was cut off.", status.changed.len())];
+                vec![format!("{} changed before it was cut off.", packages(status.changed.len()))];
             let sentence = reasons.join(" ");
             Some(Stepped {
                 outcome: Outcome::Interrupted { reasons },

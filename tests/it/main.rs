@@ -15,3 +15,5 @@ mod chat;
 mod contract;
 mod hosts;
 mod mail;
+mod stories;
+mod world;

@@ -1,0 +1,258 @@
+//! The world of the stories: the real use cases, store, templates and reading of mails; time stands still until it is moved.
+//!
+//! `PATCHBOT_STORIES_ON=postgres` tells every story on PostgreSQL.
+
+pub(crate) mod mails;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use patchbot::app::handle::Request;
+use patchbot::app::plan::Keep;
+use patchbot::app::{App, ChatPlaces};
+use patchbot::clock::{Clock, Ids};
+use patchbot::domain::answer::Channel;
+use patchbot::domain::event::Actor;
+use patchbot::domain::person::{Address, Identity, Role};
+use patchbot::domain::policy::{Policies, Policy};
+use patchbot::domain::quarter::Quarters;
+use patchbot::domain::window::Window;
+use patchbot::mail::ours::Ours;
+use patchbot::mail::send::Mailer;
+use patchbot::render::Renderer;
+use patchbot::ssh::{LoginKey, Remote, Settings};
+use patchbot::store::Store;
+use patchbot::work::due::Scheduler;
+use patchbot::work::hosts::{Defaults, Hosts, Times};
+use patchbot::work::outbox::{Outbox, Postman};
+
+pub(crate) use mails::Mail;
+
+use crate::contract::Fresh;
+
+pub(crate) const BOT: &str = "patchbot@patchbot.test";
+const QUARTER: &str = "2027-Q1";
+
+/// A throwaway key; no host lets it in.
+const KEY: &str = include_str!("../../data/stranger.key");
+
+/// One installation in one database.
+pub(crate) struct World {
+    pub(crate) app: App,
+    outbox: Outbox,
+    scheduler: Scheduler,
+    sent: Arc<Mutex<Vec<patchbot::mail::compose::Composed>>>,
+    /// How many of the sent mails have been looked at.
+    read: usize,
+    sheet: String,
+    _fresh: Fresh,
+}
+
+/// `2026-11-24 09:00 Europe/Berlin`.
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    let (time, zone) = text.rsplit_once(' ').unwrap();
+    let local = NaiveDateTime::parse_from_str(time, "%Y-%m-%d %H:%M").unwrap();
+    zone.parse::<Tz>().unwrap().from_local_datetime(&local).unwrap().with_timezone(&Utc)
+}
+
+impl World {
+    /// A world at a time, with the default rules.
+    pub(crate) async fn new(time: &str) -> Self {
+        Self::with(time, Policy::default()).await
+    }
+
+    /// A world at a time, with these rules.
+    pub(crate) async fn with(time: &str, policy: Policy) -> Self {
+        let fresh = match std::env::var("PATCHBOT_STORIES_ON").as_deref() {
+            Ok("postgres") => crate::contract::postgres().await,
+            _ => crate::contract::sqlite().await,
+        };
+        Self::on(fresh, time, policy)
+    }
+
+    fn on(fresh: Fresh, time: &str, policy: Policy) -> Self {
+        let clock = Clock::manual(at(time));
+        let app = App {
+            store: fresh.store.clone(),
+            clock: clock.clone(),
+            ids: Ids::Random,
+            policies: Arc::new(Policies { default: policy, groups: BTreeMap::new() }),
+            quarters: Arc::new(Quarters::default()),
+            zone: Tz::Europe__Berlin,
+            chat: Arc::new(ChatPlaces { slack_ops: Some("C0OPS".to_owned()), slack_windows: None }),
+        };
+        let sent = Arc::default();
+        let postman = Postman {
+            mailer: Mailer::Fake(Arc::clone(&sent)),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
+            ours: Ours::new(Address::parse(BOT).unwrap()),
+            name: "patchbot".to_owned(),
+            contact: "olga@patchbot.test".to_owned(),
+        };
+        let outbox = Outbox::mail(app.clone(), postman, "world".to_owned(), 2);
+        let times = Times {
+            facts: Duration::from_secs(5),
+            poll: Duration::from_millis(10),
+            patience: Duration::from_millis(100),
+            settle: Duration::from_millis(100),
+        };
+        let key = LoginKey::parse(KEY, None, "the stories' key").unwrap();
+        let defaults = Defaults { user: "patchadmin".to_owned(), port: 9, key };
+        let remote = Remote::new(Settings { lab_only: true, ..Settings::default() });
+        let hosts = Hosts::new(remote, defaults, None, times, clock);
+        let scheduler = Scheduler::new(app.clone(), hosts, "world".to_owned(), 8);
+        let sheet = "server_name,primary_owner,secondary_owner,server_timezone,host_group,ip_address\n".to_owned();
+        Self { app, outbox, scheduler, sent, read: 0, sheet, _fresh: fresh }
+    }
+
+    /// The same database under a program that was started anew.
+    pub(crate) fn restarted(self) -> Self {
+        let Self { app, sheet, sent, read, _fresh, .. } = self;
+        let time = app.now().with_timezone(&Tz::UTC).format("%Y-%m-%d %H:%M UTC").to_string();
+        let mut world = Self::on(_fresh, &time, app.policies.default.clone());
+        world.sheet = sheet;
+        let earlier = std::mem::take(&mut *sent.lock().unwrap());
+        world.sent.lock().unwrap().extend(earlier);
+        world.read = read;
+        world
+    }
+
+    /// Adds a server in Berlin to the sheet that [`World::plan`] imports.
+    pub(crate) fn server(self, name: &str, owner: &str) -> Self {
+        self.server_in(name, owner, "", "Europe/Berlin")
+    }
+
+    /// Adds a server with two owners and a zone.
+    pub(crate) fn server_in(mut self, name: &str, owner: &str, second: &str, zone: &str) -> Self {
+        let mail = |who: &str| if who.is_empty() { String::new() } else { format!("{who}@owners.test") };
+        // Nobody listens at this address.
+        self.sheet.push_str(&format!("{name},{},{},{zone},web,127.0.0.9\n", mail(owner), mail(second)));
+        self
+    }
+
+    /// Imports the sheet and plans the quarter; olga is an operator.
+    pub(crate) async fn plan(&mut self) {
+        let preview = self.app.import(self.sheet.as_bytes(), patchbot::app::import::Apply::Now, &root()).await.unwrap();
+        assert_eq!(preview.errors, []);
+        self.app.give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)]).await.unwrap();
+        self.app.plan(QUARTER.parse().unwrap(), &root(), Keep::Yes).await.unwrap();
+        self.settle().await;
+    }
+
+    /// Does everything that is due, and delivers everything that waits, until nothing is left.
+    pub(crate) async fn settle(&mut self) {
+        loop {
+            let due = self.scheduler.tick().await.unwrap();
+            self.scheduler.tasks().close();
+            self.scheduler.tasks().wait().await;
+            self.scheduler.tasks().reopen();
+            let sent = self.outbox.tick().await.unwrap();
+            if due.is_idle() && sent.is_idle() {
+                return;
+            }
+        }
+    }
+
+    /// Moves the clock on to a time, stopping at every event on the way.
+    pub(crate) async fn sleep_until(&mut self, time: &str) {
+        let end = at(time);
+        assert!(end >= self.app.now(), "the clock only goes forward");
+        self.settle().await;
+        while let Some(next) = self.next_due().await.filter(|next| *next <= end) {
+            self.app.clock.set(next);
+            self.settle().await;
+        }
+        self.app.clock.set(end);
+        self.settle().await;
+    }
+
+    async fn next_due(&self) -> Option<DateTime<Utc>> {
+        let mut tx = self.app.store.read().await.unwrap();
+        let mut earliest: Option<DateTime<Utc>> = None;
+        let quarter = QUARTER.parse().unwrap();
+        for window in tx.windows_of_quarter(quarter).await.unwrap() {
+            let subject = patchbot::store::records::Subject::Window(window.id);
+            let waiting = tx.waiting(subject, quarter).await.unwrap();
+            earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
+        }
+        for person in tx.all_people().await.unwrap() {
+            let subject = patchbot::store::records::Subject::Owner(person.id);
+            let waiting = tx.waiting(subject, quarter).await.unwrap();
+            earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
+        }
+        earliest.map(|at| at.max(self.app.now() + TimeDelta::microseconds(1)))
+    }
+
+    /// Somebody says something in Slack; the whole answer.
+    pub(crate) async fn says(&mut self, who: &str, words: &str) -> String {
+        let mail = Address::parse(&mail_of(who)).unwrap();
+        let request = Request {
+            identity: Identity::Slack { team: "T1".to_owned(), user: format!("U-{who}") },
+            vouched: Some(mail),
+            channel: Channel::Slack,
+            command: patchbot_commands::parse(words).unwrap(),
+            shown: Vec::new(),
+            typed_by: None,
+        };
+        let answer = self.app.handle(&request).await;
+        self.settle().await;
+        answer.text()
+    }
+
+    /// A server's window as the database has it.
+    pub(crate) async fn window(&self, server: &str) -> Window {
+        let mut tx = self.app.store.read().await.unwrap();
+        let server = tx.servers_called(server).await.unwrap().remove(0);
+        tx.window_of(server.id, QUARTER.parse().unwrap()).await.unwrap().unwrap()
+    }
+
+    /// Where a window stands: `approved by ada@owners.test by mail`.
+    pub(crate) async fn state(&self, server: &str) -> String {
+        self.window(server).await.state.phrase()
+    }
+
+    /// The sentences of the operators' channel so far.
+    pub(crate) async fn alerts(&self) -> Vec<String> {
+        let now = self.app.now();
+        let claim = patchbot::store::records::Claim { owner: "reader", now, until: now, most: 1000 };
+        let mut tx = self.app.store.begin().await.unwrap();
+        let messages = tx.claim_notifications(&claim, patchbot::store::records::Medium::Slack).await.unwrap();
+        messages
+            .into_iter()
+            .filter_map(|(message, _)| match message.message {
+                patchbot::domain::message::Message::Alert(alert) => Some(alert.headline),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The audit of one subject, oldest first: `ada@owners.test by mail: web01 is approved …`.
+    pub(crate) async fn audit(&self, subject: &str) -> Vec<String> {
+        let mut rows = self.app.store.read().await.unwrap().audit_of(subject, 100).await.unwrap();
+        rows.reverse();
+        rows.into_iter()
+            .map(|row| {
+                let event = row.event;
+                format!("{} {}: {}", event.actor.name, event.actor.channel.phrase(), event.sentence)
+            })
+            .collect()
+    }
+
+    /// The end of a story: every mail was looked at.
+    pub(crate) fn done(&mut self) {
+        let unread: Vec<String> = self.unread().iter().map(Mail::headline).collect();
+        assert!(unread.is_empty(), "mails that the story did not look at: {unread:#?}");
+    }
+}
+
+pub(crate) fn mail_of(who: &str) -> String {
+    let domain = if who == "olga" { "patchbot.test" } else { "owners.test" };
+    format!("{who}@{domain}")
+}
+
+fn root() -> Actor {
+    Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal }
+}
