@@ -482,8 +482,7 @@ fn ended(status: &Status, boot_id: BootId, reboot_needed: bool) -> Option<Steppe
             if !phase.may_have_changed() {
                 reasons.push("No package had been touched by then.".to_owned());
             }
-            let state =
-                vec![format!("{} changed before it was cut off.", packages(status.changed.len()))];
+            let state = vec![format!("{} changed before it was cut off.", packages(status.changed.len()))];
             let sentence = reasons.join(" ");
             Some(Stepped {
                 outcome: Outcome::Interrupted { reasons },

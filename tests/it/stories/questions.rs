@@ -18,26 +18,79 @@ async fn world() -> World {
 async fn status_list_and_show_tell_where_things_stand() {
     let mut world = world().await;
     world.says("ada", "approve web02").await;
-    insta::assert_snapshot!(world.says("ada", "status").await, @"");
-    insta::assert_snapshot!(world.says("ada", "list").await, @"");
-    insta::assert_snapshot!(world.says("bob", "list all").await, @"");
-    insta::assert_snapshot!(world.says("ada", "show web02").await, @"");
+    insta::assert_snapshot!(world.says("ada", "status").await, @r#"
+    web01.example.org — Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC) — waits for approval
+    web02.example.org — Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — approved by ada@owners.test in Slack
+    One waits for your approval: say "approve" and its name.
+    "#);
+    insta::assert_snapshot!(world.says("ada", "list").await, @"
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 2 windows.
+    web02.example.org — Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — approved by ada@owners.test in Slack
+    web01.example.org — Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC) — waits for approval
+    ");
+    insta::assert_snapshot!(world.says("bob", "list all").await, @"
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 1 windows.
+    web01.example.org — Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC) — waits for approval
+    These are your own; only operators and viewers see everybody's.
+    ");
+    insta::assert_snapshot!(world.says("ada", "show web02").await, @"
+    web02.example.org
+    zone: Europe/Berlin
+    host group: web
+    owner: ada@owners.test
+    enrolled: no
+    quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    window: Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC), until 22:00
+    state: approved by ada@owners.test in Slack
+    revision: 1
+    next: the deadline for an answer Wed 9 Dec 2026, 00:00 Europe/Berlin (Tue 8 Dec, 23:00 UTC)
+    ");
 }
 
 #[tokio::test]
 async fn why_names_the_gate_that_holds_and_who_lifts_it() {
     let mut world = world().await;
-    insta::assert_snapshot!(world.says("ada", "why web01").await, @"");
+    insta::assert_snapshot!(world.says("ada", "why web01").await, @r#"
+    web01.example.org would not be patched as things stand: not enrolled: I do not know its host key.
+    ✗ host: not enrolled: I do not know its host key
+    ✓ time: Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC)
+    ✗ approval: revision 1 is not approved
+    ✓ freeze: owners cannot choose times before Thu 26 Nov 2026 now
+    ✓ pre-check: is made Thu 10 Dec 2026, 15:00 America/New_York (20:00 UTC)
+    An administrator enrols it: patchbot enroll web01.example.org.
+    An owner or an operator can say "approve web01.example.org"; the deadline is Wed 9 Dec 2026, 00:00 America/New_York (05:00 UTC). Without an answer it is not patched.
+    "#);
     world.says("ada", "decline web01").await;
-    insta::assert_snapshot!(world.says("ada", "why web01").await, @"");
+    insta::assert_snapshot!(world.says("ada", "why web01").await, @"
+    web01.example.org: declined by ada@owners.test in Slack.
+    ✗ host: not enrolled: I do not know its host key
+    ✓ time: Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC)
+    ✗ approval: declined by ada@owners.test in Slack
+    ✓ pre-check: is made Thu 10 Dec 2026, 15:00 America/New_York (20:00 UTC)
+    An administrator enrols it: patchbot enroll web01.example.org.
+    ");
 }
 
 #[tokio::test]
 async fn slots_are_offered_and_taken() {
     let mut world = world().await;
     let offered = world.says("ada", "slots web01").await;
-    insta::assert_snapshot!(offered, @"");
-    insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 20:30").await, @"");
+    insta::assert_snapshot!(offered, @r#"
+    The next free times for web01.example.org:
+    Thu 26 Nov 2026, 20:00 America/New_York (Fri 27 Nov, 01:00 UTC)
+    Thu 26 Nov 2026, 20:30 America/New_York (Fri 27 Nov, 01:30 UTC)
+    Thu 26 Nov 2026, 21:00 America/New_York (Fri 27 Nov, 02:00 UTC)
+    Thu 26 Nov 2026, 21:30 America/New_York (Fri 27 Nov, 02:30 UTC)
+    Thu 26 Nov 2026, 22:00 America/New_York (Fri 27 Nov, 03:00 UTC)
+    Thu 26 Nov 2026, 22:30 America/New_York (Fri 27 Nov, 03:30 UTC)
+    Thu 26 Nov 2026, 23:00 America/New_York (Fri 27 Nov, 04:00 UTC)
+    Thu 26 Nov 2026, 23:30 America/New_York (Fri 27 Nov, 04:30 UTC)
+    Say for example "move web01.example.org to 2026-11-26 20:00".
+    "#);
+    insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 20:30").await, @r#"
+    web01.example.org moves to Thu 10 Dec 2026, 20:30 America/New_York (Fri 11 Dec, 01:30 UTC). It waits for approval.
+    If that suits you, say "approve web01.example.org".
+    "#);
 }
 
 #[tokio::test]
@@ -45,22 +98,71 @@ async fn history_tells_who_decided_what_through_which_channel() {
     let mut world = world().await;
     world.says("ada", "approve web01").await;
     world.says("bob", "decline web01 because \"backup runs\"").await;
-    insta::assert_snapshot!(world.says("ada", "history web01").await, @"");
+    insta::assert_snapshot!(world.says("ada", "history web01").await, @r#"
+    web01.example.org: what has happened:
+    Tue 24 Nov 2026, 03:00 America/New_York (08:00 UTC) — 2027-Q1 approved by ada@owners.test in Slack
+    Tue 24 Nov 2026, 03:00 America/New_York (08:00 UTC) — 2027-Q1 declined by bob@owners.test in Slack because "backup runs"
+    "#);
 }
 
 #[tokio::test]
 async fn a_mistyped_server_gets_the_nearest_of_ones_own() {
     let mut world = world().await;
-    insta::assert_snapshot!(world.says("ada", "approve wbe01").await, @"");
-    insta::assert_snapshot!(world.says("ada", "approve").await, @"");
-    insta::assert_snapshot!(world.says("ada", "approve 1-2").await, @"");
+    insta::assert_snapshot!(world.says("ada", "approve wbe01").await, @r#"
+    I know no server of yours called "wbe01".
+    Did you mean web01.example.org or web02.example.org?
+    "#);
+    insta::assert_snapshot!(world.says("ada", "approve").await, @r#"
+    No server is named, so I do not know which one you mean.
+    Name it: for example "approve web01". Say "list" for your servers.
+    "#);
+    insta::assert_snapshot!(world.says("ada", "approve 1-2").await, @r#"
+    "1" would be a line of a notice, and there is no notice here; name the server.
+    Name the servers instead, as the notice prints them.
+    "#);
 }
 
 #[tokio::test]
 async fn whoami_and_help_are_about_the_one_who_asks() {
     let mut world = world().await;
-    insta::assert_snapshot!(world.says("ada", "whoami").await, @"");
-    insta::assert_snapshot!(world.says("olga", "whoami").await, @"");
-    insta::assert_snapshot!(world.says("ada", "help").await, @"");
-    insta::assert_snapshot!(world.says("ada", "help move").await, @"");
+    insta::assert_snapshot!(world.says("ada", "whoami").await, @"
+    You are ada@owners.test, an owner: you decide about your own servers.
+    Your notices go to ada@owners.test.
+    Your zone: not set; you see times in each server's zone.
+    Your servers: web01.example.org, web02.example.org.
+    ");
+    insta::assert_snapshot!(world.says("olga", "whoami").await, @"
+    You are olga@patchbot.test, an operator.
+    Your notices go to olga@patchbot.test.
+    Your zone: not set; you see times in each server's zone.
+    You own no server.
+    ");
+    insta::assert_snapshot!(world.says("ada", "help").await, @r#"
+    You can say:
+    approve [servers] [because "…"] — Consents to patching at the time that was shown. A later change of the time makes the consent void.
+    decline [servers] [because "…"] — Says no: the servers are not patched in this window. Possible until the run starts.
+    move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"] — Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
+    defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
+    withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
+    status [servers] — Says where your windows stand: state, time, what is awaited.
+    list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
+    show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
+    slots server — Lists the next times the server could be patched, or says why there is none.
+    why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.
+    history server — Tells what was decided and done: who, when, through which channel, and the runs.
+    whoami — Says who I take you for, your role, your zone and your servers.
+    help [command] — Shows what you can say, here and now.
+    "help move" shows one command with examples.
+    "#);
+    insta::assert_snapshot!(world.says("ada", "help move").await, @r#"
+    Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
+    Usage: move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"]
+    "move web01 to 2026-12-04 20:00" — in the server's zone
+    "move web01 2026-12-04 20:00 UTC" — in UTC
+    "move web01 to Friday 20:00" — the next Friday; by mail I ask back with its date
+    "move web01 to Fri 4 Dec 2026, 20:00 Europe/Berlin" — as notices print a time
+    "move 5 to 2026-12-14 22:00" — line 5 of the notice that is answered
+    "move to tomorrow 21:30 because "release tonight"" — what the card shows, with the reason
+    "move web01 in 3 days" — three days from today at the window's own time of day
+    "#);
 }

@@ -31,23 +31,36 @@ async fn the_monthly_notice_says_what_when_and_what_silence_means() {
 #[tokio::test]
 async fn an_approval_by_mail_is_done_and_answered_with_exactly_one_mail() {
     let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "Approved, thanks!\r\n\r\nBest regards\r\nAda").await, "executed");
+    assert_eq!(
+        world.replies("ada", &notice, "Approved, thanks!\r\n\r\nBest regards\r\nAda").await,
+        "executed"
+    );
     for server in ["web01", "web02", "db01"] {
         assert_eq!(world.state(server).await, "approved by ada@owners.test by mail");
     }
     // Ada gets her transcript and nothing else; Bob, the second owner of web01, is told.
     let mails = world.mails();
-    insta::assert_snapshot!(mails.join("\n"), @"");
+    insta::assert_snapshot!(mails.join("\n"), @"
+    ada@owners.test: 2027-Q1: 3 servers, your answer is done
+    bob@owners.test: 2027-Q1: web01 was approved by ada@owners.test
+    ");
     world.done();
 }
 
 #[tokio::test]
 async fn numbered_lines_are_decided_one_by_one() {
     let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "1 ok; 2 move 2026-12-17 21:00; 3 no: quarter-end").await, "executed");
+    assert_eq!(
+        world.replies("ada", &notice, "1 ok; 2 move 2026-12-17 21:00; 3 no: quarter-end").await,
+        "executed"
+    );
     insta::assert_snapshot!(world.mail_to("ada").shown());
     let states = [world.state("db01").await, world.state("web01").await, world.state("web02").await];
-    insta::assert_snapshot!(states.join("\n"), @"");
+    insta::assert_snapshot!(states.join("\n"), @r#"
+    approved by ada@owners.test by mail
+    waits for approval
+    declined by ada@owners.test by mail ("quarter-end")
+    "#);
 }
 
 #[tokio::test]
@@ -142,7 +155,10 @@ async fn a_subject_that_was_rewritten_falls_back_to_what_the_mail_answers() {
 #[tokio::test]
 async fn out_of_office_and_bounces_decide_nothing_and_are_never_answered() {
     let (mut world, notice) = noticed().await;
-    for header in ["Auto-Submitted: auto-replied", "Precedence: bulk", "X-Autoreply: yes", "Return-Path: <>", "List-Id: <all.owners.test>"] {
+    for header in [
+        "Auto-Submitted: auto-replied", "Precedence: bulk", "X-Autoreply: yes", "Return-Path: <>",
+        "List-Id: <all.owners.test>",
+    ] {
         let mut letter = Letter::answering(&notice, "ada", "approve");
         letter.headers.push(header.to_owned());
         assert_eq!(world.receives(&letter).await, "ignored", "{header}");
@@ -158,7 +174,8 @@ async fn out_of_office_and_bounces_decide_nothing_and_are_never_answered() {
 async fn a_command_that_stands_only_in_the_quote_is_nobodys_word() {
     let (mut world, notice) = noticed().await;
     let mut letter = Letter::answering(&notice, "ada", "");
-    letter.body = "\r\n\r\nOn Tue, Nov 24, 2026 at 9:00 AM bob <bob@owners.test> wrote:\r\n\r\n> approve\r\n".to_owned();
+    letter.body = "\r\n\r\nOn Tue, Nov 24, 2026 at 9:00 AM bob <bob@owners.test> wrote:\r\n\r\n> approve\r\n"
+        .to_owned();
     assert_eq!(world.receives(&letter).await, "asked_back");
     assert_eq!(world.state("web01").await, "waits for approval");
     // Outlook quotes without a mark.

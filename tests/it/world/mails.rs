@@ -1,11 +1,11 @@
 //! Mails as people read and answer them: the real composition, the real reading; the proof of the sender is told apart.
 
 use patchbot::app::reply::{Reply, Unheeded};
+use patchbot::domain::person::Address;
 use patchbot::mail::compose::Composed;
 use patchbot::mail::ours::Ours;
 use patchbot::mail::reading::{Reading, reading};
 use patchbot::store::records::{Claim, NewMail};
-use patchbot::domain::person::Address;
 
 use super::{BOT, World, mail_of};
 
@@ -68,12 +68,18 @@ impl Letter {
             to: mail.reply_to.clone(),
             answers: Some(mail.message_id.clone()),
             headers: Vec::new(),
-            body: format!("{words}\r\n\r\nOn Tue, Nov 24, 2026 at 9:00 AM patchbot <{BOT}> wrote:\r\n\r\n{quoted}"),
+            body: format!(
+                "{words}\r\n\r\nOn Tue, Nov 24, 2026 at 9:00 AM patchbot <{BOT}> wrote:\r\n\r\n{quoted}"
+            ),
         }
     }
 
     fn raw(&self, number: usize) -> Vec<u8> {
-        let answers = self.answers.as_ref().map(|id| format!("In-Reply-To: {id}\r\nReferences: {id}\r\n")).unwrap_or_default();
+        let answers = self
+            .answers
+            .as_ref()
+            .map(|id| format!("In-Reply-To: {id}\r\nReferences: {id}\r\n"))
+            .unwrap_or_default();
         let more: String = self.headers.iter().map(|header| format!("{header}\r\n")).collect();
         format!(
             "From: {}\r\nTo: {}\r\nSubject: {}\r\nDate: Tue, 24 Nov 2026 09:00:00 +0100\r\nMessage-ID: <{number}@owners.test>\r\n\
@@ -106,7 +112,10 @@ impl World {
         self.read += mails.len();
         let mut mine = mails.iter().filter(|mail| mail.to == mail_of(who));
         let (Some(mail), None) = (mine.next(), mine.next()) else {
-            panic!("not exactly one mail to {who}: {:?}", mails.iter().map(Mail::headline).collect::<Vec<_>>());
+            panic!(
+                "not exactly one mail to {who}: {:?}",
+                mails.iter().map(Mail::headline).collect::<Vec<_>>()
+            );
         };
         mail.clone()
     }
@@ -142,7 +151,8 @@ impl World {
         tx.commit().await.unwrap();
         let outcome = match reading(&kept.raw, &Ours::new(Address::parse(BOT).unwrap())) {
             Reading::Dropped(dropped) => {
-                let unheeded = Unheeded { outcome: "ignored", reason: dropped.name().to_owned(), sender: None };
+                let unheeded =
+                    Unheeded { outcome: "ignored", reason: dropped.name().to_owned(), sender: None };
                 self.app.leave_unheeded(&kept, &unheeded).await.unwrap();
                 "ignored"
             }

@@ -24,7 +24,6 @@ use patchbot::mail::ours::Ours;
 use patchbot::mail::send::Mailer;
 use patchbot::render::Renderer;
 use patchbot::ssh::{LoginKey, Remote, Settings};
-use patchbot::store::Store;
 use patchbot::work::due::Scheduler;
 use patchbot::work::hosts::{Defaults, Hosts, Times};
 use patchbot::work::outbox::{Outbox, Postman};
@@ -104,7 +103,8 @@ impl World {
         let remote = Remote::new(Settings { lab_only: true, ..Settings::default() });
         let hosts = Hosts::new(remote, defaults, None, times, clock);
         let scheduler = Scheduler::new(app.clone(), hosts, "world".to_owned(), 8);
-        let sheet = "server_name,primary_owner,secondary_owner,server_timezone,host_group,ip_address\n".to_owned();
+        let sheet =
+            "server_name,primary_owner,secondary_owner,server_timezone,host_group,ip_address\n".to_owned();
         Self { app, outbox, scheduler, sent, read: 0, sheet, _fresh: fresh }
     }
 
@@ -135,9 +135,13 @@ impl World {
 
     /// Imports the sheet and plans the quarter; olga is an operator.
     pub(crate) async fn plan(&mut self) {
-        let preview = self.app.import(self.sheet.as_bytes(), patchbot::app::import::Apply::Now, &root()).await.unwrap();
+        let preview =
+            self.app.import(self.sheet.as_bytes(), patchbot::app::import::Apply::Now, &root()).await.unwrap();
         assert_eq!(preview.errors, []);
-        self.app.give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)]).await.unwrap();
+        self.app
+            .give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)])
+            .await
+            .unwrap();
         self.app.plan(QUARTER.parse().unwrap(), &root(), Keep::Yes).await.unwrap();
         self.settle().await;
     }
