@@ -22,8 +22,7 @@ const COMPONENTS: [(&str, &[&str]); 6] = [
 ];
 
 /// What some libraries would log although it is secret, or although nobody wants to read it.
-const QUIET: [&str; 6] =
-    ["async_imap=info", "imap_proto=info", "lettre=info", "slack_morphism=info", "sqlx=warn", "russh=warn"];
+const QUIET: &[&str] = &["async_imap=info", "imap_proto=info", "lettre=info", "sqlx=warn", "russh=warn"];
 
 /// Logs that cannot be set up, with the way out.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +89,7 @@ fn component(
 pub fn start(folder: Option<&Path>, level: &str) -> Result<(), TelemetryError> {
     let wrong = || TelemetryError::Level(level.to_owned());
     let mut filter = EnvFilter::builder().parse(level).map_err(|_| wrong())?;
-    for quiet in QUIET {
+    for quiet in QUIET.iter().chain(crate::chat::LOG_CAPS) {
         filter = filter.add_directive(quiet.parse().map_err(|_| wrong())?);
     }
     let layer = || tracing_subscriber::fmt::layer().with_ansi(false);

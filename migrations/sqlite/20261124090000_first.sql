@@ -71,7 +71,8 @@ CREATE TABLE windows (
 CREATE INDEX windows_by_hour ON windows (slot_hour);
 CREATE INDEX windows_by_quarter ON windows (quarter, starts_at);
 
--- decisions: every decision about a window, with the words it was taken in.
+-- decisions: every decision about a window, with the words it was taken in. `request` is the platform's name for the
+-- request that led to it: one that is delivered a second time decides nothing.
 CREATE TABLE decisions (
     id         BLOB PRIMARY KEY NOT NULL,
     window_id  BLOB NOT NULL REFERENCES windows (id),
@@ -80,10 +81,12 @@ CREATE TABLE decisions (
     decided_by TEXT NOT NULL,
     channel    TEXT NOT NULL,
     decided    TEXT NOT NULL,
+    request    TEXT,
     words      TEXT,
     reason     TEXT,
     sentence   TEXT NOT NULL,
-    decided_at TEXT NOT NULL
+    decided_at TEXT NOT NULL,
+    UNIQUE (window_id, request)
 ) STRICT;
 CREATE INDEX decisions_of_window ON decisions (window_id, decided_at);
 

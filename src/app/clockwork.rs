@@ -170,7 +170,7 @@ impl App {
                         sentence,
                     };
                     tx.update_window(&change.window).await?;
-                    let deed = Deed { actor: &Actor::clock(), words: None, reason: None };
+                    let deed = Deed { actor: &Actor::clock(), words: None, reason: None, request: None };
                     self.record(&mut tx, &server, &window, &change, deed).await?;
                     after = change.window.clone();
                     let done = Done { server: server.clone(), change, reason: None };

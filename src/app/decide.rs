@@ -28,6 +28,8 @@ pub(crate) struct Deed<'a> {
     pub(crate) actor: &'a Actor,
     pub(crate) words: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
+    /// The platform's name for the request.
+    pub(crate) request: Option<&'a str>,
 }
 
 /// A change that was committed, with what messages need of it.
@@ -112,6 +114,11 @@ impl App {
         command: &Command,
         aim: &Aim,
     ) -> Result<Change, Stop> {
+        if let Some(request) = said.request
+            && tx.was_decided_by(aim.window.id, request).await?
+        {
+            return Err(Refusal::Repeated { server: aim.server.name.clone() }.into());
+        }
         let now = self.now();
         let load = self.load_around(tx, &aim.window, &aim.server).await?;
         let bounds = self.bounds(&aim.server, &aim.window, &load);
@@ -133,7 +140,7 @@ impl App {
         let case = Case { window: &aim.window, server: &aim.server.name, bounds };
         let via = Via { channel: said.channel, shown: aim.shown };
         let change = decide(&case, act, reason, &aim.permit, via)?;
-        let deed = Deed { actor: &said.actor(), words: Some(&said.words), reason };
+        let deed = Deed { actor: &said.actor(), words: Some(&said.words), reason, request: said.request };
         self.commit_change(tx, &aim.server, &aim.window, &change, deed).await?;
         Ok(change)
     }
@@ -164,7 +171,7 @@ impl App {
         deed: Deed<'_>,
     ) -> Result<(), Failure> {
         let now = self.now();
-        let Deed { actor, words, reason } = deed;
+        let Deed { actor, words, reason, request } = deed;
         tx.insert_decision(&DecisionRow {
             id: self.decision_id(),
             window: change.window.id,
@@ -173,6 +180,7 @@ impl App {
             decided_by: actor.name.clone(),
             channel: actor.channel,
             decided: change.decided,
+            request: request.map(str::to_owned),
             words: words.map(str::to_owned),
             reason: reason.map(str::to_owned),
             sentence: change.sentence.clone(),
@@ -301,6 +309,9 @@ fn after(done: &Done) -> Option<String> {
         }
         Decided::Declined => {
             Some(format!("You can take it back until the time comes: \"withdraw {server}\"."))
+        }
+        Decided::Moved | Decided::Deferred if done.change.window.crossed_by.is_some() => {
+            Some(format!("It crosses the freeze, so somebody else must say \"approve {server}\"."))
         }
         Decided::Moved | Decided::Deferred | Decided::Withdrawn => {
             Some(format!("If that suits you, say \"approve {server}\"."))

@@ -28,6 +28,8 @@ pub struct Request {
     pub shown: Vec<ShownWindow>,
     /// Whose fingers typed it, where that can be another one than who is spoken for: the login on this machine.
     pub typed_by: Option<String>,
+    /// The platform's name for this request, where it may deliver it twice: the second one decides nothing.
+    pub name: Option<String>,
 }
 
 impl App {
@@ -56,7 +58,13 @@ impl App {
         };
         let typed = request.typed_by.as_ref().map(|login| format!(" [typed by {login}]")).unwrap_or_default();
         let words = format!("{}{typed}", request.command);
-        let said = Said { person: &person, channel: request.channel, words, shown: &request.shown };
+        let said = Said {
+            person: &person,
+            channel: request.channel,
+            words,
+            shown: &request.shown,
+            request: request.name.as_deref(),
+        };
         match self.answer(&mut tx, &said, &request.command).await {
             Ok(answer) => {
                 tx.commit().await?;
@@ -79,8 +87,13 @@ impl App {
             zone: None,
             role: Role::Viewer,
         };
-        let said =
-            Said { person: &person, channel: Channel::Terminal, words: command.to_string(), shown: &[] };
+        let said = Said {
+            person: &person,
+            channel: Channel::Terminal,
+            words: command.to_string(),
+            shown: &[],
+            request: None,
+        };
         let answered = async {
             let mut tx = self.store.read().await?;
             self.answer(&mut tx, &said, command).await
@@ -179,6 +192,8 @@ pub(crate) struct Said<'a> {
     /// The command in its canonical words.
     pub(crate) words: String,
     pub(crate) shown: Shown<'a>,
+    /// The platform's name for the request.
+    pub(crate) request: Option<&'a str>,
 }
 
 impl Said<'_> {

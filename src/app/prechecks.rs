@@ -149,6 +149,7 @@ impl App {
         if checked.blocked() {
             self.tell_prechecks(&mut tx, server, &window, checked).await?;
         }
+        self.rewrite_cards(&mut tx, &window).await?;
         let next = next_for_window(&window, self.policy(server), Some(claimed.due), self.now());
         tx.settle(claimed, next).await?;
         tx.commit().await?;
@@ -171,9 +172,7 @@ impl App {
                 blocked: true,
                 findings: finding_lines(&checked.findings),
                 next: vec![
-                    format!(
-                        "Mend what is marked \"block\" before {start}: the checks are made again at the start."
-                    ),
+                    format!("Mend what stops it before {start}: the checks are made again at the start."),
                     "If it is not mended by then, nothing is installed, and you are told so.".to_owned(),
                 ],
             });

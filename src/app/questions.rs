@@ -72,7 +72,9 @@ impl App {
         } else {
             tx.windows_of_owner(said.person.id, quarter).await?
         };
-        let mut lines = vec![format!("{}: {} windows.", self.quarters.describe(quarter), windows.len())];
+        let count =
+            if windows.len() == 1 { "1 window".to_owned() } else { format!("{} windows", windows.len()) };
+        let mut lines = vec![format!("{}: {count}.", self.quarters.describe(quarter))];
         for window in windows.iter().take(MOST_LINES) {
             let server = tx.server_by_id(window.server).await?;
             lines.push(window_in_a_line(&server, window));

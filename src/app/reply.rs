@@ -213,7 +213,13 @@ impl App {
     ) -> Result<Answer, Failure> {
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
-            let said = Said { person, channel: Channel::Mail, words: command.to_string(), shown: windows };
+            let said = Said {
+                person,
+                channel: Channel::Mail,
+                words: command.to_string(),
+                shown: windows,
+                request: None,
+            };
             match self.answer(tx, &said, command).await {
                 Ok(answer) => answers.push(answer),
                 Err(Stop::Failed(failure)) => return Err(failure),

@@ -107,6 +107,7 @@ pub(super) async fn say(
         command,
         shown: Vec::new(),
         typed_by: Some(login_name()),
+        name: None,
     };
     let answer = app.handle(&request).await;
     screen.answer(&answer);

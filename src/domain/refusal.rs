@@ -232,6 +232,11 @@ pub enum Refusal {
     TokenUsed,
     /// The window a notice was about is over.
     TokenExpired,
+    /// The same request came a second time.
+    Repeated {
+        /// The server.
+        server: String,
+    },
     /// A command that asks for the role of somebody else.
     NotHere {
         /// The command's word.
@@ -250,6 +255,7 @@ pub enum Frozen {
 
 impl std::fmt::Display for Refusal {
     /// The sentence for the person who asked.
+    #[expect(clippy::too_many_lines, reason = "one place for every sentence")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stranger => f.write_str("I do not know you yet, so I cannot tell which servers are yours."),
@@ -292,7 +298,7 @@ impl std::fmt::Display for Refusal {
             Self::StaleRevision { server, shown, now, starts_at, zone } => {
                 write!(
                     f,
-                    "The plan of {server} has changed since that notice (it showed revision {shown}, now it is {now})"
+                    "The plan of {server} has changed since that was shown (it was revision {shown}, now it is {now})"
                 )?;
                 match starts_at {
                     Some(at) => write!(f, ": the start is now {}.", line(*at, *zone)),
@@ -367,6 +373,9 @@ impl std::fmt::Display for Refusal {
             Self::TokenExpired => f.write_str(
                 "The windows of that notice are over, so an answer to it decides nothing any more.",
             ),
+            Self::Repeated { server } => {
+                write!(f, "That was done for {server} already; it came a second time.")
+            }
             Self::NotHere { command } => write!(f, "\"{command}\" cannot be said here."),
         }
     }
@@ -384,6 +393,7 @@ fn verb_phrase(state: &str) -> String {
 impl Refusal {
     /// What can be said or done instead, one sentence each. Legal slots are added by who knows the calendar.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one place for every next step")]
     pub fn next(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match self {
@@ -417,7 +427,8 @@ impl Refusal {
             }
             Self::NothingToWithdraw { server, .. }
             | Self::Over { server, .. }
-            | Self::AlreadyStarted { server } => {
+            | Self::AlreadyStarted { server }
+            | Self::Repeated { server } => {
                 vec![format!("Say \"show {server}\" for where it stands.")]
             }
             Self::NotYourDecline { server, .. } => {
@@ -525,6 +536,7 @@ impl Refusal {
             | Self::NameThem { .. }
             | Self::TokenUsed
             | Self::TokenExpired
+            | Self::Repeated { .. }
             | Self::NotHere { .. } => false,
         }
     }

@@ -272,7 +272,11 @@ impl Mailbox {
 
     async fn open(&self, session: &mut Session) -> Result<async_imap::types::Mailbox, FetchError> {
         match timeout(self.settings.timeout, session.imap.select(&self.settings.folder)).await {
-            Ok(Ok(folder)) => Ok(folder),
+            Ok(Ok(folder)) => {
+                // What was told up to here is in the answer; what is told from here on is news.
+                while session.imap.unsolicited_responses.try_recv().is_ok() {}
+                Ok(folder)
+            }
             Ok(Err(async_imap::error::Error::No(why) | async_imap::error::Error::Bad(why))) => {
                 Err(FetchError::Folder { folder: self.settings.folder.clone(), why })
             }
@@ -444,19 +448,21 @@ impl Mailbox {
             return Ok(Session { imap, can });
         }
         let told = imap.unsolicited_responses.clone();
-        while told.try_recv().is_ok() {}
         let mut idle = imap.idle();
         self.within("IDLE", idle.init()).await?;
+        // Mail that came since the folder was opened is told of once: with the answer to any command after it, or
+        // while IDLE begins. Waiting for it to be told again would be waiting for ever.
         let mut came = false;
         while let Ok(news) = told.try_recv() {
-            // Mail that came just before is told of while IDLE begins.
             came |= matches!(news, UnsolicitedResponse::Exists(_) | UnsolicitedResponse::Recent(_));
         }
         if !came {
+            // What the server forgets to tell is found by looking.
+            let longest = self.settings.renew.min(self.settings.poll);
             // The source of the interruption must live, or the wait ends at once.
-            let (waiting, _interrupt) = idle.wait_with_timeout(self.settings.renew);
+            let (waiting, _interrupt) = idle.wait_with_timeout(longest);
             // The library's own time begins anew with each sign of life.
-            match timeout(self.settings.renew, waiting).await {
+            match timeout(longest, waiting).await {
                 Err(_) | Ok(Ok(IdleResponse::NewData(_) | IdleResponse::Timeout)) => {}
                 Ok(Ok(IdleResponse::ManualInterrupt)) => {
                     // Nobody interrupts; this is how the library says that the connection has ended.

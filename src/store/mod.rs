@@ -222,6 +222,8 @@ forward! {
 
     /// Adds a decision.
     decisions::insert_decision(decision: &DecisionRow) -> ();
+    /// Whether a request has led to a decision about a window already.
+    decisions::was_decided_by(window: WindowId, request: &str) -> bool;
     /// A window's decisions, the oldest first.
     decisions::decisions_of(window: WindowId) -> Vec<DecisionRow>;
 

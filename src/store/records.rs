@@ -83,6 +83,8 @@ pub struct DecisionRow {
     pub channel: Channel,
     /// What.
     pub decided: Decided,
+    /// The platform's name for the request that led to it.
+    pub request: Option<String>,
     /// The words.
     pub words: Option<String>,
     /// The reason given.

@@ -114,8 +114,8 @@ impl Task {
     async fn work(self, claimed: Claimed, window: WindowId) {
         let work = async {
             match claimed.due.event {
-                Event::Precheck => self.precheck(&claimed, window).await,
-                _ => self.run(&claimed, window).await,
+                Event::Precheck => Box::pin(self.precheck(&claimed, window)).await,
+                _ => Box::pin(self.run(&claimed, window)).await,
             }
         };
         let done = tokio::select! {
@@ -141,7 +141,7 @@ impl Task {
             Start::Nothing => Ok(()),
             Start::Run(run, server) => {
                 let (_, jump) = self.server_of(window).await?;
-                Runner::new(&self.app, &self.hosts, &server, jump).drive(claimed, *run).await
+                Box::pin(Runner::new(&self.app, &self.hosts, &server, jump).drive(claimed, *run)).await
             }
         }
     }

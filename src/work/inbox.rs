@@ -109,16 +109,13 @@ impl InboxReader {
     }
 }
 
-fn reply(typed: Typed, content_type_signed: bool) -> Reply {
-    let (token, problem) = match &typed.token {
-        Ok(token) => (token.as_ref().map(|token| token.hash().as_str().to_owned()), None),
-        Err(problem) => (None, Some(problem.to_string())),
-    };
+fn reply(mut typed: Typed, content_type_signed: bool) -> Reply {
     // Text outside of the parts harms only where nobody has signed the border between them.
-    let counts = |flag: &&Flag| **flag != Flag::Loose || !content_type_signed;
-    let doubts: Vec<String> =
-        typed.flags.iter().filter(counts).map(|flag| flag.sentence().to_owned()).chain(problem).collect();
-    let doubt = (!doubts.is_empty()).then(|| format!("{} So nothing was decided.", doubts.join(" ")));
+    if content_type_signed {
+        typed.flags.remove(&Flag::Loose);
+    }
+    let doubt = typed.doubt().map(|doubt| format!("{doubt} So nothing was decided."));
+    let token = typed.token.ok().flatten().map(|token| token.hash().as_str().to_owned());
     Reply {
         from: typed.from,
         token,

@@ -6,7 +6,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "a test that fails says where; tests read the clock and the environment of the machine they run on"
 )]
 

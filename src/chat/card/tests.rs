@@ -483,7 +483,7 @@ fn a_failed_window_says_where_why_and_what_to_do() {
     dpkg: error processing package
     [Why?]
     Look at the log on web01.example.org, mend the package, and run "dpkg --configure -a" there.
-    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time: /patch move web01.example.org to and the time.
+    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-04 20:00.
     /patch history web01.example.org tells what was done and when.
     "#);
 }
@@ -499,7 +499,7 @@ fn a_window_that_needs_a_person() {
         },
         json!({}),
     ));
-    insta::assert_snapshot!(text(&facts), @r"
+    insta::assert_snapshot!(text(&facts), @"
     ❗ web01.example.org needs a person now
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Stopped at: reboot
@@ -512,7 +512,7 @@ fn a_window_that_needs_a_person() {
     • It did not come back within 10 minutes.
     [Why?]
     Reach web01.example.org over its console or reboot it by hand, inside a time its owner agrees to.
-    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time: /patch move web01.example.org to and the time.
+    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-04 20:00.
     /patch history web01.example.org tells what was done and when.
     ");
 }

@@ -18,6 +18,14 @@ use crate::domain::person::{Address, Identity};
 /// So many commands are taken in one message.
 const MOST_LINES: usize = 20;
 
+/// Who asks, and by which request of Slack's.
+struct Asker<'a> {
+    who: &'a Who,
+    vouched: Option<Address>,
+    /// The same for each delivery of the same request.
+    key: &'a str,
+}
+
 impl Desk {
     /// The answer to what was heard; none for programs, with which no conversation is begun.
     pub(super) async fn answer(&self, heard: &Heard) -> Option<Vec<Paragraph>> {
@@ -30,9 +38,9 @@ impl Desk {
             Err(refused) => return refused.map(|answer| of_answer(&answer)),
         };
         Some(match heard {
-            Heard::Words { text, .. } => self.words(who, vouched, text).await,
-            Heard::Click { action, value, on, .. } => {
-                of_answer(&self.click(who, vouched, action, value, on.as_ref()).await)
+            Heard::Words { text, key, .. } => self.words(&Asker { who, vouched, key }, text).await,
+            Heard::Click { action, value, on, key, .. } => {
+                of_answer(&self.click(&Asker { who, vouched, key }, action, value, on.as_ref()).await)
             }
             Heard::Nothing => return None,
         })
@@ -66,7 +74,7 @@ impl Desk {
     }
 
     /// Answers words. In several lines, all are understood or none is acted on.
-    async fn words(&self, who: &Who, vouched: Option<Address>, text: &str) -> Vec<Paragraph> {
+    async fn words(&self, asker: &Asker<'_>, text: &str) -> Vec<Paragraph> {
         let mut lines = typed::lines(text, self.bot());
         if lines.is_empty() {
             lines.push("help".to_owned());
@@ -92,21 +100,14 @@ impl Desk {
             }
         }
         let mut told = Vec::new();
-        for command in commands {
-            told.extend(of_answer(&self.ask(who, vouched.clone(), command, Vec::new()).await));
+        for (command, number) in commands.into_iter().zip(1..) {
+            told.extend(of_answer(&self.ask(asker, number, command, Vec::new()).await));
         }
         told
     }
 
     /// Answers a click.
-    async fn click(
-        &self,
-        who: &Who,
-        vouched: Option<Address>,
-        action: &str,
-        value: &str,
-        on: Option<&MessageRef>,
-    ) -> Answer {
+    async fn click(&self, asker: &Asker<'_>, action: &str, value: &str, on: Option<&MessageRef>) -> Answer {
         let (Some(act), Some(shown)) = (Act::from_name(action), shown_of(value)) else {
             return Answer::new(
                 Verdict::NotUnderstood,
@@ -140,7 +141,7 @@ impl Desk {
             },
         };
         let line = ShownWindow { line: 1, window: shown.window, revision: shown.revision };
-        let answer = self.ask(who, vouched, command, vec![line]).await;
+        let answer = self.ask(asker, 1, command, vec![line]).await;
         if act != Act::Why
             && let Some(on) = on
         {
@@ -151,14 +152,23 @@ impl Desk {
 
     async fn ask(
         &self,
-        who: &Who,
-        vouched: Option<Address>,
+        asker: &Asker<'_>,
+        number: usize,
         command: Command,
         shown: Vec<ShownWindow>,
     ) -> Answer {
-        let identity = Identity::Slack { team: self.us.team_id.clone(), user: who.user.clone() };
+        let identity = Identity::Slack { team: self.us.team_id.clone(), user: asker.who.user.clone() };
         let key = identity.key();
-        let request = Request { identity, vouched, channel: Channel::Slack, command, shown, typed_by: None };
+        let request = Request {
+            identity,
+            vouched: asker.vouched.clone(),
+            channel: Channel::Slack,
+            command,
+            shown,
+            typed_by: None,
+            // Slack may hand over the same click again, also to a program that was started anew.
+            name: Some(format!("slack {} {number}", asker.key)),
+        };
         let answer = Box::pin(self.inner.app.handle(&request)).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");
         if text::is_to_a_stranger(&answer) {

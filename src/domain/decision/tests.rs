@@ -119,7 +119,7 @@ fn an_answer_to_an_old_plan_decides_nothing() {
     world.does(&ada(), Act::Move(utc("2026-12-10T19:00:00Z")));
     let refusal = world.tries(&bob(), Act::Approve, None, Some(1)).unwrap_err();
     insta::assert_snapshot!(refusal.answer().text(), @r#"
-    The plan of web01 has changed since that notice (it showed revision 1, now it is 2): the start is now Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    The plan of web01 has changed since that was shown (it was revision 1, now it is 2): the start is now Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Look at the new plan ("show web01") and decide about that one.
     "#);
 }

@@ -11,11 +11,11 @@ use crate::domain::ids::{DecisionId, PersonId, Revision, WindowId};
 use crate::store::error::StoreError;
 use crate::store::records::DecisionRow;
 
-const COLS: &str =
-    "id, window_id, revision, person_id, decided_by, channel, decided, words, reason, sentence, decided_at";
+const COLS: &str = "id, window_id, revision, person_id, decided_by, channel, decided, request, words, reason, sentence, decided_at";
 
 statements! {
-    INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+    INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    BY_REQUEST = "SELECT COUNT(*) AS decisions FROM decisions WHERE window_id = $1 AND request = $2";
     OF_WINDOW = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id = $1 ORDER BY decided_at, id");
 }
 
@@ -29,6 +29,7 @@ fn decision(row: &Row) -> Result<DecisionRow, StoreError> {
         decided_by: row.try_get("decided_by")?,
         channel: word(row, T, "channel", Channel::from_name)?,
         decided: word(row, T, "decided", Decided::from_name)?,
+        request: row.try_get("request")?,
         words: row.try_get("words")?,
         reason: row.try_get("reason")?,
         sentence: row.try_get("sentence")?,
@@ -48,6 +49,7 @@ pub(in crate::store) async fn insert_decision(
         .bind(&decision.decided_by)
         .bind(decision.channel.as_str())
         .bind(decision.decided.as_str())
+        .bind(&decision.request)
         .bind(&decision.words)
         .bind(&decision.reason)
         .bind(&decision.sentence)
@@ -62,4 +64,14 @@ pub(in crate::store) async fn decisions_of(
     window: WindowId,
 ) -> Result<Vec<DecisionRow>, StoreError> {
     sqlx::query(OF_WINDOW).bind(window.0).fetch_all(conn).await?.iter().map(decision).collect()
+}
+
+pub(in crate::store) async fn was_decided_by(
+    conn: &mut Conn,
+    window: WindowId,
+    request: &str,
+) -> Result<bool, StoreError> {
+    let decisions: i64 =
+        sqlx::query(BY_REQUEST).bind(window.0).bind(request).fetch_one(conn).await?.try_get("decisions")?;
+    Ok(decisions > 0)
 }

@@ -209,8 +209,8 @@ async fn a_card_that_shows_an_older_plan_decides_nothing_and_is_brought_up_to_da
     let click = ada.clicks(&old, "Approve").await.unwrap();
 
     let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
-    insta::assert_snapshot!(answer.as_text(), @r"
-    The plan of web01.example.org has changed since that notice (it showed revision 1, now it is 2): the start is now Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    insta::assert_snapshot!(answer.as_text(), @"
+    The plan of web01.example.org has changed since that was shown (it was revision 1, now it is 2): the start is now Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
     Look at the new plan (/patch show web01.example.org) and decide about that one.
     ");
     assert_eq!(world.window(&web01).await.state, WindowState::Proposed);
@@ -358,9 +358,9 @@ async fn an_operator_who_crossed_the_freeze_is_sent_to_somebody_else() {
     world.app.clock.set(super::world::utc("2026-11-24T09:00:00Z"));
 
     let said = operator.slash("/patch", "move web01 to 2026-11-25 21:00 because \"urgent\"").await.unwrap();
-    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
     web01.example.org moves to Wed 25 Nov 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
-    If that suits you, say /patch approve web01.example.org.
+    It crosses the freeze, so somebody else must say /patch approve web01.example.org.
     ");
     let card = world.posts_card(&web01, "#windows").await;
     let click = operator.clicks(&card, "Approve").await.unwrap();

@@ -257,6 +257,7 @@ impl World {
             command: patchbot_commands::parse(words).unwrap(),
             shown: Vec::new(),
             typed_by: None,
+            name: None,
         };
         self.app.handle(&request).await
     }

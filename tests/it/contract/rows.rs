@@ -130,13 +130,16 @@ async fn decisions_checks_cards_and_facts_of_the_installation_read_back(fresh: F
         decided_by: "ada".to_owned(),
         channel: Channel::Slack,
         decided: Decided::Moved,
+        request: Some("trigger 17.4".to_owned()),
         words: Some("move web01 to 2026-12-10 20:00".to_owned()),
         reason: Some("release".to_owned()),
         sentence: "web01 moves.".to_owned(),
         decided_at: utc(NOON),
     };
     tx.insert_decision(&decision).await.unwrap();
-    assert_eq!(tx.decisions_of(bare.id).await.unwrap(), [decision]);
+    assert_eq!(tx.decisions_of(bare.id).await.unwrap(), std::slice::from_ref(&decision));
+    assert!(tx.was_decided_by(bare.id, "trigger 17.4").await.unwrap());
+    assert!(!tx.was_decided_by(bare.id, "trigger 17.5").await.unwrap());
     let check = PrecheckRow {
         id: Ids::Random.next(),
         server: web.id,

@@ -29,7 +29,7 @@ async fn status_list_and_show_tell_where_things_stand() {
     web01.example.org — Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC) — waits for approval
     ");
     insta::assert_snapshot!(world.says("bob", "list all").await, @"
-    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 1 windows.
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 1 window.
     web01.example.org — Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC) — waits for approval
     These are your own; only operators and viewers see everybody's.
     ");

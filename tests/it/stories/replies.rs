@@ -192,7 +192,7 @@ async fn an_answer_after_the_plan_changed_decides_nothing() {
     world.mails();
     assert_eq!(world.replies("ada", &notice, "approve web01").await, "refused");
     let refused = world.mail_to("ada");
-    assert!(refused.text.contains("The plan of web01 has changed since that notice"), "{}", refused.text);
+    assert!(refused.text.contains("The plan of web01 has changed since that was shown"), "{}", refused.text);
     assert_eq!(world.state("web01").await, "waits for approval");
 }
 

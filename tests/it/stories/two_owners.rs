@@ -81,6 +81,7 @@ async fn two_who_decide_at_the_same_moment_make_one_decision() {
             command: patchbot_commands::parse("approve web01").unwrap(),
             shown: Vec::new(),
             typed_by: None,
+            name: None,
         };
         app.handle(&request).await.text()
     };
@@ -104,7 +105,7 @@ async fn an_operator_crosses_the_freeze_with_a_reason_and_a_second_person() {
     "#);
     insta::assert_snapshot!(world.says("olga", "move web01 to 2026-11-25 20:00 because \"zero day\"").await, @r#"
     web01 moves to Wed 25 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
-    If that suits you, say "approve web01".
+    It crosses the freeze, so somebody else must say "approve web01".
     "#);
     insta::assert_snapshot!(world.says("olga", "approve web01").await, @r#"
     You moved web01 across the freeze yourself; somebody else must approve it.
@@ -114,4 +115,26 @@ async fn an_operator_crosses_the_freeze_with_a_reason_and_a_second_person() {
     web01 is approved for Wed 25 Nov 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: "withdraw web01".
     "#);
+}
+
+#[tokio::test]
+async fn a_request_that_the_platform_delivers_twice_decides_once() {
+    let world = world().await;
+    let request = patchbot::app::handle::Request {
+        identity: patchbot::domain::person::Identity::Slack { team: "T1".to_owned(), user: "U1".to_owned() },
+        vouched: Some(patchbot::domain::person::Address::parse("ada@owners.test").unwrap()),
+        channel: patchbot::domain::answer::Channel::Slack,
+        command: patchbot_commands::parse("defer web01 by 1 week").unwrap(),
+        shown: Vec::new(),
+        typed_by: None,
+        name: Some("slack trigger 17.4 1".to_owned()),
+    };
+    world.app.handle(&request).await;
+    // Also by a program that was started anew.
+    let world = world.restarted();
+    insta::assert_snapshot!(world.app.handle(&request).await.text(), @r#"
+    That was done for web01 already; it came a second time.
+    Say "show web01" for where it stands.
+    "#);
+    assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-17 21:00:00");
 }

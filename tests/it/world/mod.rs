@@ -200,6 +200,7 @@ impl World {
             command: patchbot_commands::parse(words).unwrap(),
             shown: Vec::new(),
             typed_by: None,
+            name: None,
         };
         let answer = self.app.handle(&request).await;
         self.settle().await;
