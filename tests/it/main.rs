@@ -14,5 +14,6 @@ mod chat;
 mod contract;
 mod hosts;
 mod mail;
+mod night;
 mod stories;
 mod world;

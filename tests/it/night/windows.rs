@@ -1,0 +1,76 @@
+//! What a night does when nobody kills anything: a failing package, a full disk, a host that is gone, a second instance.
+
+use patchbot_lab::Traffic;
+
+use super::{Night, Plan};
+
+#[tokio::test]
+async fn a_package_that_fails_is_told_with_its_log_and_nothing_is_rebooted() {
+    let mut night = Night::before_the_start(Plan { package: "lab-postfail", ..Plan::default() }).await;
+    let booted = night.host.boots().unwrap();
+    night.start();
+    let state = night.until_over().await;
+    assert!(state.starts_with("state: failed: installation"), "{state}");
+    let mails = night.mail.wait_for("ada@owners.test", 5, std::time::Duration::from_secs(30)).await.unwrap();
+    let failed =
+        mails.iter().find(|mail| mail.header("Subject").unwrap().contains("could not be patched")).unwrap();
+    let body = String::from_utf8_lossy(&failed.raw).into_owned();
+    assert!(body.contains("lab-postfail"), "{body}");
+    assert_eq!(night.host.boots().unwrap(), booted);
+    // It stays out until somebody gives it a time.
+    night.bot.move_clock(super::utc("2026-12-11T19:00:00Z")).unwrap();
+    night
+        .bot
+        .wait_until(&["show", "web01"], |said| said.contains("state: failed") && !said.contains("next:"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_blocked_pre_check_really_blocks() {
+    let tables = "[policy]\nchecks = { critical_services = [\"there-is-no-such-service\"] }\n";
+    let mut night = Night::before_the_start(Plan { tables, ..Plan::default() }).await;
+    night.start();
+    let state = night.until_over().await;
+    assert!(state.contains("there-is-no-such-service"), "{state}");
+    let (upgrades, runs, _) = night.marks_on_the_host("lab-reboot").await;
+    assert_eq!((upgrades, runs), (0, 0));
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_reached_is_told_and_not_touched() {
+    let mut night = Night::before_the_start(Plan::default()).await;
+    night.proxy.set(Traffic::Cut);
+    night.start();
+    let state = night.until_over().await;
+    assert!(state.starts_with("state: failed: pre-check (SSH:"), "{state}");
+    assert!(night.bot.ok(&["history", "web01"]).await.unwrap().contains("failed in the pre-check"));
+}
+
+#[tokio::test]
+async fn a_second_process_on_the_same_file_is_refused_with_the_way_out() {
+    let night = Night::before_the_start(Plan::default()).await;
+    let said = night.bot.run(&["serve"]).await.unwrap();
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.text.contains("another patchbot serves")
+            && said.text.contains("use PostgreSQL for several instances"),
+        "{}",
+        said.text
+    );
+}
+
+#[tokio::test]
+async fn a_shifted_clock_reaches_no_host_outside_the_lab() {
+    let night = Night::new(Plan::default()).await;
+    let file = night.bot.folder().join("outside.csv");
+    std::fs::write(
+        &file,
+        "server_name,primary_owner,tz,ip_address\nreal01,ada@owners.test,UTC,203.0.113.7\n",
+    )
+    .unwrap();
+    night.bot.ok(&["import", file.to_str().unwrap(), "--apply"]).await.unwrap();
+    let said = night.bot.run(&["enroll", "real01", "--accept-new"]).await.unwrap();
+    assert_eq!(said.code, Some(3));
+    assert!(said.text.contains("outside the lab's networks"), "{}", said.text);
+}
