@@ -3,14 +3,12 @@
 #![expect(clippy::print_stdout, reason = "telling the story is what this program is for")]
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
-use patchbot_lab::{Dns, Host, Lab, Letter, Mail, Message, PASSWORD, Sudo};
+use patchbot_lab::{Dns, Host, Installation, Lab, Letter, Mail, Message, Sudo};
 use patchbot_standins::slack::{Person, Slack};
-use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,26 +22,24 @@ async fn main() -> Result<()> {
     };
     let mut story = Story::begin(&program, &out).await?;
     let told = story.tell().await;
-    story.end().await?;
-    told
+    let ended = story.end().await;
+    // What went wrong first is what is said.
+    told.and(ended)
 }
 
 /// Everything that takes part.
 struct Story {
-    program: PathBuf,
-    out: PathBuf,
+    /// The program in the folder that is left to look at.
+    bot: Installation,
     /// Ends with the story: hosts, mail and DNS live in it.
     lab: Lab,
     mail: Mail,
-    _dns: Dns,
+    dns: Dns,
     slack: Slack,
     ada: Person,
     bob: Person,
     /// Each host with the package that is watched on it.
     hosts: Vec<(Host, &'static str)>,
-    serving: Option<Child>,
-    /// How far the lab's clock is ahead of the machine's.
-    ahead: TimeDelta,
     /// How many mails each owner has read.
     read: std::collections::BTreeMap<&'static str, usize>,
 }
@@ -60,20 +56,13 @@ fn boxed(title: &str, text: &str) {
     println!("  └─");
 }
 
-#[expect(clippy::disallowed_methods, reason = "the story begins on the day it is told")]
-fn machine_now() -> DateTime<Utc> {
-    Utc::now()
-}
-
 impl Story {
     async fn begin(program: &Path, out: &Path) -> Result<Self> {
         say("Real hosts, real mail, a name server, and Slack's protocol on loopback are started");
-        let program = program.canonicalize().context("the program is not built; run deploy/demo")?;
         if out.exists() {
             std::fs::remove_dir_all(out)?;
         }
         std::fs::create_dir_all(out.join("logs"))?;
-        let out = out.canonicalize()?;
         let lab = Lab::start().await?;
         let (mail, dns) = (lab.mail().await?, lab.dns().await?);
         let slack = Slack::start().await?;
@@ -92,73 +81,25 @@ impl Story {
             hosts.push((host, package));
         }
         // The story is told as if today were a Friday a little after the quarter began.
-        let start: DateTime<Utc> = "2026-11-06T08:00:00Z".parse()?;
-        let ahead = start - machine_now();
-        let mut story = Self {
-            program,
-            out,
-            lab,
-            mail,
-            _dns: dns,
-            slack,
-            ada,
-            bob,
-            hosts,
-            serving: None,
-            ahead,
-            read: std::collections::BTreeMap::new(),
-        };
-        story.move_clock(start)?;
+        let bot = Installation::new(program, out, "2026-11-06T08:00:00Z".parse()?)?;
+        let read = std::collections::BTreeMap::new();
+        let story = Self { bot, lab, mail, dns, slack, ada, bob, hosts, read };
         story.configure()?;
         Ok(story)
     }
 
     fn configure(&self) -> Result<()> {
-        let secret = |name: &str, text: &str| -> Result<String> {
-            let path = self.out.join(name);
-            std::fs::write(&path, text)?;
-            Ok(format!("{{ file = \"{}\" }}", path.display()))
-        };
-        let ops = self.slack.channel("ops").id().to_owned();
-        let text = format!(
-            r#"[database]
-sqlite = "{out}/patchbot.db"
-
+        let tables = format!(
+            r#"{mail}
 [operations]
 zone = "Europe/Berlin"
 operators = ["olga@patchbot.test"]
-
-[mail]
-address = "patchbot@patchbot.test"
-
-[smtp]
-host = "{smtp_host}"
-port = {smtp_port}
-security = "starttls"
-user = "patchbot@patchbot.test"
-password = {password}
-ca_file = "{authority}"
-
-[imap]
-host = "{imap_host}"
-port = {imap_port}
-user = "patchbot@patchbot.test"
-password = {password}
-ca_file = "{authority}"
-
-[authentication]
-resolver = "{resolver}"
 
 [slack]
 api_url = "{slack}"
 app_token = {app_token}
 bot_token = {bot_token}
 ops_channel = "{ops}"
-
-[ssh]
-key = "{key}"
-poll = "500ms"
-settle = "20s"
 
 [snmp]
 community = {community}
@@ -167,49 +108,23 @@ community = {community}
 answer_days = 3
 reboot_wait = "2m"
 
-[http]
-listen = "127.0.0.1:0"
-
 [log]
 folder = "{out}/logs"
-
-[lab]
-clock = "{out}/ahead"
 "#,
-            out = self.out.display(),
-            smtp_host = self.mail.submission().ip(),
-            smtp_port = self.mail.submission().port(),
-            imap_host = self.mail.imaps().ip(),
-            imap_port = self.mail.imaps().port(),
-            authority = self.mail.authority().display(),
-            password = secret("mail.password", PASSWORD)?,
-            resolver = self._dns.address(),
+            mail = self.bot.mail_tables(&self.mail, &self.dns)?,
             slack = self.slack.api_url(),
-            app_token = secret("slack.app-token", self.slack.app_token())?,
-            bot_token = secret("slack.bot-token", self.slack.bot_token())?,
-            key = self.lab.ssh_key().display(),
-            community = secret("snmp.community", "labpub")?,
+            app_token = self.bot.secret("slack.app-token", self.slack.app_token())?,
+            bot_token = self.bot.secret("slack.bot-token", self.slack.bot_token())?,
+            ops = self.slack.channel("ops").id(),
+            community = self.bot.secret("snmp.community", "labpub")?,
+            out = self.bot.folder().display(),
         );
-        std::fs::write(self.out.join("patching.conf"), text)?;
-        Ok(())
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        machine_now() + self.ahead
-    }
-
-    fn move_clock(&mut self, at: DateTime<Utc>) -> Result<()> {
-        // Whole seconds, rounded up: the time that is asked for has come when this returns.
-        let seconds = (at - machine_now()).num_seconds() + 1;
-        self.ahead = TimeDelta::seconds(seconds);
-        let (path, new) = (self.out.join("ahead"), self.out.join("ahead.new"));
-        std::fs::write(&new, seconds.to_string())?;
-        Ok(std::fs::rename(new, path)?)
+        self.bot.configure(&self.lab, &tables)
     }
 
     fn leap(&mut self, at: DateTime<Utc>, what: &str) -> Result<()> {
         say(&format!("The clock is moved to {} — {what}", at.format("%a %-d %b %Y, %H:%M UTC")));
-        self.move_clock(at)
+        self.bot.move_clock(at)
     }
 
     /// Runs a command of patchbot's and shows it with what it says.
@@ -230,29 +145,7 @@ clock = "{out}/ahead"
     }
 
     async fn quietly(&self, words: &[&str]) -> Result<String> {
-        let output = Command::new(&self.program)
-            .arg("--config")
-            .arg(self.out.join("patching.conf"))
-            .args(words)
-            .stdin(Stdio::null())
-            .output()
-            .await?;
-        Ok(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
-    }
-
-    fn serve(&mut self) -> Result<()> {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.out.join("serve.log"))?;
-        let child = Command::new(&self.program)
-            .arg("--config")
-            .arg(self.out.join("patching.conf"))
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()?;
-        self.serving = Some(child);
-        Ok(())
+        Ok(self.bot.run(words).await?.text)
     }
 
     /// Waits for an owner's next mail with this in its subject.
@@ -268,7 +161,7 @@ clock = "{out}/ahead"
             ensure!(
                 Instant::now() < deadline,
                 "no mail to {address} about \"{wanted}\" came; see {}/serve.log",
-                self.out.display()
+                self.bot.folder().display()
             );
             sleep(Duration::from_millis(50)).await;
         }
@@ -307,7 +200,7 @@ clock = "{out}/ahead"
         ]) {
             sheet.push_str(&format!("{};{owner};{second};{zone};{group};{}\n", host.name(), host.address()));
         }
-        let path = self.out.join("servers.csv");
+        let path = self.bot.folder().join("servers.csv");
         std::fs::write(&path, sheet)?;
         let file = path.to_str().context("the folder's name is not UTF-8")?;
         self.patchbot(&["import", file]).await?;
@@ -329,7 +222,7 @@ clock = "{out}/ahead"
 
     async fn ask_the_owners(&mut self) -> Result<()> {
         say("patchbot serves; the owners get their notices by mail and in Slack");
-        self.serve()?;
+        self.bot.serve()?;
         let notice = self.next_mail("ada@owners.test", QUARTER).await?;
         boxed("mail to ada", &text(&notice));
         let card = self.ada.wait_for_message(|message| message.as_text().contains("web01")).await?;
@@ -351,11 +244,11 @@ clock = "{out}/ahead"
         say("Somebody who got hold of bob's notice tries to approve db01 in his name");
         let notice = self.next_mail("bob@owners.test", QUARTER).await?;
         let to = notice.header("Reply-To").context("the notice has no Reply-To")?;
-        let forged = Letter::new("bob@owners.test", &address(&to), self.now())
+        let forged = Letter::new("bob@owners.test", &address(&to), self.bot.now())
             .subject(&format!("Re: {}", subject(&notice)))
             .text("approve");
         self.mail.send(&forged).await?;
-        let stranger = Letter::new("eve@stranger.test", &address(&to), self.now())
+        let stranger = Letter::new("eve@stranger.test", &address(&to), self.bot.now())
             .subject(&format!("Re: {}", subject(&notice)))
             .text("approve")
             .signed();
@@ -405,7 +298,7 @@ clock = "{out}/ahead"
         self.show_packages("before").await?;
 
         for (at, server, event) in self.events().await? {
-            if self.now() < at {
+            if self.bot.now() < at {
                 self.leap(at, &format!("{event} of {server}"))?;
             } else {
                 say(&format!("{event} of {server}"));
@@ -543,7 +436,7 @@ clock = "{out}/ahead"
         );
         boxed(&format!("mail from {from}"), words);
         let id = notice.header("Message-ID").unwrap_or_default();
-        let letter = Letter::new(from, &address(&to), self.now())
+        let letter = Letter::new(from, &address(&to), self.bot.now())
             .subject(&format!("Re: {}", subject(notice)))
             .answers(&id)
             .text(&body)
@@ -553,22 +446,15 @@ clock = "{out}/ahead"
     }
 
     async fn end(&mut self) -> Result<()> {
-        if let Some(mut serving) = self.serving.take() {
-            if let Some(id) = serving.id() {
-                Command::new("kill").arg(id.to_string()).status().await?;
-            }
-            tokio::time::timeout(Duration::from_secs(40), serving.wait())
-                .await
-                .context("patchbot did not end when it was asked to")??;
-        }
+        self.bot.stop().await?;
         for address in ["ada@owners.test", "bob@owners.test", "patchbot@patchbot.test"] {
-            let folder = self.out.join("mail").join(address);
+            let folder = self.bot.folder().join("mail").join(address);
             std::fs::create_dir_all(&folder)?;
             for (number, message) in (1..).zip(self.mail.mailbox(address).messages()?) {
                 std::fs::write(folder.join(format!("{number:02}.eml")), &message.raw)?;
             }
         }
-        say(&format!("Everything that was started has ended. To look at: {}", self.out.display()));
+        say(&format!("Everything that was started has ended. To look at: {}", self.bot.folder().display()));
         println!(
             "  patching.conf, patchbot.db, servers.csv, serve.log, logs/, mail/ (open the .eml files in a mail program)"
         );
