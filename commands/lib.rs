@@ -73,6 +73,7 @@ commands! {
     reschedule::Reschedule,
     defer::Defer,
     withdraw::Withdraw,
+    undo::Undo,
     status::Status,
     list::List,
     show::Show,
@@ -178,8 +179,8 @@ mod tests {
 
     fn near_grammar() -> impl Strategy<Value = String> {
         let words = prop::sample::select(vec![
-            "approve", "decline", "move", "defer", "withdraw", "status", "list", "slots", "why", "help",
-            "web01", "db01.example.org", "all", "except", "to", "by", "because", "\"", "“", "”",
+            "approve", "decline", "move", "defer", "withdraw", "undo", "status", "list", "slots", "why",
+            "help", "web01", "db01.example.org", "all", "except", "to", "by", "because", "\"", "“", "”",
             "2026-12-04", "20:00", "25:99", "Friday", "in", "2", "weeks", "1-4,7", ",", ";", "?", "!",
             "Europe/Berlin", "é", "\u{202e}", "\u{200b}", "2027-Q1", "tomorrow", "not", "4", "Dec", "2026",
             "👍",

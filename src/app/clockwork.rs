@@ -173,7 +173,7 @@ impl App {
                     let deed = Deed { actor: &Actor::clock(), words: None, reason: None, request: None };
                     self.record(&mut tx, &server, &window, &change, deed).await?;
                     after = change.window.clone();
-                    let done = Done { server: server.clone(), change, reason: None };
+                    let done = Done { server: server.clone(), change, reason: None, undo_until: None };
                     self.tell_decision(&mut tx, &done, "patchbot", Channel::Clock, None).await?;
                 }
                 _ => self.tell_silence(&mut tx, &server, &window).await?,

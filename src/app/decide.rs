@@ -1,6 +1,6 @@
 //! Decisions of people: each window is decided by itself, and each change is committed with its audit and its messages.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use patchbot_commands::{Command, Reason, Target};
 use serde_json::json;
 
@@ -9,12 +9,14 @@ use super::targets::Aim;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::calendar::{Bounds, Load, resolve};
-use crate::domain::decision::{Act, Case, Change, Via, decide};
+use crate::domain::decision::{Act, Case, Change, Decided, Via, decide};
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::message::Tone;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::domain::shown::{line, typed};
 use crate::domain::timeline::next_for_window;
+use crate::domain::undo::{Before, Last, undo, undo_until};
 use crate::domain::window::Window;
 use crate::store::Tx;
 use crate::store::records::{DecisionRow, Subject};
@@ -38,6 +40,8 @@ pub(crate) struct Done {
     pub(crate) server: Server,
     pub(crate) change: Change,
     pub(crate) reason: Option<String>,
+    /// Until when who decided can undo it.
+    pub(crate) undo_until: Option<DateTime<Utc>>,
 }
 
 impl App {
@@ -60,14 +64,15 @@ impl App {
             let server = aim.server.clone();
             match self.decide_one(tx, said, command, &aim).await {
                 Ok(change) => {
-                    done.push(Done {
-                        server,
-                        change,
-                        reason: reason.map(|reason| reason.as_str().to_owned()),
-                    });
+                    let plan = change.window.plan;
+                    let undo_until = undo_until(self.policy(&server), self.now(), change.before, plan)
+                        .filter(|_| change.decided != Decided::Undone);
+                    let reason = reason.map(|reason| reason.as_str().to_owned());
+                    done.push(Done { server, change, reason, undo_until });
                 }
                 Err(Stop::Refused(refusal)) => {
                     self.audit_refusal(tx, said.actor(), &server.name, &refusal, &said.words).await?;
+                    self.pass_on(tx, said, &aim, &refusal).await?;
                     let slots = self.slots_after(tx, &refusal, &aim).await?;
                     refused.push((refusal, slots));
                 }
@@ -122,7 +127,12 @@ impl App {
         let now = self.now();
         let load = self.load_around(tx, &aim.window, &aim.server).await?;
         let bounds = self.bounds(&aim.server, &aim.window, &load);
+        let case = Case { window: &aim.window, server: &aim.server.name, bounds };
         let act = match command {
+            Command::Undo(_) => {
+                let change = undo(&case, self.last_decision(tx, &aim.window).await?.as_ref(), &aim.permit)?;
+                return self.keep(tx, said, aim, change, command).await;
+            }
             Command::Approve(_) => Act::Approve,
             Command::Decline(_) => Act::Decline,
             Command::Withdraw(_) => Act::Withdraw,
@@ -137,12 +147,53 @@ impl App {
             other => return Err(Failure::Bug(format!("\"{other}\" is no decision")).into()),
         };
         let reason = decided_about(command).and_then(|(_, reason)| reason).map(Reason::as_str);
-        let case = Case { window: &aim.window, server: &aim.server.name, bounds };
         let via = Via { channel: said.channel, shown: aim.shown };
         let change = decide(&case, act, reason, &aim.permit, via)?;
+        self.keep(tx, said, aim, change, command).await
+    }
+
+    async fn keep(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        aim: &Aim,
+        change: Change,
+        command: &Command,
+    ) -> Result<Change, Stop> {
+        let reason = decided_about(command).and_then(|(_, reason)| reason).map(Reason::as_str);
         let deed = Deed { actor: &said.actor(), words: Some(&said.words), reason, request: said.request };
         self.commit_change(tx, &aim.server, &aim.window, &change, deed).await?;
         Ok(change)
+    }
+
+    /// The last decision about a window, when enough of it is kept to undo it.
+    async fn last_decision(&self, tx: &mut Tx, window: &Window) -> Result<Option<Last>, Failure> {
+        let last = tx.decisions_of(window.id).await?.pop();
+        Ok(last.and_then(|row| {
+            Some(Last {
+                by: row.person,
+                name: row.decided_by,
+                decided: row.decided,
+                at: row.decided_at,
+                before: row.before?,
+                version: row.version?,
+            })
+        }))
+    }
+
+    /// A wish that came too late to be granted at once becomes a request to the operators.
+    async fn pass_on(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        aim: &Aim,
+        refusal: &Refusal,
+    ) -> Result<(), Failure> {
+        let Refusal::UndoOver { server, what, .. } = refusal else { return Ok(()) };
+        let headline = format!("{} asks to undo {what} of {server}.", said.person.name);
+        let next = vec![format!("An operator can say \"undo {server}\", or leave it as it is.")];
+        let key = format!("undo/{}/{}/{}", aim.window.id, aim.window.version, said.person.id);
+        self.alert(tx, Tone::Info, headline, next, &key).await
     }
 
     /// Writes a change of a window: the window, what it waits for next, the decision, and the audit.
@@ -185,6 +236,8 @@ impl App {
             reason: reason.map(str::to_owned),
             sentence: change.sentence.clone(),
             decided_at: now,
+            before: Some(Before::of(before)),
+            version: Some(change.window.version.saturating_add(1)),
         })
         .await?;
         tx.append_audit(&AuditEvent {
@@ -260,6 +313,7 @@ fn decided_about(command: &Command) -> Option<(&Target, Option<&Reason>)> {
         Command::Withdraw(it) => Some((&it.target, it.reason.as_ref())),
         Command::Reschedule(it) => Some((&it.target, it.reason.as_ref())),
         Command::Defer(it) => Some((&it.target, it.reason.as_ref())),
+        Command::Undo(it) => Some((&it.target, it.reason.as_ref())),
         _ => None,
     }
 }
@@ -296,12 +350,24 @@ fn answer(done: &[Done], refused: &[(Refusal, Option<String>)]) -> Answer {
     if let [only] = done {
         next.extend(after(only));
     }
+    next.extend(undo_offered(done));
     Answer { verdict, lines, next }
+}
+
+/// How to undo what was just done, and until when.
+fn undo_offered(done: &[Done]) -> Option<String> {
+    let first = done.first()?;
+    let until = done.iter().filter_map(|done| done.undo_until).min()?;
+    let names: Vec<&str> = done.iter().map(|done| done.server.name.as_str()).collect();
+    if names.len() > 5 {
+        let until = line(until, first.server.zone);
+        return Some(format!("A mistake? Say \"undo\" and their names until {until}."));
+    }
+    Some(format!("A mistake? Say \"undo {}\" until {}.", names.join(" "), line(until, first.server.zone)))
 }
 
 /// What can be said after a decision.
 fn after(done: &Done) -> Option<String> {
-    use crate::domain::decision::Decided;
     let server = &done.server.name;
     match done.change.decided {
         Decided::Approved | Decided::AutoApproved => {
@@ -313,6 +379,7 @@ fn after(done: &Done) -> Option<String> {
         Decided::Moved | Decided::Deferred if done.change.window.crossed_by.is_some() => {
             Some(format!("It crosses the freeze, so somebody else must say \"approve {server}\"."))
         }
+        Decided::Undone => None,
         Decided::Moved | Decided::Deferred | Decided::Withdrawn => {
             Some(format!("If that suits you, say \"approve {server}\"."))
         }

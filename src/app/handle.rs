@@ -137,7 +137,8 @@ impl App {
             | Command::Decline(_)
             | Command::Withdraw(_)
             | Command::Reschedule(_)
-            | Command::Defer(_) => self.decide(tx, said, command).await,
+            | Command::Defer(_)
+            | Command::Undo(_) => self.decide(tx, said, command).await,
             Command::Status(it) => self.status(tx, said, &it.target).await,
             Command::List(it) => self.list(tx, said, it).await,
             Command::Show(it) => self.show(tx, said, &it.server).await,

@@ -335,6 +335,7 @@ fn unknown_time() -> ShownTime {
 fn moved_from(done: &Done) -> Option<Plan> {
     match done.change.decided {
         Decided::Moved | Decided::Deferred => done.change.before,
+        Decided::Undone => done.change.before.filter(|before| done.change.window.plan != Some(*before)),
         Decided::Approved | Decided::AutoApproved | Decided::Declined | Decided::Withdrawn => None,
     }
 }

@@ -52,6 +52,8 @@ section! {
         precheck_before: Time = Duration::from_secs(5 * 3600).into(), "\"5h\"";
         /// So long before the start owners are reminded.
         reminder_before: Time = Duration::from_secs(24 * 3600).into(), "\"24h\"";
+        /// So long after a decision who took it can undo it; later, undoing is a request to the operators.
+        undo_for: Time = Duration::from_secs(30 * 60).into(), "\"30m\"";
         /// How many days owners have to answer the monthly notice.
         answer_days: u32 = 14, "14";
         /// What happens without an answer: "hold" (nothing is patched) or "approve".
@@ -93,6 +95,7 @@ impl PolicySection {
             lock_before: delta(self.lock_before),
             precheck_before: delta(self.precheck_before),
             reminder_before: delta(self.reminder_before),
+            undo_for: delta(self.undo_for),
             answer_days: self.answer_days,
             silence: self.silence,
             reboot: self.reboot,

@@ -40,6 +40,8 @@ pub enum Decided {
     Moved,
     /// Put off by days.
     Deferred,
+    /// The decision before was undone.
+    Undone,
 }
 
 impl Decided {
@@ -53,15 +55,24 @@ impl Decided {
             Self::Withdrawn => "withdrawn",
             Self::Moved => "moved",
             Self::Deferred => "deferred",
+            Self::Undone => "undone",
         }
     }
 
     /// Reads a word back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Approved, Self::AutoApproved, Self::Declined, Self::Withdrawn, Self::Moved, Self::Deferred]
-            .into_iter()
-            .find(|decided| decided.as_str() == name)
+        [
+            Self::Approved,
+            Self::AutoApproved,
+            Self::Declined,
+            Self::Withdrawn,
+            Self::Moved,
+            Self::Deferred,
+            Self::Undone,
+        ]
+        .into_iter()
+        .find(|decided| decided.as_str() == name)
     }
 }
 

@@ -18,5 +18,6 @@ pub mod run;
 pub mod server;
 pub mod shown;
 pub mod timeline;
+pub mod undo;
 pub mod window;
 pub mod zone;

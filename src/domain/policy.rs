@@ -111,6 +111,8 @@ pub struct Policy {
     pub precheck_before: TimeDelta,
     /// So long before the start the daily reminder goes out.
     pub reminder_before: TimeDelta,
+    /// So long after a decision who took it can undo it by himself.
+    pub undo_for: TimeDelta,
     /// The days an owner has to answer the monthly notice.
     pub answer_days: u32,
     /// What happens without an answer.
@@ -146,6 +148,7 @@ impl Default for Policy {
             lock_before: TimeDelta::hours(3),
             precheck_before: TimeDelta::hours(5),
             reminder_before: TimeDelta::hours(24),
+            undo_for: super::undo::USUAL,
             answer_days: 14,
             silence: Silence::Hold,
             reboot: RebootRule::Needed,

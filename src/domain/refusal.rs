@@ -96,6 +96,36 @@ pub enum Refusal {
         /// Who declined.
         by: String,
     },
+    /// There is no decision of a person that could be undone.
+    NothingToUndo {
+        /// The server.
+        server: String,
+    },
+    /// Somebody else took the decision.
+    NotYourDecision {
+        /// The server.
+        server: String,
+        /// Who decided.
+        by: String,
+    },
+    /// Something happened to the window after the decision.
+    ChangedSince {
+        /// The server.
+        server: String,
+        /// What cannot be undone: `the move`.
+        what: &'static str,
+    },
+    /// The time for undoing it by oneself is over; the wish was passed on to the operators.
+    UndoOver {
+        /// The server.
+        server: String,
+        /// What cannot be undone: `the move`.
+        what: &'static str,
+        /// Until when it could be.
+        until: DateTime<Utc>,
+        /// The server's zone.
+        zone: Tz,
+    },
     /// The window's run has begun.
     AlreadyStarted {
         /// The server.
@@ -290,6 +320,23 @@ impl std::fmt::Display for Refusal {
             Self::NotYourDecline { server, by } => {
                 write!(f, "{by} declined {server}; only {by} or an operator can take that back.")
             }
+            Self::NothingToUndo { server } => {
+                write!(f, "There is no decision about {server} that could be undone.")
+            }
+            Self::NotYourDecision { server, by } => {
+                write!(
+                    f,
+                    "The last decision about {server} was taken by {by}; only {by} or an operator can undo it."
+                )
+            }
+            Self::ChangedSince { server, what } => {
+                write!(f, "Something has happened to {server} since, so {what} cannot be undone any more.")
+            }
+            Self::UndoOver { server, what, until, zone } => write!(
+                f,
+                "For {server}, {what} could be undone until {}. I have passed your wish on to the operators.",
+                line(*until, *zone)
+            ),
             Self::AlreadyStarted { server } => {
                 write!(f, "{server} is being patched now; it is too late to change that.")
             }
@@ -425,7 +472,17 @@ impl Refusal {
                     "{by} or an operator can say \"withdraw {server}\"; after that it can be approved."
                 )]
             }
+            Self::NotYourDecision { server, .. } => {
+                vec![format!("Ask them, or an operator, to say \"undo {server}\".")]
+            }
+            Self::UndoOver { server, .. } => {
+                vec![format!(
+                    "You need not wait: \"withdraw {server}\", \"move {server} to …\" and \"decline {server}\" are still yours to say."
+                )]
+            }
             Self::NothingToWithdraw { server, .. }
+            | Self::NothingToUndo { server }
+            | Self::ChangedSince { server, .. }
             | Self::Over { server, .. }
             | Self::AlreadyStarted { server }
             | Self::Repeated { server } => {
@@ -519,6 +576,10 @@ impl Refusal {
             | Self::Contradiction { .. }
             | Self::NothingToWithdraw { .. }
             | Self::NotYourDecline { .. }
+            | Self::NothingToUndo { .. }
+            | Self::NotYourDecision { .. }
+            | Self::ChangedSince { .. }
+            | Self::UndoOver { .. }
             | Self::AlreadyStarted { .. }
             | Self::Over { .. }
             | Self::OperatorFirst { .. }

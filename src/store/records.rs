@@ -11,6 +11,7 @@ use crate::domain::message::{Message, ShownWindow};
 use crate::domain::quarter::Quarter;
 use crate::domain::run::{RunPlan, RunState, Step};
 use crate::domain::timeline::{Due, Event};
+use crate::domain::undo::Before;
 
 /// What a due row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +94,10 @@ pub struct DecisionRow {
     pub sentence: String,
     /// When.
     pub decided_at: DateTime<Utc>,
+    /// The window before it; absent for decisions that were taken before this was kept.
+    pub before: Option<Before>,
+    /// The window's version after it.
+    pub version: Option<i64>,
 }
 
 /// A run as it is kept.

@@ -1,22 +1,36 @@
 //! Decisions about windows, never changed after they were taken.
 
 use const_format::concatcp;
+use serde_json::Value;
 use sqlx::Row as _;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Conn, Row, word};
 use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{DecisionId, PersonId, Revision, WindowId};
+use crate::domain::undo::Before;
 use crate::store::error::StoreError;
 use crate::store::records::DecisionRow;
 
-const COLS: &str = "id, window_id, revision, person_id, decided_by, channel, decided, request, words, reason, sentence, decided_at";
+const COLS: &str = "id, window_id, revision, person_id, decided_by, channel, decided, request, words, reason, sentence, decided_at, before, \
+    version";
 
 statements! {
-    INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
     BY_REQUEST = "SELECT COUNT(*) AS decisions FROM decisions WHERE window_id = $1 AND request = $2";
     OF_WINDOW = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id = $1 ORDER BY decided_at, id");
+}
+
+fn before(row: &Row) -> Result<Option<Before>, StoreError> {
+    let value: Option<Json<Value>> = row.try_get("before")?;
+    value
+        .map(|Json(value)| {
+            serde_json::from_value(value)
+                .map_err(|error| StoreError::corrupt("decisions", "before", error.to_string()))
+        })
+        .transpose()
 }
 
 fn decision(row: &Row) -> Result<DecisionRow, StoreError> {
@@ -34,6 +48,8 @@ fn decision(row: &Row) -> Result<DecisionRow, StoreError> {
         reason: row.try_get("reason")?,
         sentence: row.try_get("sentence")?,
         decided_at: row.try_get("decided_at")?,
+        before: before(row)?,
+        version: row.try_get("version")?,
     })
 }
 
@@ -54,6 +70,8 @@ pub(in crate::store) async fn insert_decision(
         .bind(&decision.reason)
         .bind(&decision.sentence)
         .bind(decision.decided_at)
+        .bind(decision.before.as_ref().map(Json))
+        .bind(decision.version)
         .execute(conn)
         .await?;
     Ok(())

@@ -36,9 +36,10 @@ async fn a_click_decides_is_answered_to_the_clicker_alone_and_rewrites_the_card(
     let click = ada.clicks(&card, "Approve").await.unwrap();
 
     let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
-    insta::assert_snapshot!(answer.as_text(), @r"
+    insta::assert_snapshot!(answer.as_text(), @"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
     assert_eq!(world.delivers().await, 1);
@@ -125,9 +126,10 @@ async fn a_no_after_a_yes_is_a_decision_of_its_own_and_a_yes_after_a_no_is_not()
     let on_both_screens = world.posts_card(&web01, "#windows").await;
 
     let no = bob.clicks(&on_both_screens, "Decline").await.unwrap();
-    insta::assert_snapshot!(no.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    insta::assert_snapshot!(no.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @"
     web01.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     let yes = ada.clicks(&on_both_screens, "Approve").await.unwrap();
     insta::assert_snapshot!(yes.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
@@ -361,6 +363,7 @@ async fn an_operator_who_crossed_the_freeze_is_sent_to_somebody_else() {
     insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
     web01.example.org moves to Wed 25 Nov 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
     It crosses the freeze, so somebody else must say /patch approve web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Tue 24 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     let card = world.posts_card(&web01, "#windows").await;
     let click = operator.clicks(&card, "Approve").await.unwrap();

@@ -39,23 +39,26 @@ async fn an_owner_approves_moves_and_declines_by_words() {
     let web01 = world.server("web01.example.org", &[&person]).await;
 
     let answer = told(ada.slash("/patch", "approve web01").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
 
     let answer = told(ada.slash("/patch", "move web01 to Friday 21:30").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org moves to Fri 27 Nov 2026, 21:30 Europe/Berlin (20:30 UTC). The approval it had is void; it waits for approval.
     If that suits you, say /patch approve web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
 
     let answer =
         told(ada.slash("/patch", "decline web01 because “quarter-end closing”").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Declined(_)));
     assert_eq!(world.decisions(&web01).await, 3);
@@ -85,6 +88,7 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"] — Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
     • /patch defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
     • /patch withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
+    • /patch undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     • /patch status [servers] — Says where your windows stand: state, time, what is awaited.
     • /patch list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     • /patch show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
@@ -147,9 +151,10 @@ async fn what_is_not_understood_is_shown_with_a_mark_under_the_place() {
     Did you mean web01.example.org?
     "#);
     let answer = told(ada.slash("/patch", "move web01 to 2026-11-26 20:00").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org moves to Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
     If that suits you, say /patch approve web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     let answer = told(ada.slash("/patch", "move web01 to yesterday").await.unwrap()).await;
     insta::assert_snapshot!(answer, @r#"
@@ -218,11 +223,13 @@ async fn several_lines_are_all_understood_or_none_is_done() {
     assert_eq!(world.decisions(&web01).await, 0);
 
     let said = ada.writes_dm("approve web01\n\ndecline web02 because \"R&amp;D &lt;3\"").await.unwrap();
-    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     web02.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web02.example.org.
+    A mistake? Say /patch undo web02.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     assert_eq!((world.decisions(&web01).await, world.decisions(&web02).await), (1, 1));
     let said = ada.writes_dm(&"status\n".repeat(21)).await.unwrap();
@@ -240,12 +247,13 @@ async fn half_of_a_command_can_be_done_and_the_rest_is_said() {
 
     let answer = told(ada.slash("/patch", "approve all").await.unwrap()).await;
 
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     Done in part; please see what is left.
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Ada declined web02.example.org; a no stands until it is taken back.
     Ada or an operator can say /patch withdraw web02.example.org; after that it can be approved.
     Until the start you can take it back: /patch withdraw web01.example.org.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     ");
     assert_eq!(world.decisions(&web02).await, 1);
     world.ends().await;

@@ -11,6 +11,7 @@ use patchbot::domain::person::{Address, Identity};
 use patchbot::domain::policy::{Policy, RebootRule};
 use patchbot::domain::run::{RunPlan, RunState, Step};
 use patchbot::domain::server::{Ownership, Rank};
+use patchbot::domain::undo::Before;
 use patchbot::domain::window::{Approval, Approver, WindowState};
 use patchbot::store::error::StoreError;
 use patchbot::store::records::{CardRow, DecisionRow, Medium, PrecheckRow, Purpose, RunRow};
@@ -135,6 +136,8 @@ async fn decisions_checks_cards_and_facts_of_the_installation_read_back(fresh: F
         reason: Some("release".to_owned()),
         sentence: "web01 moves.".to_owned(),
         decided_at: utc(NOON),
+        before: Some(Before::of(&bare)),
+        version: Some(1),
     };
     tx.insert_decision(&decision).await.unwrap();
     assert_eq!(tx.decisions_of(bare.id).await.unwrap(), std::slice::from_ref(&decision));

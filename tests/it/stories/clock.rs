@@ -109,5 +109,6 @@ async fn a_stale_button_after_a_restart_still_resolves() {
     insta::assert_snapshot!(world.says("ada", "approve web01").await, @r#"
     web01 is approved for Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: "withdraw web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
 }

@@ -5,3 +5,4 @@ mod import;
 mod questions;
 mod replies;
 mod two_owners;
+mod undo;

@@ -90,6 +90,7 @@ async fn slots_are_offered_and_taken() {
     insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 20:30").await, @r#"
     web01.example.org moves to Thu 10 Dec 2026, 20:30 America/New_York (Fri 11 Dec, 01:30 UTC). It waits for approval.
     If that suits you, say "approve web01.example.org".
+    A mistake? Say "undo web01.example.org" until Tue 24 Nov 2026, 03:30 America/New_York (08:30 UTC).
     "#);
 }
 
@@ -144,6 +145,7 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"] — Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
     defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
     withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
+    undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     status [servers] — Says where your windows stand: state, time, what is awaited.
     list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.

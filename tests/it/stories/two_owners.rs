@@ -18,6 +18,7 @@ async fn every_owner_is_told_of_a_decision_wherever_it_was_taken() {
     insta::assert_snapshot!(world.says("ada", "approve web01").await, @r#"
     web01 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
     Until the start you can take it back: "withdraw web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
     insta::assert_snapshot!(world.mails().join("\n"), @"
     ada@owners.test: 2027-Q1: web01 was approved by ada@owners.test
@@ -37,6 +38,7 @@ async fn a_no_is_a_conflict_that_stops() {
     insta::assert_snapshot!(world.says("bob", "decline web01 because \"backup runs\"").await, @r#"
     web01 is declined: it is not patched in this window.
     You can take it back until the time comes: "withdraw web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
     insta::assert_snapshot!(world.says("ada", "approve web01").await, @r#"
     bob@owners.test declined web01; a no stands until it is taken back.
@@ -106,6 +108,7 @@ async fn an_operator_crosses_the_freeze_with_a_reason_and_a_second_person() {
     insta::assert_snapshot!(world.says("olga", "move web01 to 2026-11-25 20:00 because \"zero day\"").await, @r#"
     web01 moves to Wed 25 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
     It crosses the freeze, so somebody else must say "approve web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
     insta::assert_snapshot!(world.says("olga", "approve web01").await, @r#"
     You moved web01 across the freeze yourself; somebody else must approve it.
@@ -114,6 +117,7 @@ async fn an_operator_crosses_the_freeze_with_a_reason_and_a_second_person() {
     insta::assert_snapshot!(world.says("ada", "approve web01").await, @r#"
     web01 is approved for Wed 25 Nov 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: "withdraw web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
 }
 

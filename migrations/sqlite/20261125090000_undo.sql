@@ -1,0 +1,3 @@
+-- What a window was before a decision, and its version after it: what undoing the decision needs.
+ALTER TABLE decisions ADD COLUMN before TEXT;
+ALTER TABLE decisions ADD COLUMN version INTEGER;
