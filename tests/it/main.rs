@@ -14,6 +14,7 @@ mod chat;
 mod contract;
 mod hosts;
 mod mail;
+mod migrations;
 mod night;
 mod stories;
 mod world;

@@ -37,17 +37,22 @@ fn postgres_url() -> String {
     )
 }
 
-/// An empty database on the test run's PostgreSQL.
+/// An empty, migrated database on the test run's PostgreSQL.
 pub(crate) async fn postgres() -> Fresh {
+    let store = Store::postgres(&empty_postgres().await).await.unwrap();
+    store.migrate().await.unwrap();
+    Fresh { store, _folder: None }
+}
+
+/// The URL of a database with nothing in it.
+pub(crate) async fn empty_postgres() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let admin = postgres_url();
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let mut connection = sqlx::PgConnection::connect(&admin).await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
     let (server, _) = admin.rsplit_once('/').unwrap();
-    let store = Store::postgres(&format!("{server}/{name}")).await.unwrap();
-    store.migrate().await.unwrap();
-    Fresh { store, _folder: None }
+    format!("{server}/{name}")
 }
 
 /// Runs each body on both engines.

@@ -70,20 +70,6 @@ async fn both_engines_have_the_same_tables_columns_and_gaps() {
     }
 }
 
-#[test]
-fn migrations_come_in_pairs() {
-    let names = |engine: &str| {
-        let folder = format!("{}/migrations/{engine}", env!("CARGO_MANIFEST_DIR"));
-        let mut names: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    };
-    assert_eq!(names("sqlite"), names("postgres"));
-}
-
 #[tokio::test]
 async fn a_sqlite_file_is_safe_against_a_power_cut() {
     let folder = tempfile::tempdir().unwrap();

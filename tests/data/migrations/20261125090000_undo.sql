@@ -1,0 +1,3 @@
+-- A decision that keeps what it changed.
+INSERT INTO decisions (id, window_id, revision, person_id, decided_by, channel, decided, request, words, reason, sentence, decided_at, before, version)
+    VALUES ('01a20eba-5ffc-73e4-b5e0-8ba3cafe5588', '01a20eba-223c-7378-a5f8-c41a87645b6d', 1, '01a20eba-222d-7695-aa22-56dd2c8344eb', 'ada@owners.test', 'terminal', 'approved', NULL, 'approve web01', NULL, 'web01 is approved for Thu 12 Nov 2026, 20:00 Europe/Berlin (19:00 UTC).', '2026-11-06T09:00:05.436650+00:00', '{"plan":{"local":"2026-11-12T20:00:00","zone":"Europe/Berlin","starts_at":"2026-11-12T19:00:00Z","ends_at":"2026-11-12T21:00:00Z"},"state":{"state":"proposed"},"moves":0,"crossed_by":null}', 1);
