@@ -9,7 +9,7 @@ use sqlparser::ast::{AlterTableOperation, ColumnOption, Statement};
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 use sqlx::migrate::Migrator;
-use sqlx::{AssertSqlSafe, Connection, Executor};
+use sqlx::{Connection, Executor};
 
 use crate::contract::empty_postgres;
 
@@ -147,7 +147,7 @@ where
         std::fs::copy(&path, so_far.path().join(name(&path))).unwrap();
         Migrator::new(so_far.path()).await.unwrap().run_direct(None, connection, false).await.unwrap();
         let sample = rows(&read(&folder("tests/data/migrations").join(name(&path))));
-        (&mut *connection).execute(sqlx::raw_sql(AssertSqlSafe(sample))).await.unwrap();
+        (&mut *connection).execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sample))).await.unwrap();
     }
 }
 
