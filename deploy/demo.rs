@@ -411,7 +411,7 @@ folder = "{out}/logs"
             self.patchbot(&["history", server]).await?;
         }
         self.patchbot(&["audit"]).await?;
-        self.patchbot(&["audit", "--verify"]).await?;
+        self.patchbot(&["audit", "verify"]).await?;
         self.check().await
     }
 

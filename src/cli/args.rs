@@ -108,13 +108,17 @@ pub(super) enum Doing {
         #[arg(long, default_value_t = 30)]
         most: i64,
     },
-    /// Show the audit, or verify that nothing in it was changed.
-    Audit {
-        /// Of one server only.
-        server: Option<String>,
-        /// Verify the chain of hashes.
-        #[arg(long)]
-        verify: bool,
+    /// Show the audit, verify that nothing in it was changed, or export it for an auditor.
+    Audit(Audit),
+    /// Copy the SQLite database to a new file, while patchbot works on.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the SQLite database, and keep the present one beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
     },
     /// Show how a notice looks, with sample values.
     RenderNotice {
@@ -125,6 +129,36 @@ pub(super) enum Doing {
         folder: Option<PathBuf>,
     },
 }
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Audit {
+    /// Of one server only.
+    pub(super) server: Option<String>,
+    #[command(subcommand)]
+    pub(super) doing: Option<Auditing>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Auditing {
+    /// Verify the chain of hashes, in the database or in an exported file.
+    Verify {
+        /// The exported file; it needs neither database nor configuration.
+        file: Option<PathBuf>,
+        /// A last hash that was noted earlier: is it still part of the chain?
+        #[arg(long, value_name = "HASH")]
+        noted: Option<String>,
+    },
+    /// Write the audit to a new file, in a form that can be checked anywhere.
+    #[command(after_help = EXPORTED)]
+    Export {
+        /// The new file.
+        file: PathBuf,
+    },
+}
+
+const EXPORTED: &str = "Each line is \"HASH  JSON\": the SHA-256 of the JSON's bytes, two spaces, the JSON. \"last\" in it is the hash \
+of the line before, so that no line can be changed, taken out or moved unnoticed.";
 
 #[derive(Debug, Args)]
 pub(super) struct Enroll {

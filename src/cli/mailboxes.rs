@@ -1,4 +1,4 @@
-//! `inbox`, `outbox`, `audit`, `render-notice`: what came in, what went out, what was done, and how notices look.
+//! `inbox`, `outbox`, `render-notice`: what came in, what went out, and how notices look.
 
 use std::path::Path;
 
@@ -66,65 +66,6 @@ pub(super) async fn outbox(config: &Config, screen: &mut Screen, most: i64) -> a
         .collect();
     screen.table(["written", "by", "what", "to", "state"], &rows);
     screen.line(&format!("{waiting} wait, {parked} are parked."));
-    Ok(Ended::Well)
-}
-
-pub(super) async fn audit(
-    config: &Config,
-    screen: &mut Screen,
-    server: Option<&str>,
-    verify: bool,
-) -> anyhow::Result<Ended> {
-    let app = setup::app(config).await?;
-    let mut tx = app.store.read().await?;
-    if verify {
-        let (mut seq, mut last) = (1, String::new());
-        loop {
-            let rows = tx.audit_from(seq, 1000).await?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in rows {
-                if row.seq != seq || row.hash != row.event.sealed(row.seq, &last) {
-                    screen.line(&format!(
-                        "The audit was changed at number {seq}: what stands there is not what was sealed."
-                    ));
-                    screen.line("→ Restore the last backup beside it and compare from that number on.");
-                    return Ok(Ended::Found);
-                }
-                seq = seq.saturating_add(1);
-                last = row.hash;
-            }
-        }
-        screen.line(&format!(
-            "The audit is whole: {} entries, each sealed by the one before. The last hash is {last}.",
-            seq.saturating_sub(1)
-        ));
-        return Ok(Ended::Well);
-    }
-    let rows = match server {
-        Some(server) => {
-            let mut rows = tx.audit_of(server, 200).await?;
-            rows.reverse();
-            rows
-        }
-        None => tx.audit_from(1, i64::MAX).await?,
-    };
-    if screen.wants_json() {
-        let rows: Vec<_> =
-            rows.iter().map(|row| json!({ "seq": row.seq, "event": row.event, "hash": row.hash })).collect();
-        screen.json(&rows);
-        return Ok(Ended::Well);
-    }
-    let rows: Vec<[String; 5]> = rows
-        .into_iter()
-        .map(|row| {
-            let event = row.event;
-            let by = format!("{} {}", event.actor.name, event.actor.channel.phrase());
-            [line(event.at, app.zone), by, event.subject, event.sentence, event.words.unwrap_or_default()]
-        })
-        .collect();
-    screen.table(["when", "who", "about", "what", "words"], &rows);
     Ok(Ended::Well)
 }
 

@@ -1,6 +1,8 @@
 //! The command line: what an operator or administrator types on the machine that patchbot runs on.
 
 mod args;
+mod audit;
+mod backup;
 mod checks;
 mod hosts;
 mod inventory;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::{Config, ConfigError};
-use args::{Arguments, Doing};
+use args::{Arguments, Auditing, Doing};
 pub use screen::Screen;
 
 /// How a command ended, for scripts: 0 well, 1 something broke, 2 wrong usage (clap's), 3 refused or not understood,
@@ -102,9 +104,15 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Link { mail, account } => setup::link(&config, screen, mail, account).await,
         Doing::Inbox { most } => mailboxes::inbox(&config, screen, *most).await,
         Doing::Outbox { most } => mailboxes::outbox(&config, screen, *most).await,
-        Doing::Audit { server, verify } => {
-            mailboxes::audit(&config, screen, server.as_deref(), *verify).await
-        }
+        Doing::Audit(asked) => match &asked.doing {
+            None => audit::show(&config, screen, asked.server.as_deref()).await,
+            Some(Auditing::Verify { file, noted }) => {
+                audit::verify(&config, screen, file.as_deref(), noted.as_deref()).await
+            }
+            Some(Auditing::Export { file }) => audit::export(&config, screen, file).await,
+        },
+        Doing::Backup { file } => backup::backup(&config, screen, file).await,
+        Doing::Restore { file } => backup::restore(&config, screen, file).await,
         Doing::RenderNotice { name, folder } => {
             mailboxes::render_notice(screen, name.as_deref(), folder.as_deref())
         }

@@ -112,12 +112,12 @@ pub(super) fn slack(config: &Config, app: &App) -> anyhow::Result<Option<Slack>>
 }
 
 /// The claim on a SQLite file: one serving process at a time. It ends with the process.
-struct Alone {
+pub(super) struct Alone {
     _file: std::fs::File,
 }
 
 impl Alone {
-    fn on(database: &Path) -> anyhow::Result<Self> {
+    pub(super) fn on(database: &Path) -> anyhow::Result<Self> {
         let path = database.with_extension("lock");
         let file =
             std::fs::File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;

@@ -1,5 +1,6 @@
 //! Opens what commands work with: the store, the use cases, the way to the hosts; and small acts of administration.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -34,7 +35,7 @@ pub(super) fn clock(config: &Config) -> anyhow::Result<Clock> {
 }
 
 /// How far a lab's clock is ahead of the machine's.
-pub(super) fn ahead(path: &std::path::Path) -> anyhow::Result<TimeDelta> {
+pub(super) fn ahead(path: &Path) -> anyhow::Result<TimeDelta> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the lab's clock {} cannot be read", path.display()))?;
     let seconds = text

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::answer::Channel;
 use super::ids::PersonId;
@@ -125,16 +124,16 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    /// The hash that seals this event as number `seq` behind the event with the hash `last`: SHA-256 in hex over both
-    /// and everything the event says, in JSON with sorted keys.
+    /// What is sealed of this event as number `seq` behind the event with the hash `last`: everything it says, as one
+    /// line of JSON with sorted keys.
     #[must_use]
-    pub fn sealed(&self, seq: i64, last: &str) -> String {
+    pub fn content(&self, seq: i64, last: &str) -> String {
         let content = json!({
             "seq": seq, "last": last, "at": self.at, "person": self.actor.person, "actor": self.actor.name,
             "channel": self.actor.channel, "what": self.what, "subject": self.subject, "sentence": self.sentence,
             "words": self.words, "before": self.before, "after": self.after,
         });
-        data_encoding::HEXLOWER.encode(&Sha256::digest(sorted(content).to_string().as_bytes()))
+        sorted(content).to_string()
     }
 }
 

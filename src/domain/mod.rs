@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod calendar;
+pub mod chain;
 pub mod check;
 pub mod decision;
 pub mod event;

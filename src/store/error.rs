@@ -34,6 +34,11 @@ pub enum StoreError {
     /// The configured place is not usable.
     #[error("{0}")]
     Place(String),
+    /// The file is damaged, or is something else.
+    #[error(
+        "{0} is damaged, or no database of patchbot's; restore the last backup with \"patchbot restore FILE\""
+    )]
+    Damaged(String),
     /// Anything else from the database.
     #[error("the database does not answer as it should: {0}")]
     Database(sqlx::Error),

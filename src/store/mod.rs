@@ -102,6 +102,30 @@ impl Store {
         })
     }
 
+    /// Copies a SQLite database as it is at this moment into an empty file, while others go on writing.
+    ///
+    /// # Errors
+    /// When the file is not usable, or this is PostgreSQL, which brings `pg_dump` for that.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(pools) => pools.copy_to(file).await,
+            Self::Postgres(_) => Err(StoreError::Place(
+                "a PostgreSQL database is backed up by pg_dump --format=custom, with the URL of the configuration".to_owned(),
+            )),
+        }
+    }
+
+    /// Looks through the whole database file for damage; PostgreSQL watches its files itself.
+    ///
+    /// # Errors
+    /// When something is damaged.
+    pub async fn look_for_damage(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(pools) => pools.look_for_damage().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Closes the connections; a SQLite file is left complete, without a log beside it.
     pub async fn close(&self) {
         match self {
@@ -312,6 +336,8 @@ forward! {
     audit::audit_of(subject: &str, most: i64) -> Vec<AuditRow>;
     /// All events from a number on, in their order, at most `most`.
     audit::audit_from(seq: i64, most: i64) -> Vec<AuditRow>;
+    /// The number and the hash of the last line; 0 and nothing before the first.
+    audit::audit_head() -> (i64, String);
 
     /// A fact about this installation.
     configuration::get_configuration(key: &str) -> Option<Value>;

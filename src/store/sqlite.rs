@@ -48,8 +48,40 @@ impl Pools {
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30))
         };
-        let write = pool(1).connect_with(options.clone()).await.map_err(|error| place(error.to_string()))?;
+        let write = pool(1).connect_with(options.clone()).await.map_err(|error| {
+            if is_damage(&error) {
+                StoreError::Damaged(path.display().to_string())
+            } else {
+                place(error.to_string())
+            }
+        })?;
         let read = pool(4).connect_lazy_with(options);
         Ok(Self { write, read })
     }
+
+    pub(super) async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        let place = |why: &str| {
+            StoreError::Place(format!("the database cannot be copied to {}: {why}", file.display()))
+        };
+        let name = file.to_str().ok_or_else(|| place("its name is not UTF-8"))?;
+        // The copy is whole in itself: no log beside it (https://sqlite.org/lang_vacuum.html#vacuuminto).
+        sqlx::query("VACUUM INTO ?1").bind(name).execute(&self.read).await?;
+        Ok(())
+    }
+
+    pub(super) async fn look_for_damage(&self) -> Result<(), StoreError> {
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&self.read).await?;
+        if found == "ok" {
+            Ok(())
+        } else {
+            Err(StoreError::Place(format!("the database is damaged: {found}")))
+        }
+    }
+}
+
+/// Whether SQLite says that a file is malformed (11, SQLITE_CORRUPT) or no database (26, SQLITE_NOTADB);
+/// <https://sqlite.org/rescode.html>.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| matches!(code.as_ref(), "11" | "26"))
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use crate::app::prechecks::Checked;
 use crate::clock::Clock;
+use crate::domain::chain::sha256;
 use crate::domain::check::{Check, CheckLevels, Context, ExpectedHelper, NoFacts, Seen, judge};
 use crate::domain::facts::{BootId, Facts};
 use crate::domain::ids::RunId;
@@ -147,8 +148,7 @@ impl Hosts {
     /// Makes the way to the servers.
     #[must_use]
     pub fn new(remote: Remote, defaults: Defaults, snmp: Option<Snmp>, times: Times, clock: Clock) -> Self {
-        use sha2::{Digest, Sha256};
-        let sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(HELPER.as_bytes()));
+        let sha256 = sha256(HELPER.as_bytes());
         let helper = ExpectedHelper { version: HELPER_VERSION.to_owned(), sha256 };
         Self { remote, defaults, snmp, times, clock, helper }
     }

@@ -8,6 +8,7 @@ use super::Ticked;
 use super::retry::backoff;
 use crate::app::reply::{Reply, Unheeded};
 use crate::app::{App, Failure};
+use crate::domain::chain::sha256;
 use crate::mail::auth::{Authenticator, Trust};
 use crate::mail::fetch::{Arrived, Content, Cursor};
 use crate::mail::ours::Ours;
@@ -175,7 +176,6 @@ pub async fn cursor(app: &App, folder: &str) -> Result<Option<Cursor>, Failure> 
 /// # Errors
 /// When the database does not take it.
 pub async fn accept(app: &App, folder: &str, arrived: Arrived) -> Result<(), Failure> {
-    use sha2::{Digest, Sha256};
     let id = app.inbox_id();
     let (raw, note) = match &arrived.content {
         Content::Whole(raw) => (raw.as_slice(), None),
@@ -188,8 +188,7 @@ pub async fn accept(app: &App, folder: &str, arrived: Arrived) -> Result<(), Fai
     };
     // What could not be fetched has no content of its own to be told by.
     let place = format!("{folder}/{}/{}", arrived.validity, arrived.uid);
-    let hash =
-        data_encoding::HEXLOWER.encode(&Sha256::digest(if raw.is_empty() { place.as_bytes() } else { raw }));
+    let hash = sha256(if raw.is_empty() { place.as_bytes() } else { raw });
     let headers = mail_parser::MessageParser::new().parse_headers(raw);
     let message_id = headers.as_ref().and_then(mail_parser::Message::message_id).map(|id| format!("<{id}>"));
     let now = app.now();

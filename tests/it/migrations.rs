@@ -12,6 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection, Executor};
 
 use crate::contract::empty_postgres;
+use crate::program::Program;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -151,12 +152,8 @@ where
     }
 }
 
-/// What the program says about the rows, in a configuration with this database.
-fn told(database: &str) -> String {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("patching.conf");
-    let text = format!("[database]\n{database}\n[operations]\noperators = [\"olga@patchbot.test\"]\n");
-    std::fs::write(&config, text).unwrap();
+/// What the program says about the rows.
+fn told(program: &Program) -> String {
     let mut told = String::new();
     for words in [
         &["list", "2027-Q1"] as &[&str],
@@ -164,45 +161,29 @@ fn told(database: &str) -> String {
         &["history", "web01"],
         &["inbox"],
         &["audit"],
-        &["audit", "--verify"],
+        &["audit", "verify"],
         &["export"],
     ] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_patchbot"))
-            .arg("--config")
-            .arg(&config)
-            .args(words)
-            .output()
-            .unwrap();
-        writeln!(
-            told,
-            "$ patchbot {}\n{}{}",
-            words.join(" "),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-        .unwrap();
+        writeln!(told, "$ patchbot {}\n{}", words.join(" "), program.says(words)).unwrap();
     }
     told
 }
 
 #[tokio::test]
 async fn the_rows_of_every_earlier_schema_are_still_read() {
-    let home = tempfile::tempdir().unwrap();
-    let file = home.path().join("patchbot.db");
+    let small = Program::on_sqlite();
+    let file = small.folder().join("patchbot.db");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     migrate_step_by_step(&mut connection, "sqlite", for_sqlite).await;
     connection.close().await.unwrap();
-    let on_sqlite = told(&format!("sqlite = \"{}\"", file.display()));
 
     let url = empty_postgres().await;
     let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
     migrate_step_by_step(&mut connection, "postgres", |sql| sql.replace("AS BLOB", "AS BYTEA")).await;
     connection.close().await.unwrap();
-    let secret = home.path().join("database.url");
-    std::fs::write(&secret, &url).unwrap();
-    let on_postgres = told(&format!("postgres = {{ file = \"{}\" }}", secret.display()));
 
-    assert_eq!(on_sqlite, on_postgres);
+    let on_sqlite = told(&small);
+    assert_eq!(on_sqlite, told(&Program::on_postgres(&url)));
     insta::assert_snapshot!(on_sqlite);
 }

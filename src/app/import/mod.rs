@@ -9,6 +9,7 @@ use chrono::NaiveDateTime;
 use super::{App, Failure};
 use crate::domain::answer::Channel;
 use crate::domain::calendar::{instant, plan_at};
+use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::person::Address;
 use crate::domain::quarter::Quarter;
@@ -275,7 +276,6 @@ impl App {
         preview: &Preview,
         actor: &Actor,
     ) -> Result<(), Failure> {
-        use sha2::{Digest, Sha256};
         tx.append_audit(&AuditEvent {
             at: self.now(),
             actor: actor.clone(),
@@ -288,7 +288,7 @@ impl App {
                 preview.unchanged,
                 preview.conflicts.len()
             ),
-            words: Some(format!("sha256 {}", data_encoding::HEXLOWER.encode(&Sha256::digest(file)))),
+            words: Some(format!("sha256 {}", sha256(file))),
             before: None,
             after: None,
         })

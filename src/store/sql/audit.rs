@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Conn, Row, word};
 use crate::domain::answer::Channel;
+use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::PersonId;
 use crate::store::error::StoreError;
@@ -18,6 +19,7 @@ const COLS: &str = "seq, at, person_id, actor, channel, what, subject, sentence,
 statements! {
     // Whoever appends holds this row until the commit, so that numbers have no gaps and hashes no forks.
     HEAD = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash";
+    TOP = "SELECT seq, hash FROM audit_head WHERE id = 1";
     SEAL = "UPDATE audit_head SET hash = $1 WHERE id = 1";
     INSERT = concatcp!("INSERT INTO audit (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
     OF_SUBJECT = concatcp!("SELECT ", COLS, " FROM audit WHERE subject = $1 ORDER BY seq DESC LIMIT $2");
@@ -51,7 +53,7 @@ fn audit(row: &Row) -> Result<AuditRow, StoreError> {
 pub(in crate::store) async fn append_audit(conn: &mut Conn, event: &AuditEvent) -> Result<i64, StoreError> {
     let head = sqlx::query(HEAD).fetch_one(&mut *conn).await?;
     let (seq, last): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
-    let hash = event.sealed(seq, &last);
+    let hash = sha256(event.content(seq, &last).as_bytes());
     sqlx::query(INSERT)
         .bind(seq)
         .bind(event.at)
@@ -85,4 +87,9 @@ pub(in crate::store) async fn audit_from(
     most: i64,
 ) -> Result<Vec<AuditRow>, StoreError> {
     sqlx::query(FROM).bind(seq).bind(most).fetch_all(conn).await?.iter().map(audit).collect()
+}
+
+pub(in crate::store) async fn audit_head(conn: &mut Conn) -> Result<(i64, String), StoreError> {
+    let head = sqlx::query(TOP).fetch_one(conn).await?;
+    Ok((head.try_get("seq")?, head.try_get("hash")?))
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use patchbot::clock::Ids;
 use patchbot::domain::answer::Channel;
 use patchbot::domain::calendar::plan_at;
+use patchbot::domain::chain::Chain;
 use patchbot::domain::decision::Decided;
 use patchbot::domain::event::{Actor, AuditEvent, What};
 use patchbot::domain::ids::{DecisionId, Revision, RunId};
@@ -256,10 +257,10 @@ async fn the_audit_has_no_gaps_and_its_hashes_hang_together(fresh: Fresh) {
         rows.iter().map(|row| (row.seq, row.event.sentence.as_str())).collect::<Vec<_>>(),
         [(1, "one"), (2, "three")]
     );
-    let mut last = String::new();
+    let mut chain = Chain::default();
     for row in rows {
-        assert_eq!(row.hash, row.event.sealed(row.seq, &last));
-        last = row.hash;
+        chain.follow(&row.event.content(row.seq, chain.last()), &row.hash).unwrap();
     }
+    assert_eq!(tx.audit_head().await.unwrap(), (chain.length(), chain.last().to_owned()));
     assert_eq!(tx.audit_of("web01", 1).await.unwrap()[0].seq, 2);
 }

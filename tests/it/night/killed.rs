@@ -61,7 +61,7 @@ async fn killed_while(state: &str, wire: Wire, plan: Plan) {
         assert_eq!(count.as_deref(), Some(wanted), "{kind}");
     }
     night.bot.stop().await.unwrap();
-    assert!(night.bot.ok(&["audit", "--verify"]).await.unwrap().contains("The audit is whole"));
+    assert!(night.bot.ok(&["audit", "verify"]).await.unwrap().contains("The audit is whole"));
 }
 
 impl Night {
