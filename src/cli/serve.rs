@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::chat::Chat;
 use crate::chat::slack::{Settings as SlackSettings, Slack};
 use crate::config::mail::{Imap, Smtp as SmtpSection};
-use crate::config::{Config, MailSections};
+use crate::config::{Config, MailSections, logs_of_the_service};
 use crate::mail::auth::{AuthSettings, Authenticator};
 use crate::mail::connect::Place;
 use crate::mail::fetch::{After, Cursor, ImapSettings, Mailbox};
@@ -147,7 +147,8 @@ async fn release(store: &Store) -> anyhow::Result<()> {
 }
 
 pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
-    telemetry::start(config.log.folder.as_deref(), &config.log.level)?;
+    let logs = config.log.folder.clone().or_else(logs_of_the_service);
+    telemetry::start(logs.as_deref(), &config.log.level)?;
     let _alone = match config.database.postgres {
         None => Some(Alone::on(&config.database.sqlite)?),
         Some(_) => None,

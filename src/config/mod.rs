@@ -53,6 +53,15 @@ pub fn login_name() -> String {
         .unwrap_or_else(|| "root".to_owned())
 }
 
+/// The folder that systemd made for the service's logs
+/// (<https://www.freedesktop.org/software/systemd/man/systemd.exec.html#RuntimeDirectory=>).
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "configuration is the one place that reads the environment")]
+pub fn logs_of_the_service() -> Option<PathBuf> {
+    // More than one folder would be separated by colons; the unit names one.
+    std::env::var("LOGS_DIRECTORY").ok().filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// The file as it is written; a table that is left out has its defaults, or is switched off.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -46,7 +46,7 @@ section! {
 section! {
     /// The logs: to the journal, and one file per component; deploy/logrotate rotates them.
     pub struct Log in "log" {
-        /// The folder of the files; none are written when it is left out.
+        /// The folder of the files. Left out: the one that systemd made for the service, /var/log/patching; elsewhere none.
         folder: Option<PathBuf> = None, "# \"/var/log/patching\"";
         /// How much is told: error, warn, info, debug, or a filter such as "info,patchbot::mail=debug".
         level: String = "info".to_owned(), "\"info\"";

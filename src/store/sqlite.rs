@@ -1,5 +1,8 @@
 //! The statements compiled for SQLite: the default, one file beside the program.
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,10 +40,14 @@ impl Pools {
                 path.display()
             ))
         };
+        // Mails and decisions are nobody else's business; SQLite gives its log the same mode.
+        match File::options().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(place(error.to_string())),
+            _ => {}
+        }
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(|error| place(error.to_string()))?
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)

@@ -175,3 +175,15 @@ fn a_backup_overwrites_nothing() {
     assert_eq!(code, 1);
     assert!(said.contains("servers.csv cannot be written; name a new file"), "{said}");
 }
+
+#[test]
+fn the_database_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let program = approved();
+    for file in fs::read_dir(program.folder()).unwrap().map(Result::unwrap) {
+        if file.file_name().to_str().unwrap().starts_with("patchbot.db") {
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", file.path().display());
+        }
+    }
+}
