@@ -1,6 +1,6 @@
 //! Decisions of people: each window is decided by itself, and each change is committed with its audit and its messages.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use patchbot_commands::{Command, Reason, Target};
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::handle::Said;
 use super::targets::Aim;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
-use crate::domain::calendar::{Bounds, Load, resolve};
+use crate::domain::calendar::resolve;
 use crate::domain::decision::{Act, Case, Change, Decided, Via, decide};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::message::Tone;
@@ -125,8 +125,8 @@ impl App {
             return Err(Refusal::Repeated { server: aim.server.name.clone() }.into());
         }
         let now = self.now();
-        let load = self.load_around(tx, &aim.window, &aim.server).await?;
-        let bounds = self.bounds(&aim.server, &aim.window, &load);
+        let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
+        let bounds = self.bounds(&aim.server, &aim.window, &calendar);
         let case = Case { window: &aim.window, server: &aim.server.name, bounds };
         let act = match command {
             Command::Undo(_) => {
@@ -254,40 +254,12 @@ impl App {
         Ok(())
     }
 
-    /// How many windows start in each hour that the window could move to.
-    pub(crate) async fn load_around(
-        &self,
-        tx: &mut Tx,
-        window: &Window,
-        server: &Server,
-    ) -> Result<Load, Failure> {
-        let day = |date: chrono::NaiveDate| {
-            crate::domain::timeline::wall(date, chrono::NaiveTime::MIN, server.zone)
-        };
-        let first = day(self.quarters.first_day(window.quarter)).max(self.now() - TimeDelta::days(1));
-        let last = day(self.quarters.last_day(window.quarter)) + TimeDelta::days(2);
-        Ok(tx.load(first, last).await?)
-    }
-
-    /// What says which starts are legal for a window.
-    pub(crate) fn bounds<'a>(&'a self, server: &'a Server, window: &'a Window, load: &'a Load) -> Bounds<'a> {
-        Bounds {
-            policy: self.policy(server),
-            quarters: &self.quarters,
-            quarter: window.quarter,
-            zone: server.zone,
-            present: window.plan.as_ref(),
-            load,
-            now: self.now(),
-        }
-    }
-
     async fn slots_after(&self, tx: &mut Tx, refusal: &Refusal, aim: &Aim) -> Result<Option<String>, Stop> {
         if !refusal.is_about_time() {
             return Ok(None);
         }
-        let load = self.load_around(tx, &aim.window, &aim.server).await?;
-        let slots = self.bounds(&aim.server, &aim.window, &load).next_slots(SLOTS_OFFERED);
+        let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
+        let slots = self.bounds(&aim.server, &aim.window, &calendar).choices(SLOTS_OFFERED);
         if slots.is_empty() {
             return Ok(Some(format!(
                 "There is no free regular time left for {} in {}.",
@@ -370,6 +342,7 @@ fn undo_offered(done: &[Done]) -> Option<String> {
 fn after(done: &Done) -> Option<String> {
     let server = &done.server.name;
     match done.change.decided {
+        Decided::Consented => None,
         Decided::Approved | Decided::AutoApproved => {
             Some(format!("Until the start you can take it back: \"withdraw {server}\"."))
         }

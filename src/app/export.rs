@@ -97,7 +97,9 @@ fn file_status(state: &WindowState) -> &'static str {
         WindowState::Failed { .. } | WindowState::Missed { .. } | WindowState::NeedsHuman { .. } => {
             FileStatus::Failed
         }
-        WindowState::Declined(_) | WindowState::Cancelled { .. } => FileStatus::Cancelled,
+        WindowState::Declined(_) | WindowState::Deferred { .. } | WindowState::Cancelled { .. } => {
+            FileStatus::Cancelled
+        }
     };
     status.as_str()
 }

@@ -3,6 +3,7 @@
 //! The edges (mail, chat, terminal) come in by [`App::handle`] and [`App::handle_reply`]; the clock's work comes in by
 //! [`clockwork`] and [`run`]. Nothing here sends anything: messages go into the outbox.
 
+pub(crate) mod calendar;
 pub mod clockwork;
 pub mod decide;
 pub mod export;
@@ -16,6 +17,7 @@ pub mod questions;
 pub mod reply;
 pub mod run;
 pub mod targets;
+pub(crate) mod why;
 
 use std::sync::Arc;
 

@@ -336,7 +336,11 @@ fn moved_from(done: &Done) -> Option<Plan> {
     match done.change.decided {
         Decided::Moved | Decided::Deferred => done.change.before,
         Decided::Undone => done.change.before.filter(|before| done.change.window.plan != Some(*before)),
-        Decided::Approved | Decided::AutoApproved | Decided::Declined | Decided::Withdrawn => None,
+        Decided::Approved
+        | Decided::AutoApproved
+        | Decided::Consented
+        | Decided::Declined
+        | Decided::Withdrawn => None,
     }
 }
 
@@ -357,7 +361,9 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
             say("For another time, reply for example \"move to 2026-12-04 20:00\"."),
         ],
         WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
-        WindowState::Declined(_) => vec![say("To take that back, reply \"withdraw\".")],
+        WindowState::Declined(_) | WindowState::Deferred { .. } => {
+            vec![say("To take that back, reply \"withdraw\".")]
+        }
         WindowState::Running { .. }
         | WindowState::Completed
         | WindowState::Failed { .. }

@@ -1,10 +1,19 @@
-//! Planning a quarter: every server without a time gets a proposal, or a sentence that says why there is none.
+//! Planning a quarter: every server without a time gets a proposal and its reason, or the rules that exclude it.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveTime;
+
+use super::calendar::{REMEMBERED, holds_slot, why_down};
 use super::{App, Failure};
-use crate::domain::calendar::{Bounds, Load, hour_of, plan_at};
+use crate::domain::bounds::Excluded;
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::filter::{Filter, Subject as Filtered};
+use crate::domain::history::History;
+use crate::domain::ids::{PersonId, ServerId};
+use crate::domain::occupancy::{Occupancy, Place};
+use crate::domain::planner::{Assigned, Candidate, Planner, canaries_too_late};
+use crate::domain::policy::Policies;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::Server;
 use crate::domain::shown::line;
@@ -22,60 +31,143 @@ pub enum Keep {
     Yes,
 }
 
+/// What is planned, and how.
+#[derive(Debug, Clone)]
+pub struct Order<'a> {
+    /// The quarter.
+    pub quarter: Quarter,
+    /// Only these servers; all when absent.
+    pub only: Option<&'a Filter>,
+    /// Another one shuffles servers that are equal to the rules.
+    pub seed: u64,
+    /// Whether it is written.
+    pub keep: Keep,
+}
+
+impl Order<'_> {
+    /// The whole quarter, in the order of the servers' names.
+    #[must_use]
+    pub fn whole(quarter: Quarter, keep: Keep) -> Self {
+        Self { quarter, only: None, seed: 0, keep }
+    }
+}
+
+/// A server with a new proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// Its name.
+    pub server: String,
+    /// Its time.
+    pub time: String,
+    /// Why then.
+    pub why: String,
+}
+
 /// What planning a quarter came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PlanReport {
-    /// Servers with a new proposal: name and time.
-    pub proposed: Vec<(String, String)>,
+    /// Servers with a new proposal.
+    pub proposed: Vec<Proposed>,
     /// Servers that had a window already.
     pub kept: usize,
-    /// Servers without a legal slot: name and reason.
-    pub without: Vec<(String, String)>,
+    /// Servers without a legal slot, and the sentences of the rules that exclude each.
+    pub without: Vec<(String, Vec<String>)>,
     /// Servers that nobody owns; their windows can only be approved by operators.
     pub ownerless: Vec<String>,
+    /// Why this is no plan, one sentence each: nothing was written.
+    pub wrong: Vec<String>,
+}
+
+/// The inventory and the quarter as they are, loaded at once.
+pub(crate) struct Fleet {
+    pub(crate) servers: Vec<Server>,
+    pub(crate) windows: BTreeMap<ServerId, Window>,
+    pub(crate) owners: BTreeMap<ServerId, Vec<PersonId>>,
+    pub(crate) names: BTreeMap<PersonId, String>,
+    pub(crate) zones: BTreeMap<PersonId, Option<chrono_tz::Tz>>,
+    pub(crate) history: History,
+    pub(crate) waiting_for_reboot: BTreeSet<ServerId>,
+}
+
+impl Fleet {
+    /// Who is patched when, as it stands.
+    pub(crate) fn taken(&self, policies: &Policies) -> Occupancy {
+        let mut taken = Occupancy::default();
+        for server in &self.servers {
+            let policy = policies.of(server.host_group.as_deref());
+            let place = Place::of(server, policy);
+            let window = self.windows.get(&server.id);
+            let down = why_down(window, self.waiting_for_reboot.contains(&server.id));
+            taken.enlist(server.id, &server.name, &place, policy, down);
+            if let Some(plan) = window.filter(|window| holds_slot(window)).and_then(|window| window.plan) {
+                taken.add(server.id, &place, policy, (plan.starts_at, plan.ends_at));
+            }
+        }
+        taken
+    }
+
+    pub(crate) fn groups(&self) -> Vec<String> {
+        let groups: BTreeSet<String> = self.servers.iter().map(Server::group_key).collect();
+        groups.into_iter().collect()
+    }
+
+    fn fits(&self, server: &Server, filter: Option<&Filter>) -> bool {
+        let Some(filter) = filter else { return true };
+        let owners = self.owners.get(&server.id).into_iter().flatten();
+        let owners: Vec<String> = owners.filter_map(|owner| self.names.get(owner).cloned()).collect();
+        filter.fits(Filtered { server, window: self.windows.get(&server.id), owners: &owners })
+    }
 }
 
 impl App {
+    /// Loads the active servers with everything that planning a quarter needs.
+    pub(crate) async fn fleet(&self, tx: &mut Tx, quarter: Quarter) -> Result<Fleet, Failure> {
+        let servers: Vec<Server> =
+            tx.all_servers().await?.into_iter().filter(|server| server.active).collect();
+        let windows =
+            tx.windows_of_quarter(quarter).await?.into_iter().map(|window| (window.server, window)).collect();
+        let mut owners: BTreeMap<ServerId, Vec<PersonId>> = BTreeMap::new();
+        for (server, ownership) in tx.all_ownerships().await? {
+            owners.entry(server).or_default().push(ownership.person);
+        }
+        let people = tx.all_people().await?;
+        let names = people.iter().map(|person| (person.id, person.name.clone())).collect();
+        let zones = people.iter().map(|person| (person.id, person.zone)).collect();
+        let mut history = History::default();
+        let since = self.now() - REMEMBERED;
+        for took in tx.took_since(since).await? {
+            history.ran(took.server, took.system.as_deref(), took.time);
+        }
+        let by_id: BTreeMap<ServerId, chrono_tz::Tz> =
+            servers.iter().map(|server| (server.id, server.zone)).collect();
+        for (server, at, load) in tx.loads_since(since).await? {
+            if let Some(zone) = by_id.get(&server) {
+                history.loaded(server, at, *zone, u32::try_from(load).unwrap_or(0));
+            }
+        }
+        let waiting_for_reboot = tx.waiting_for_reboot(since).await?.into_iter().collect();
+        Ok(Fleet { servers, windows, owners, names, zones, history, waiting_for_reboot })
+    }
+
     /// Proposes a window for every active server that has none in the quarter.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn plan(&self, quarter: Quarter, actor: &Actor, keep: Keep) -> Result<PlanReport, Failure> {
-        let now = self.now();
-        let mut tx = self.store.begin().await?;
-        let mut report = PlanReport::default();
-        let mut load = tx
-            .load(now, wall(self.quarters.last_day(quarter), NaiveTime::MIN, self.zone) + Days::new(2))
-            .await?;
-        let mut owners = std::collections::BTreeMap::new();
-        for (server, ownership) in tx.all_ownerships().await? {
-            owners.entry(server).or_insert_with(Vec::new).push(ownership);
+    pub async fn plan(&self, order: &Order<'_>, actor: &Actor) -> Result<PlanReport, Failure> {
+        let quarter = order.quarter;
+        let mut tx = match order.keep {
+            Keep::Yes => self.store.begin().await?,
+            Keep::No => self.store.read().await?,
+        };
+        if order.keep == Keep::Yes {
+            tx.lock(&format!("calendar/{quarter}")).await?;
         }
-        let mut written_to = std::collections::BTreeSet::new();
-        for server in tx.all_servers().await?.into_iter().filter(|server| server.active) {
-            let present = tx.window_of(server.id, quarter).await?;
-            if present.as_ref().is_some_and(|window| window.state != WindowState::Unscheduled) {
-                report.kept = report.kept.saturating_add(1);
-                continue;
-            }
-            let Some(people) = owners.get(&server.id) else {
-                report.ownerless.push(server.name.clone());
-                self.propose(&mut tx, &server, quarter, present, &mut load, &mut report).await?;
-                continue;
-            };
-            if self.propose(&mut tx, &server, quarter, present, &mut load, &mut report).await? {
-                written_to.extend(people.iter().map(|owner| owner.person));
-            }
-        }
-        for person in written_to {
-            let zone = tx.person_by_id(person).await?.zone.unwrap_or(self.zone);
-            let first = wall(self.quarters.first_day(quarter), nine(), zone).max(now);
-            tx.put_due(Subject::Owner(person), quarter, Some(Due { at: first, event: Event::MonthlyNotice }))
-                .await?;
-        }
-        if keep == Keep::No {
+        let fleet = self.fleet(&mut tx, quarter).await?;
+        let (mut report, chosen) = self.proposals(&fleet, order);
+        if order.keep == Keep::No || !report.wrong.is_empty() {
             return Ok(report);
         }
+        self.write_plan(&mut tx, &fleet, quarter, &chosen).await?;
         let sentence = format!(
             "{quarter} was planned: {} proposed, {} kept, {} without a slot.",
             report.proposed.len(),
@@ -83,71 +175,140 @@ impl App {
             report.without.len()
         );
         let event = AuditEvent {
-            at: now,
+            at: self.now(),
             actor: actor.clone(),
             what: What::QuarterPlanned,
             subject: quarter.to_string(),
             sentence,
-            words: None,
+            words: order.only.map(|filter| format!("only {filter}")),
             before: None,
             after: None,
         };
         tx.append_audit(&event).await?;
         tx.commit().await?;
+        report.wrong.clear();
         Ok(report)
     }
 
-    /// Gives one server a proposal; whether it has one now.
-    async fn propose(
+    /// Plans in memory: the report, and the servers that were planned for, with their times.
+    pub(crate) fn proposals<'f>(
         &self,
-        tx: &mut Tx,
-        server: &Server,
-        quarter: Quarter,
-        present: Option<Window>,
-        load: &mut Load,
-        report: &mut PlanReport,
-    ) -> Result<bool, Failure> {
-        let is_new = present.is_none();
-        let window = present.unwrap_or_else(|| Window::unscheduled(self.window_id(), server.id, quarter));
-        let Some(at) = self.proposed_start(server, &window, load) else {
-            let why = format!("no regular slot is free in {}", self.quarters.describe(quarter));
-            report.without.push((server.name.clone(), why));
-            if is_new {
-                tx.insert_window(&window).await?;
+        fleet: &'f Fleet,
+        order: &Order<'_>,
+    ) -> (PlanReport, Vec<(&'f Server, Option<Assigned>)>) {
+        let mut report = PlanReport::default();
+        let mut taken = fleet.taken(&self.policies);
+        let mut wanting: Vec<&Server> = Vec::new();
+        for server in &fleet.servers {
+            let scheduled =
+                fleet.windows.get(&server.id).is_some_and(|window| window.state != WindowState::Unscheduled);
+            if !fleet.fits(server, order.only) {
+                // Whoever waits for a canary that is not planned this time waits on.
+                let place = Place::of(server, self.policy(server));
+                if !scheduled && (place.canary || !self.policy(server).followers.is_empty()) {
+                    taken.has_no_time(&server.name, &place);
+                }
+            } else if scheduled {
+                report.kept = report.kept.saturating_add(1);
+            } else {
+                wanting.push(server);
             }
-            return Ok(false);
-        };
-        let policy = self.policy(server);
-        let window = window.with_plan(plan_at(at, server.zone, policy.window_length));
-        if is_new {
-            tx.insert_window(&window).await?;
-        } else {
-            tx.update_window(&window).await?;
         }
-        let due = next_for_window(&window, policy, None, self.now());
-        tx.put_due(Subject::Window(window.id), quarter, due).await?;
-        let taken = load.entry(hour_of(at)).or_default();
-        *taken = taken.saturating_add(1);
-        report.proposed.push((server.name.clone(), line(at, server.zone)));
-        Ok(true)
-    }
-
-    fn proposed_start(&self, server: &Server, window: &Window, load: &Load) -> Option<DateTime<Utc>> {
-        let policy = self.policy(server);
-        let today = self.now().with_timezone(&server.zone).date_naive();
-        let bounds = Bounds {
-            policy,
+        let candidates: Vec<Candidate<'_>> = wanting
+            .iter()
+            .map(|server| {
+                let policy = self.policy(server);
+                Candidate {
+                    server: server.id,
+                    name: &server.name,
+                    zone: server.zone,
+                    system: server.operating_system.as_deref(),
+                    place: Place::of(server, policy),
+                    policy,
+                }
+            })
+            .collect();
+        let planner = Planner {
             quarters: &self.quarters,
-            quarter: window.quarter,
-            zone: server.zone,
-            present: None,
-            load,
+            quarter: order.quarter,
+            policies: &self.policies,
+            history: &fleet.history,
+            seed: order.seed,
             now: self.now(),
         };
-        // Owners get their days to answer; when the quarter is too far gone for that, the next free day is proposed.
-        let fair = today.checked_add_days(Days::new(u64::from(policy.answer_days))).unwrap_or(today);
-        let first = self.quarters.first_day(window.quarter);
-        bounds.propose(fair.max(first)).or_else(|| bounds.propose(today.max(first)))
+        let results = planner.plan(&candidates, &mut taken);
+        let mut chosen = Vec::with_capacity(wanting.len());
+        for (server, result) in wanting.into_iter().zip(results) {
+            if !fleet.owners.contains_key(&server.id) {
+                report.ownerless.push(server.name.clone());
+            }
+            match result {
+                Ok(assigned) => {
+                    report.proposed.push(Proposed {
+                        server: server.name.clone(),
+                        time: line(assigned.plan.starts_at, server.zone),
+                        why: assigned.why.sentence(),
+                    });
+                    chosen.push((server, Some(assigned)));
+                }
+                Err(excluded) => {
+                    report
+                        .without
+                        .push((server.name.clone(), self.why_without(server, order.quarter, &excluded)));
+                    chosen.push((server, None));
+                }
+            }
+        }
+        report.wrong = canaries_too_late(&taken, &self.policies, &fleet.groups());
+        (report, chosen)
+    }
+
+    fn why_without(&self, server: &Server, quarter: Quarter, excluded: &[Excluded]) -> Vec<String> {
+        if excluded.is_empty() {
+            return vec![format!(
+                "no patch day ({}) is left in {} (rule patch_day)",
+                self.policy(server).patch_day,
+                self.quarters.describe(quarter)
+            )];
+        }
+        excluded.iter().map(Excluded::phrase).collect()
+    }
+
+    async fn write_plan(
+        &self,
+        tx: &mut Tx,
+        fleet: &Fleet,
+        quarter: Quarter,
+        chosen: &[(&Server, Option<Assigned>)],
+    ) -> Result<(), Failure> {
+        let now = self.now();
+        let mut new = Vec::new();
+        let mut due: Vec<(Subject, Option<Due>)> = Vec::new();
+        let mut written_to: BTreeSet<PersonId> = BTreeSet::new();
+        for (server, assigned) in chosen {
+            let present = fleet.windows.get(&server.id).cloned();
+            let is_new = present.is_none();
+            let mut window =
+                present.unwrap_or_else(|| Window::unscheduled(self.window_id(), server.id, quarter));
+            if let Some(assigned) = assigned {
+                window = window.with_plan(assigned.plan);
+                let next = next_for_window(&window, self.policy(server), None, now);
+                due.push((Subject::Window(window.id), next));
+                written_to.extend(fleet.owners.get(&server.id).into_iter().flatten());
+            }
+            if is_new {
+                new.push(window);
+            } else if assigned.is_some() {
+                tx.update_window(&window).await?;
+            }
+        }
+        tx.insert_windows(&new).await?;
+        for person in written_to {
+            let zone = fleet.zones.get(&person).copied().flatten().unwrap_or(self.zone);
+            let at = wall(self.quarters.first_day(quarter), nine(), zone).max(now);
+            due.push((Subject::Owner(person), Some(Due { at, event: Event::MonthlyNotice })));
+        }
+        Ok(tx.put_many_due(quarter, &due).await?)
     }
 }
 

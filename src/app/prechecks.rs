@@ -98,6 +98,12 @@ impl App {
             blocked: checked.blocked(),
             findings: json(serde_json::to_value(&checked.findings))?,
             facts,
+            load_milli: checked.facts.as_ref().and_then(|facts| facts.load).map(|load| load.milli_per_cpu()),
+            reboot_pending: checked
+                .facts
+                .as_ref()
+                .and_then(|facts| facts.reboot.as_ref())
+                .map(|reboot| reboot.required),
         })
         .await?;
         Ok(())

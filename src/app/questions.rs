@@ -3,25 +3,22 @@
 use patchbot_commands::{CATALOG, Effect, List, ServerName, Spec, Surface, Target};
 
 use super::handle::Said;
-use super::{App, Failure, Stop};
+use super::{App, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
-use crate::domain::calendar::frozen_before;
 use crate::domain::permit::{authorize, sees_everything};
 use crate::domain::person::{Person, Role};
 use crate::domain::refusal::Refusal;
 use crate::domain::server::{Rank, Server};
-use crate::domain::shown::{line, typed};
-use crate::domain::timeline::{Event, answer_by};
+use crate::domain::shown::line;
+use crate::domain::timeline::Event;
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::Subject;
 
 /// More lines than this are a report, not an answer.
 const MOST_LINES: usize = 40;
-/// How many free times `slots` shows.
-const SLOTS_SHOWN: usize = 8;
 
-fn done(lines: Vec<String>) -> Answer {
+pub(crate) fn done(lines: Vec<String>) -> Answer {
     Answer { verdict: Verdict::Done, lines, next: Vec::new() }
 }
 
@@ -91,7 +88,7 @@ impl App {
         Ok(answer)
     }
 
-    async fn server_and_window(
+    pub(crate) async fn server_and_window(
         &self,
         tx: &mut Tx,
         said: &Said<'_>,
@@ -165,160 +162,6 @@ impl App {
         Ok(done(lines))
     }
 
-    pub(crate) async fn slots(
-        &self,
-        tx: &mut Tx,
-        said: &Said<'_>,
-        name: &ServerName,
-    ) -> Result<Answer, Stop> {
-        let (server, window) = self.server_and_window(tx, said, name).await?;
-        let Some(window) = window else {
-            let quarter = self.quarters.current(self.now(), server.zone);
-            return Err(Refusal::NoWindow { server: server.name, quarter }.into());
-        };
-        let load = self.load_around(tx, &window, &server).await?;
-        let bounds = self.bounds(&server, &window, &load);
-        let slots = bounds.next_slots(SLOTS_SHOWN);
-        let Some(first) = slots.first() else {
-            let policy = self.policy(&server);
-            let why = format!(
-                "{} has no free regular time left in {}: on every {} until its end the slots are past, inside the freeze, or full ({} servers an hour).",
-                server.name,
-                self.quarters.describe(window.quarter),
-                weekday_name(policy.patch_day),
-                policy.per_slot_hour
-            );
-            return Ok(done(vec![why]).then("An operator can choose a time outside the regular slots."));
-        };
-        let mut lines = vec![format!("The next free times for {}:", server.name)];
-        lines.extend(slots.iter().map(|at| line(*at, server.zone)));
-        Ok(done(lines).then(format!(
-            "Say for example \"move {} to {}\".",
-            server.name,
-            typed(*first, server.zone)
-        )))
-    }
-
-    pub(crate) async fn why(&self, tx: &mut Tx, said: &Said<'_>, name: &ServerName) -> Result<Answer, Stop> {
-        let (server, window) = self.server_and_window(tx, said, name).await?;
-        let Some(window) = window else {
-            return Ok(done(vec![format!(
-                "{} is not going to be patched: no window is planned.",
-                server.name
-            )])
-            .then("An operator can plan one: patchbot plan."));
-        };
-        let gates = self.gates(tx, &server, &window).await?;
-        let held = gates.iter().find(|gate| gate.holds);
-        let headline = match (&window.state, held, window.plan) {
-            (state, _, _) if state.is_settled() => format!("{}: {}.", server.name, state.phrase()),
-            (WindowState::Running { .. }, _, _) => format!("{} is being patched now.", server.name),
-            (_, Some(gate), _) => {
-                format!("{} would not be patched as things stand: {}.", server.name, gate.sentence)
-            }
-            (_, None, Some(plan)) => {
-                format!("{} will be patched {}.", server.name, line(plan.starts_at, plan.zone))
-            }
-            (_, None, None) => format!("{} has no time yet.", server.name),
-        };
-        let mut lines = vec![headline];
-        lines.extend(gates.iter().map(|gate| {
-            let mark = if gate.holds { "✗" } else { "✓" };
-            format!("{mark} {}: {}", gate.name, gate.sentence)
-        }));
-        let next: Vec<String> =
-            gates.iter().filter(|gate| gate.holds).filter_map(|gate| gate.lift.clone()).collect();
-        Ok(Answer { verdict: Verdict::Done, lines, next })
-    }
-
-    /// What stands between a window and its run, in the order in which it is passed.
-    async fn gates(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<Vec<Gate>, Failure> {
-        let policy = self.policy(server);
-        let now = self.now();
-        let mut gates = Vec::new();
-        let enrolled = server.host_key.is_some();
-        gates.push(Gate {
-            name: "host",
-            holds: !enrolled,
-            sentence: if enrolled {
-                "enrolled, its key is pinned"
-            } else {
-                "not enrolled: I do not know its host key"
-            }
-            .to_owned(),
-            lift: (!enrolled)
-                .then(|| format!("An administrator enrols it: patchbot enroll {}.", server.name)),
-        });
-        let Some(plan) = window.plan else {
-            gates.push(Gate {
-                name: "time",
-                holds: true,
-                sentence: "it has no time yet".to_owned(),
-                lift: Some(format!("Choose one: \"slots {}\" shows the free times.", server.name)),
-            });
-            return Ok(gates);
-        };
-        gates.push(Gate {
-            name: "time",
-            holds: false,
-            sentence: line(plan.starts_at, plan.zone),
-            lift: None,
-        });
-        let approved = window.approval().map(|approval| format!("given by {}", approval.phrase()));
-        let deadline = answer_by(&plan, policy);
-        gates.push(match (&approved, &window.state) {
-            (Some(phrase), _) => {
-                Gate { name: "approval", holds: false, sentence: phrase.clone(), lift: None }
-            }
-            (None, WindowState::Proposed) => Gate {
-                name: "approval",
-                holds: true,
-                sentence: format!("revision {} is not approved", window.revision),
-                lift: Some(format!(
-                    "An owner or an operator can say \"approve {}\"; the deadline is {}. {}",
-                    server.name,
-                    line(deadline, plan.zone),
-                    match policy.silence {
-                        crate::domain::policy::Silence::Approve =>
-                            "Without an answer it counts as approved then.",
-                        crate::domain::policy::Silence::Hold => "Without an answer it is not patched.",
-                    }
-                )),
-            },
-            (None, state) => {
-                Gate { name: "approval", holds: state.is_settled(), sentence: state.phrase(), lift: None }
-            }
-        });
-        if let Some(until) = frozen_before(policy, plan.zone, now)
-            && !window.state.is_settled()
-        {
-            gates.push(Gate {
-                name: "freeze",
-                holds: false,
-                sentence: format!("owners cannot choose times before {} now", until.format("%a %-d %b %Y")),
-                lift: None,
-            });
-        }
-        let check = tx.latest_precheck(server.id).await?.filter(|check| check.window == Some(window.id));
-        gates.push(match check {
-            None => Gate {
-                name: "pre-check",
-                holds: false,
-                sentence: format!("is made {}", line(plan.starts_at - policy.precheck_before, plan.zone)),
-                lift: None,
-            },
-            Some(check) => Gate {
-                name: "pre-check",
-                holds: check.blocked,
-                sentence: super::prechecks::findings_sentence(&check),
-                lift: check
-                    .blocked
-                    .then(|| "Mend that on the host; the check is made again at the start.".to_owned()),
-            },
-        });
-        Ok(gates)
-    }
-
     pub(crate) async fn history(
         &self,
         tx: &mut Tx,
@@ -386,25 +229,6 @@ impl App {
     }
 }
 
-struct Gate {
-    name: &'static str,
-    holds: bool,
-    sentence: String,
-    lift: Option<String>,
-}
-
-fn weekday_name(day: chrono::Weekday) -> &'static str {
-    match day {
-        chrono::Weekday::Mon => "Monday",
-        chrono::Weekday::Tue => "Tuesday",
-        chrono::Weekday::Wed => "Wednesday",
-        chrono::Weekday::Thu => "Thursday",
-        chrono::Weekday::Fri => "Friday",
-        chrono::Weekday::Sat => "Saturday",
-        chrono::Weekday::Sun => "Sunday",
-    }
-}
-
 fn event_phrase(event: Event) -> &'static str {
     match event {
         Event::MonthlyNotice => "the monthly notice",
@@ -413,6 +237,8 @@ fn event_phrase(event: Event) -> &'static str {
         Event::Reminder => "the reminder",
         Event::Precheck => "the pre-checks",
         Event::Lock => "the lock",
+        Event::ExceptionEnds => "the end of the exception",
+        Event::Escalation => "the next deadline for an answer",
         Event::Start => "the start",
     }
 }

@@ -165,6 +165,9 @@ fn title(facts: &Facts) -> String {
         WindowState::Missed { .. } => format!("⚠️ {name} was not patched"),
         WindowState::NeedsHuman { .. } => format!("❗ {name} needs a person now"),
         WindowState::Declined(_) => format!("🚫 {name} is declined: it is not patched in this window"),
+        WindowState::Deferred { until, .. } => {
+            format!("⏸️ {name} is put off until {}", until.format("%a %-d %b %Y"))
+        }
         WindowState::Cancelled { .. } => format!("🚫 The window of {name} is cancelled"),
     }
 }
@@ -187,6 +190,7 @@ fn buttons(facts: &Facts) -> Vec<Button> {
         WindowState::Proposed => vec![approve, decline, why],
         WindowState::Unscheduled | WindowState::Approved(_) | WindowState::Locked(_) => vec![decline, why],
         WindowState::Declined(_)
+        | WindowState::Deferred { .. }
         | WindowState::Failed { .. }
         | WindowState::Missed { .. }
         | WindowState::NeedsHuman { .. } => vec![why],
@@ -224,7 +228,9 @@ fn footer(facts: &Facts, name: &str) -> Vec<Line> {
         (WindowState::Approved(_) | WindowState::Locked(_), _) => {
             vec![line("A no with its reason: ", format!("decline {name} because \"…\""))]
         }
-        (WindowState::Declined(_), _) => vec![line("To take that back: ", format!("withdraw {name}"))],
+        (WindowState::Declined(_) | WindowState::Deferred { .. }, _) => {
+            vec![line("To take that back: ", format!("withdraw {name}"))]
+        }
         (WindowState::Missed { .. }, Some(plan)) => vec![other_time("Another time: ", plan), slots()],
         (WindowState::Missed { .. }, None) => vec![slots()],
         (WindowState::Failed { .. } | WindowState::NeedsHuman { .. }, _) => {

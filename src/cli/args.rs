@@ -44,13 +44,7 @@ pub(super) enum Doing {
         file: Option<PathBuf>,
     },
     /// Propose a window for every server that has none in the quarter.
-    Plan {
-        /// The quarter, as 2027-Q1.
-        quarter: String,
-        /// Only show it.
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Plan(Plan),
     /// List the windows of a quarter.
     List {
         /// The quarter, as 2027-Q1; the current one when it is left out.
@@ -58,6 +52,11 @@ pub(super) enum Doing {
     },
     /// Show everything about one server.
     Show {
+        /// Its name.
+        server: String,
+    },
+    /// List the next times a server could be patched, with their cost, or say why there is none.
+    Slots {
         /// Its name.
         server: String,
     },
@@ -159,6 +158,24 @@ pub(super) enum Auditing {
 
 const EXPORTED: &str = "Each line is \"HASH  JSON\": the SHA-256 of the JSON's bytes, two spaces, the JSON. \"last\" in it is the hash \
 of the line before, so that no line can be changed, taken out or moved unnoticed.";
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The quarter, as 2027-Q1.
+    pub(super) quarter: String,
+    /// Only show it.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Only show how the plan would differ under another configuration.
+    #[arg(long, value_name = "OTHER.conf")]
+    pub(super) diff: Option<PathBuf>,
+    /// Only these servers: "group=db and env=prod".
+    #[arg(long, value_name = "FILTER")]
+    pub(super) only: Option<String>,
+    /// Another number shuffles servers that are equal to the rules; the same number makes the same plan.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct Enroll {

@@ -1,4 +1,4 @@
-//! `import`, `export`, `plan`: the inventory in and out, and the quarter's proposals.
+//! `import` and `export`: the inventory in and out.
 
 use std::path::Path;
 
@@ -7,9 +7,7 @@ use serde_json::json;
 
 use super::{Ended, Screen, setup};
 use crate::app::import::{Apply, Preview};
-use crate::app::plan::Keep;
 use crate::config::Config;
-use crate::domain::quarter::Quarter;
 
 /// More names than this are counted, not listed.
 const NAMES_SHOWN: usize = 20;
@@ -108,69 +106,6 @@ pub(super) async fn export(
                 path.display()
             ));
         }
-    }
-    Ok(Ended::Well)
-}
-
-pub(super) async fn plan(
-    config: &Config,
-    screen: &mut Screen,
-    quarter: &str,
-    dry_run: bool,
-) -> anyhow::Result<Ended> {
-    let quarter: Quarter = match quarter.parse() {
-        Ok(quarter) => quarter,
-        Err(error) => {
-            screen.complain(&format!("{error}"));
-            return Ok(Ended::Refused);
-        }
-    };
-    let app = setup::app(config).await?;
-    let keep = if dry_run { Keep::No } else { Keep::Yes };
-    let report = app.plan(quarter, &setup::actor(), keep).await?;
-    if screen.wants_json() {
-        screen.json(&json!({
-            "quarter": quarter,
-            "proposed": report.proposed.iter().map(|(server, time)| json!({ "server": server, "time": time })).collect::<Vec<_>>(),
-            "kept": report.kept,
-            "without": report.without.iter().map(|(server, why)| json!({ "server": server, "why": why })).collect::<Vec<_>>(),
-            "ownerless": report.ownerless,
-            "kept_in_the_database": !dry_run,
-        }));
-        return Ok(Ended::Well);
-    }
-    screen.line(&app.quarters.describe(quarter));
-    let rows: Vec<[String; 2]> =
-        report.proposed.iter().map(|(server, time)| [server.clone(), time.clone()]).collect();
-    if !rows.is_empty() {
-        screen.table(["server", "proposed"], &rows);
-    }
-    for (server, why) in &report.without {
-        screen.line(&format!("{server} has no slot: {why}."));
-    }
-    for server in &report.ownerless {
-        screen.line(&format!(
-            "{server} has no owner: nobody is written to, and only operators can approve it."
-        ));
-    }
-    screen.line(&format!(
-        "{} proposed, {} had a window already, {} without a slot.{}",
-        report.proposed.len(),
-        report.kept,
-        report.without.len(),
-        if dry_run { " Nothing was kept: this was a dry run." } else { "" }
-    ));
-    if !dry_run && !report.proposed.is_empty() {
-        let first = app.quarters.first_day(quarter);
-        let started = first <= app.now().with_timezone(&app.zone).date_naive();
-        screen.line(&if started {
-            "→ The owners get their notices now, from the running patchbot.".to_owned()
-        } else {
-            format!(
-                "→ The owners get their notices on {}, 09:00 in their zones.",
-                first.format("%a %-d %b %Y")
-            )
-        });
     }
     Ok(Ended::Well)
 }

@@ -7,6 +7,7 @@ mod checks;
 mod hosts;
 mod inventory;
 mod mailboxes;
+mod planning;
 mod screen;
 pub mod serve;
 mod setup;
@@ -93,9 +94,10 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Doctor => checks::doctor(&config, screen).await,
         Doing::Import { file, apply } => inventory::import(&config, screen, file, *apply).await,
         Doing::Export { file } => inventory::export(&config, screen, file.as_deref()).await,
-        Doing::Plan { quarter, dry_run } => inventory::plan(&config, screen, quarter, *dry_run).await,
+        Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
         Doing::List { quarter } => windows::list(&config, screen, quarter.as_deref()).await,
         Doing::Show { server } => windows::ask(&config, screen, "show", server).await,
+        Doing::Slots { server } => windows::ask(&config, screen, "slots", server).await,
         Doing::Why { server } => windows::ask(&config, screen, "why", server).await,
         Doing::History { server } => windows::ask(&config, screen, "history", server).await,
         Doing::Say { words, person } => windows::say(&config, screen, words, person).await,

@@ -1,5 +1,6 @@
 //! The configuration: one struct per section with its defaults and checks, secrets from files or the environment.
 
+pub mod calendar;
 pub mod chat;
 pub mod database;
 pub mod hosts;

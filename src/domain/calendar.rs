@@ -1,7 +1,5 @@
 //! Typed times become instants: zones, DST gaps and overlaps, freezes, and the slots that are legal.
 
-use std::collections::BTreeMap;
-
 use chrono::{
     DateTime, Datelike, Days, DurationRound, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
     TimeZone, Utc, Weekday,
@@ -10,19 +8,9 @@ use chrono_tz::Tz;
 use patchbot_commands as said;
 
 use super::policy::Policy;
-use super::quarter::{Quarter, Quarters};
 use super::refusal::{Frozen, Refusal};
 use super::window::Plan;
 use super::zone::parse_zone;
-
-/// How many windows start in each hour (UTC, by the hour's beginning), all servers together.
-pub type Load = BTreeMap<DateTime<Utc>, u32>;
-
-/// The hour an instant lies in.
-#[must_use]
-pub fn hour_of(at: DateTime<Utc>) -> DateTime<Utc> {
-    at.duration_trunc(TimeDelta::hours(1)).unwrap_or(at)
-}
 
 /// The instant of a wall-clock time.
 ///
@@ -150,7 +138,7 @@ pub fn frozen_before(policy: &Policy, zone: Tz, now: DateTime<Utc>) -> Option<Na
         return None;
     }
     // The freeze begins on a patch day, whose windows belong to the week that is closed.
-    let to_patch_day = match days_until(today.weekday(), policy.patch_day) {
+    let to_patch_day = match days_until(today.weekday(), policy.patch_weekday()) {
         0 => 7,
         days => days,
     };
@@ -177,103 +165,6 @@ pub fn thawed(
         return Err(Refusal::Frozen { until, which: Frozen::New });
     }
     Ok(())
-}
-
-/// Everything that says which starts are legal for one window.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds<'a> {
-    /// The host group's rules.
-    pub policy: &'a Policy,
-    /// The year's quarters.
-    pub quarters: &'a Quarters,
-    /// The window's quarter.
-    pub quarter: Quarter,
-    /// The server's zone.
-    pub zone: Tz,
-    /// The window's present plan.
-    pub present: Option<&'a Plan>,
-    /// How many other windows start in each hour.
-    pub load: &'a Load,
-    /// The present instant.
-    pub now: DateTime<Utc>,
-}
-
-impl Bounds<'_> {
-    /// Refuses a start that breaks a rule which binds everybody.
-    ///
-    /// # Errors
-    /// When it is past, too near, outside the quarter, or its hour is full.
-    pub fn check(&self, at: DateTime<Utc>) -> Result<(), Refusal> {
-        if at <= self.now {
-            return Err(Refusal::Past { at, zone: self.zone });
-        }
-        let date = at.with_timezone(&self.zone).date_naive();
-        if !self.quarters.contains(self.quarter, date) {
-            return Err(Refusal::OutsideQuarter { quarter: self.quarters.describe(self.quarter) });
-        }
-        let earliest = self.now.checked_add_signed(self.policy.lock_before).unwrap_or(self.now);
-        if at < earliest {
-            return Err(Refusal::TooSoon { earliest, zone: self.zone });
-        }
-        let hour = hour_of(at);
-        let stays_in_its_hour = self.present.is_some_and(|plan| hour_of(plan.starts_at) == hour);
-        let taken = self.load.get(&hour).copied().unwrap_or(0);
-        if taken >= self.policy.per_slot_hour && !stays_in_its_hour {
-            return Err(Refusal::SlotFull { hour, limit: self.policy.per_slot_hour, zone: self.zone });
-        }
-        Ok(())
-    }
-
-    /// The same for an owner, whom the freeze binds too.
-    ///
-    /// # Errors
-    /// As [`Bounds::check`], and when the freeze holds.
-    pub fn check_for_owner(&self, at: DateTime<Utc>) -> Result<(), Refusal> {
-        self.check(at)?;
-        thawed(self.policy, self.present, at, self.zone, self.now)
-    }
-
-    /// The regular slots of one day that exist once.
-    fn slots_of(&self, date: NaiveDate) -> impl Iterator<Item = DateTime<Utc>> + use<'_> {
-        let slots = &self.policy.slots;
-        (0..slots.count).filter_map(move |number| {
-            let minutes = TimeDelta::minutes(i64::from(number).saturating_mul(i64::from(slots.minutes)));
-            let local = date.and_time(slots.from).checked_add_signed(minutes)?;
-            instant(self.zone, local).ok()
-        })
-    }
-
-    /// The next legal starts among the regular slots, at most `most`, the least loaded hour of each patch day first in its day.
-    pub fn next_slots(&self, most: usize) -> Vec<DateTime<Utc>> {
-        let today =
-            self.now.with_timezone(&self.zone).date_naive().max(self.quarters.first_day(self.quarter));
-        let last = self.quarters.last_day(self.quarter);
-        let first = days_until(today.weekday(), self.policy.patch_day);
-        let days = (0..).map_while(|week| {
-            let days = first.checked_add(7_u64.checked_mul(week)?)?;
-            today.checked_add_days(Days::new(days)).filter(|day| *day <= last)
-        });
-        days.flat_map(|day| self.slots_of(day).collect::<Vec<_>>())
-            .filter(|at| self.present.is_none_or(|plan| plan.starts_at != *at))
-            .filter(|at| self.check_for_owner(*at).is_ok())
-            .take(most)
-            .collect()
-    }
-
-    /// The slot that is proposed: on the first patch day on or after `from` that has room, in its least loaded hour.
-    #[must_use]
-    pub fn propose(&self, from: NaiveDate) -> Option<DateTime<Utc>> {
-        let last = self.quarters.last_day(self.quarter);
-        let first = days_until(from.weekday(), self.policy.patch_day);
-        (0..60_u64)
-            .filter_map(|week| from.checked_add_days(Days::new(first.checked_add(7_u64.checked_mul(week)?)?)))
-            .take_while(|day| *day <= last)
-            .find_map(|day| {
-                self.slots_of(day)
-                    .filter(|at| self.check(*at).is_ok())
-                    .min_by_key(|at| (self.load.get(&hour_of(*at)).copied().unwrap_or(0), *at))
-            })
-    }
 }
 
 #[cfg(test)]
@@ -362,34 +253,6 @@ mod tests {
         assert_eq!(which(&later, &plan("2026-12-03 20:00")), Ok(()));
     }
 
-    #[test]
-    fn proposals_fill_the_first_patch_day_evenly_and_then_the_next() {
-        let (policy, quarters) = (Policy { per_slot_hour: 1, ..Policy::default() }, Quarters::default());
-        let mut load = Load::new();
-        let mut starts = Vec::new();
-        for _ in 0..5 {
-            let bounds = Bounds {
-                policy: &policy,
-                quarters: &quarters,
-                quarter: "2027-Q1".parse().unwrap(),
-                zone: Tz::UTC,
-                present: None,
-                load: &load,
-                now: utc(NOW),
-            };
-            let at = bounds.propose(NaiveDate::from_ymd_opt(2026, 11, 24).unwrap()).unwrap();
-            starts.push(super::super::shown::typed(at, Tz::UTC));
-            *load.entry(hour_of(at)).or_default() += 1;
-        }
-        assert_eq!(
-            starts,
-            [
-                "2026-11-26 20:00", "2026-11-26 21:00", "2026-11-26 22:00", "2026-11-26 23:00",
-                "2026-12-03 20:00"
-            ]
-        );
-    }
-
     const ZONES: [Tz; 12] = [
         Tz::Europe__Berlin,
         Tz::Europe__London,
@@ -412,18 +275,6 @@ mod tests {
             match instant(zone, wanted) {
                 Ok(at) => prop_assert_eq!(at.with_timezone(&zone).naive_local(), wanted),
                 Err(refusal) => prop_assert!(!refusal.next().is_empty()),
-            }
-        }
-
-        #[test]
-        fn a_slot_that_is_offered_is_accepted_when_taken_at_once(minutes in 0..130_000_i64, zone in prop::sample::select(&ZONES[..]), full in prop::collection::vec(0..3000_i64, 0..50)) {
-            let (policy, quarters) = (Policy::default(), Quarters::default());
-            let now = utc("2026-11-01T00:00:00Z") + TimeDelta::minutes(minutes);
-            let load: Load = full.iter().map(|hours| (hour_of(now) + TimeDelta::hours(*hours), 5)).collect();
-            let bounds = Bounds { policy: &policy, quarters: &quarters, quarter: "2027-Q1".parse().unwrap(), zone, present: None, load: &load, now };
-            for at in bounds.next_slots(5) {
-                prop_assert!(bounds.check_for_owner(at).is_ok());
-                prop_assert_eq!(at.with_timezone(&zone).weekday(), Weekday::Thu);
             }
         }
     }

@@ -3,12 +3,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::answer::Channel;
-use super::calendar::{Bounds, instant, plan_at, thawed};
+use super::bounds::Bounds;
+use super::calendar::{instant, thawed};
 use super::ids::Revision;
 use super::permit::Permit;
 use super::refusal::Refusal;
+use super::rule::Broken;
 use super::shown::line;
-use super::window::{Approval, Approver, Plan, Refused, Window, WindowState};
+use super::window::{Approval, Approver, Consent, Plan, Refused, Window, WindowState};
 
 /// What a person wants done to one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,9 @@ pub enum Act {
 /// What was decided; the word stands in the database, in the audit and in notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decided {
-    /// A person consented.
+    /// A person consented, and more people must.
+    Consented,
+    /// A person consented, and nobody else has to.
     Approved,
     /// Silence counted as consent.
     AutoApproved,
@@ -49,6 +53,7 @@ impl Decided {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Consented => "consented",
             Self::Approved => "approved",
             Self::AutoApproved => "auto-approved",
             Self::Declined => "declined",
@@ -63,6 +68,7 @@ impl Decided {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         [
+            Self::Consented,
             Self::Approved,
             Self::AutoApproved,
             Self::Declined,
@@ -201,6 +207,7 @@ fn approve(case: &Case<'_>, permit: &Permit, via: Via) -> Result<Change, Refusal
         | WindowState::Failed { .. }
         | WindowState::Missed { .. }
         | WindowState::NeedsHuman { .. }
+        | WindowState::Deferred { .. }
         | WindowState::Cancelled { .. } => return Err(case.over()),
     }
     let plan = case.plan()?;
@@ -211,15 +218,56 @@ fn approve(case: &Case<'_>, permit: &Permit, via: Via) -> Result<Change, Refusal
     if window.crossed_by == Some(permit.person()) {
         return Err(Refusal::SecondPerson { server: case.name() });
     }
+    may_approve(case, permit)?;
+    // What has become illegal since it was proposed is not consented to.
+    if window.crossed_by.is_none() {
+        case.bounds.by_rules(plan.starts_at).map_err(Refusal::Rule)?;
+    }
+    let start = line(plan.starts_at, case.bounds.zone);
+    let needed = usize::try_from(case.bounds.policy.approvals).unwrap_or(1).max(1);
+    let left = |consents: usize| u32::try_from(needed.saturating_sub(consents)).unwrap_or(u32::MAX);
+    if window.consents.iter().any(|consent| consent.by == permit.person()) {
+        return Err(Refusal::ConsentedAlready { server: case.name(), more: left(window.consents.len()) });
+    }
+    let consent = Consent {
+        by: permit.person(),
+        name: permit.name().to_owned(),
+        channel: via.channel,
+        at: case.bounds.now,
+    };
+    let more = left(window.consents.len().saturating_add(1));
+    if more > 0 {
+        let mut window = window.clone();
+        window.consents.push(consent);
+        let more = if more == 1 { "One more person".to_owned() } else { format!("{more} more people") };
+        let sentence = format!(
+            "{} has the consent of {} for {start}. {more} must approve it.",
+            case.server,
+            permit.name()
+        );
+        return Ok(Change { decided: Decided::Consented, window, before: Some(plan), sentence });
+    }
     let approval = Approval {
         by: Approver::Person { id: permit.person(), name: permit.name().to_owned() },
         channel: via.channel,
         revision: window.revision,
         at: case.bounds.now,
+        with: window.consents.iter().map(Consent::phrase).collect(),
     };
-    let sentence = format!("{} is approved for {}.", case.server, line(plan.starts_at, case.bounds.zone));
+    let sentence = format!("{} is approved for {start}.", case.server);
     let window = window.clone().approve(approval).map_err(|_| case.over())?;
     Ok(Change { decided: Decided::Approved, window, before: Some(plan), sentence })
+}
+
+/// Who may approve: the owners, or the people whom the group names; operators always.
+fn may_approve(case: &Case<'_>, permit: &Permit) -> Result<(), Refusal> {
+    let approvers = &case.bounds.policy.approvers;
+    let named = permit.mail().is_some_and(|mail| approvers.contains(mail));
+    if approvers.is_empty() || named || permit.is_operator() {
+        return Ok(());
+    }
+    let approvers = approvers.iter().map(ToString::to_string).collect();
+    Err(Refusal::NotAnApprover { server: case.name(), approvers })
 }
 
 fn decline(case: &Case<'_>, reason: Option<&str>, permit: &Permit, via: Via) -> Result<Change, Refusal> {
@@ -237,6 +285,7 @@ fn decline(case: &Case<'_>, reason: Option<&str>, permit: &Permit, via: Via) -> 
         | WindowState::Failed { .. }
         | WindowState::Missed { .. }
         | WindowState::NeedsHuman { .. }
+        | WindowState::Deferred { .. }
         | WindowState::Cancelled { .. } => return Err(case.over()),
     }
     let refused = Refused {
@@ -253,7 +302,7 @@ fn decline(case: &Case<'_>, reason: Option<&str>, permit: &Permit, via: Via) -> 
 
 fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
     match &case.window.state {
-        WindowState::Approved(_) | WindowState::Locked(_) => {}
+        WindowState::Approved(_) | WindowState::Locked(_) | WindowState::Deferred { .. } => {}
         WindowState::Declined(refused) if refused.by == permit.person() || permit.is_operator() => {}
         WindowState::Declined(refused) => {
             return Err(Refusal::NotYourDecline { server: case.name(), by: refused.name.clone() });
@@ -271,7 +320,10 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
         | WindowState::NeedsHuman { .. }
         | WindowState::Cancelled { .. } => return Err(case.over()),
     }
-    let (state, sentence) = match case.window.plan {
+    // A time that has passed while it was put off is none.
+    let put_off = matches!(case.window.state, WindowState::Deferred { .. });
+    let plan = case.window.plan.filter(|plan| !put_off || plan.starts_at > case.bounds.now);
+    let (state, sentence) = match plan {
         Some(plan) => (
             WindowState::Proposed,
             format!(
@@ -282,7 +334,10 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
         ),
         None => (WindowState::Unscheduled, format!("{} waits for a time again.", case.server)),
     };
-    let window = Window { state, ..case.window.clone() };
+    let mut window = Window { state, plan, consents: Vec::new(), ..case.window.clone() };
+    if plan != case.window.plan {
+        window.revision = window.revision.next();
+    }
     Ok(Change { decided: Decided::Withdrawn, window, before: case.window.plan, sentence })
 }
 
@@ -311,26 +366,28 @@ fn reschedule(
             return Err(Refusal::Contradiction { server: case.name(), by: refused.name.clone() });
         }
         WindowState::Running { .. } => return Err(Refusal::AlreadyStarted { server: case.name() }),
-        WindowState::Completed | WindowState::Cancelled { .. } => return Err(case.over()),
+        WindowState::Deferred { .. } if permit.is_operator() => {}
+        WindowState::Completed | WindowState::Deferred { .. } | WindowState::Cancelled { .. } => {
+            return Err(case.over());
+        }
     }
     if window.plan.is_some_and(|plan| plan.starts_at == at) && !window.state.is_settled() {
         return Err(Refusal::SameTime { server: case.name() });
     }
-    bounds.check(at)?;
-    let present = window.plan.filter(|_| !window.state.is_settled());
-    let thawed =
-        thawed(bounds.policy, present.as_ref(), at, bounds.zone, bounds.now).and_then(|()| case.is_locked());
-    let mut crossed_by = None;
-    if let Err(refusal) = thawed {
-        if !permit.is_operator() {
-            return Err(refusal);
-        }
-        if reason.is_none() {
-            return Err(Refusal::FreezeNeedsReason);
-        }
-        crossed_by = Some(permit.person());
+    if !permit.is_operator() && window.moves >= i64::from(bounds.policy.moves) {
+        return Err(Refusal::NoMovesLeft { server: case.name(), allowed: bounds.policy.moves });
     }
-    let plan = plan_at(at, bounds.zone, bounds.policy.window_length);
+    let present = window.plan.filter(|_| !window.state.is_settled());
+    let crossed_by = if permit.is_operator() {
+        let thawed = thawed(bounds.policy, present.as_ref(), at, bounds.zone, bounds.now);
+        crossing(bounds.broken(at), thawed.and_then(|()| case.is_locked()).err(), reason)?
+            .then(|| permit.person())
+    } else {
+        bounds.check_for_owner(at)?;
+        case.is_locked()?;
+        None
+    };
+    let plan = bounds.plan(at);
     let mut moved = window.clone().with_plan(plan);
     moved.crossed_by = crossed_by;
     if !permit.is_operator() {
@@ -342,6 +399,23 @@ fn reschedule(
     Ok(Change { decided, window: moved, before: window.plan, sentence })
 }
 
+/// Whether an operator crosses rules with a start: only those that can be crossed, and only with a reason.
+fn crossing(broken: Vec<Refusal>, closed: Option<Refusal>, reason: Option<&str>) -> Result<bool, Refusal> {
+    let mut crossed: Option<Broken> = None;
+    for refusal in broken {
+        match refusal {
+            Refusal::Rule(rule) if rule.can_be_crossed() => crossed = crossed.or(Some(rule)),
+            other => return Err(other),
+        }
+    }
+    match (crossed, closed, reason) {
+        (None, None, _) => Ok(false),
+        (None, Some(_), None) => Err(Refusal::FreezeNeedsReason),
+        (Some(rule), _, None) => Err(Refusal::CrossingNeedsReason { rule }),
+        (_, _, Some(_)) => Ok(true),
+    }
+}
+
 /// What silence does to a window whose deadline has passed: an approval, or nothing.
 #[must_use]
 pub fn approve_by_silence(window: &Window, at: DateTime<Utc>) -> Option<Window> {
@@ -349,7 +423,13 @@ pub fn approve_by_silence(window: &Window, at: DateTime<Utc>) -> Option<Window> 
     if window.crossed_by.is_some() {
         return None;
     }
-    let approval = Approval { by: Approver::Silence, channel: Channel::Clock, revision: window.revision, at };
+    let approval = Approval {
+        by: Approver::Silence,
+        channel: Channel::Clock,
+        revision: window.revision,
+        at,
+        with: Vec::new(),
+    };
     window.clone().approve(approval).ok()
 }
 

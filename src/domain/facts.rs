@@ -204,6 +204,18 @@ pub struct Load {
     pub cpus: u32,
 }
 
+impl Load {
+    /// The load of the last five minutes in thousandths per processor, for comparing hours.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a load is far below the limits, and the cast saturates"
+    )]
+    pub fn milli_per_cpu(&self) -> i64 {
+        (self.five * 1000.0 / f64::from(self.cpus.max(1))) as i64
+    }
+}
+
 /// The memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {

@@ -1,20 +1,29 @@
 //! What patchbot is about, as pure functions: no clock, no database, no network.
 
 pub mod answer;
+pub mod blackout;
+pub mod bounds;
 pub mod calendar;
 pub mod chain;
 pub mod check;
+pub mod days;
 pub mod decision;
 pub mod event;
 pub mod facts;
+pub mod filter;
+pub mod gate;
+pub mod history;
 pub mod ids;
 pub mod message;
 pub mod notice;
+pub mod occupancy;
 pub mod permit;
 pub mod person;
+pub mod planner;
 pub mod policy;
 pub mod quarter;
 pub mod refusal;
+pub mod rule;
 pub mod run;
 pub mod server;
 pub mod shown;

@@ -3,7 +3,7 @@
 use patchbot_commands::Effect;
 
 use super::ids::PersonId;
-use super::person::{Person, Role};
+use super::person::{Address, Person, Role};
 use super::refusal::Refusal;
 use super::server::{Ownership, Rank};
 
@@ -25,6 +25,7 @@ pub enum Standing {
 pub struct Permit {
     person: PersonId,
     name: String,
+    mail: Option<Address>,
     standing: Standing,
 }
 
@@ -39,6 +40,12 @@ impl Permit {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The mail address of who acts.
+    #[must_use]
+    pub fn mail(&self) -> Option<&Address> {
+        self.mail.as_ref()
     }
 
     /// Whether the person acts as operator, not as an owner.
@@ -58,7 +65,12 @@ pub fn authorize(
     server: &str,
     owners: &[Ownership],
 ) -> Result<Permit, Refusal> {
-    let permit = |standing| Permit { person: person.id, name: person.name.clone(), standing };
+    let permit = |standing| Permit {
+        person: person.id,
+        name: person.name.clone(),
+        mail: person.mail.clone(),
+        standing,
+    };
     let owned = owners.iter().find(|owner| owner.person == person.id).map(|owner| owner.rank);
     let runs_things = person.role >= Role::Operator;
     match (effect, owned) {

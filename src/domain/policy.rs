@@ -1,9 +1,14 @@
 //! The rules of a host group: slots, limits, deadlines, what silence means, how hosts are checked and patched.
 
+use std::sync::Arc;
+
 use chrono::{NaiveTime, TimeDelta, Weekday};
 use serde::{Deserialize, Serialize};
 
+use super::blackout::Blackout;
 use super::check::{CheckLevels, ValidationRules};
+use super::days::{Days, Hours};
+use super::person::Address;
 
 /// What happens to a window whose owner does not answer before the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +18,10 @@ pub enum Silence {
     Approve,
     /// The window is not patched until somebody answers.
     Hold,
+    /// The window moves a week on, and is asked about again.
+    Slip,
+    /// The second owner is asked, then the operators.
+    Escalate,
 }
 
 impl Silence {
@@ -22,6 +31,8 @@ impl Silence {
         match self {
             Self::Approve => "approve",
             Self::Hold => "hold",
+            Self::Slip => "slip",
+            Self::Escalate => "escalate",
         }
     }
 
@@ -35,6 +46,37 @@ impl Silence {
             Self::Hold => {
                 "If you do not answer by then, I do not patch these servers, and I tell the operators."
             }
+            Self::Slip => "If you do not answer by then, I move these servers a week on and ask you again.",
+            Self::Escalate => {
+                "If you do not answer by then, I ask the second owner, and after that the operators; without their answer I do not patch these servers."
+            }
+        }
+    }
+}
+
+/// What happens to a window that a change of rules, zones, blackouts or owners has made illegal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// It moves to the nearest legal time, before or after.
+    Nearest,
+    /// It moves to the next legal time after its own.
+    Next,
+    /// It is cancelled.
+    Cancel,
+    /// It has no time any more, and the owner is asked for one.
+    Ask,
+}
+
+impl Strategy {
+    /// The strategy's name in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Next => "next",
+            Self::Cancel => "cancel",
+            Self::Ask => "ask",
         }
     }
 }
@@ -91,12 +133,42 @@ pub struct SlotHours {
 /// The rules of one host group. Durations are on the clock of instants, not of walls.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// The weekday of proposed windows, in the server's zone.
-    pub patch_day: Weekday,
+    /// The days of proposed windows, in the server's zone.
+    pub patch_day: Days,
     /// The proposed times of day.
     pub slots: SlotHours,
+    /// When windows of the group may be; without any, whenever.
+    pub allowed: Vec<Hours>,
+    /// So long before the end of the allowed hours nothing starts any more.
+    pub cutoff: TimeDelta,
+    /// When nothing runs.
+    pub blackouts: Arc<[Blackout]>,
+    /// Proposed starts are spread over so much time behind their slot.
+    pub spread: TimeDelta,
+    /// How many servers may start at the same time, all groups together; no limit when absent.
+    pub per_slot: Option<u32>,
     /// How many servers may start in one hour, all groups together.
     pub per_slot_hour: u32,
+    /// How many of the group may be patched at the same time; no limit when absent.
+    pub max_concurrent: Option<u32>,
+    /// Whether the group keeps apart from other critical groups.
+    pub critical: bool,
+    /// How far apart the starts of critical groups are.
+    pub gap: TimeDelta,
+    /// Groups with a higher one choose their times first.
+    pub priority: i64,
+    /// The roles inside a service, in the order in which they are patched.
+    pub role_order: Vec<String>,
+    /// How many members of a service must be healthy at any time; 0 for no rule.
+    pub quorum: u32,
+    /// The environments whose servers go before the others of the group.
+    pub canaries: Vec<String>,
+    /// The host groups, folded, that go before this one.
+    pub after: Vec<String>,
+    /// How long canaries, and groups that go before, are watched until the others follow.
+    pub soak: TimeDelta,
+    /// The groups that go after this one, with their soak time; made from their `after`.
+    pub followers: Vec<(String, TimeDelta)>,
     /// From its start a window lasts so long; nothing begins and no reboot is asked for after its end.
     pub window_length: TimeDelta,
     /// How late a start may be before the window counts as missed.
@@ -109,14 +181,28 @@ pub struct Policy {
     pub lock_before: TimeDelta,
     /// So long before the start the pre-checks run.
     pub precheck_before: TimeDelta,
-    /// So long before the start the daily reminder goes out.
-    pub reminder_before: TimeDelta,
+    /// So long before the start owners are reminded, each time once.
+    pub reminders: Vec<TimeDelta>,
     /// So long after a decision who took it can undo it by himself.
     pub undo_for: TimeDelta,
     /// The days an owner has to answer the monthly notice.
     pub answer_days: u32,
     /// What happens without an answer.
     pub silence: Silence,
+    /// How long the second owner, and then the operators, have to answer when silence escalates.
+    pub escalate_for: TimeDelta,
+    /// How many people must approve.
+    pub approvals: u32,
+    /// Who may approve besides operators; the owners when empty.
+    pub approvers: Vec<Address>,
+    /// How often owners may move a window.
+    pub moves: u32,
+    /// So many days before the quarter's end owners cannot put a window off any more.
+    pub deadline_days: u32,
+    /// How many days a window may be put off beyond its quarter.
+    pub exception_days: u32,
+    /// What happens to a window that a changed rule has made illegal.
+    pub when_illegal: Strategy,
     /// Whether to reboot, unless the server has its own rule.
     pub reboot: RebootRule,
     /// How long a reboot may take until the host answers again.
@@ -134,23 +220,45 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            patch_day: Weekday::Thu,
+            patch_day: Days::Weekly(Weekday::Thu),
             slots: SlotHours {
                 from: NaiveTime::from_hms_opt(20, 0, 0).unwrap_or(NaiveTime::MIN),
                 count: 8,
                 minutes: 30,
             },
+            allowed: Vec::new(),
+            cutoff: TimeDelta::zero(),
+            blackouts: Arc::default(),
+            spread: TimeDelta::zero(),
+            per_slot: None,
             per_slot_hour: 5,
+            max_concurrent: None,
+            critical: false,
+            gap: TimeDelta::minutes(60),
+            priority: 0,
+            role_order: vec!["standby".to_owned(), "replica".to_owned(), "primary".to_owned()],
+            quorum: 0,
+            canaries: vec!["canary".to_owned()],
+            after: Vec::new(),
+            soak: TimeDelta::hours(72),
+            followers: Vec::new(),
             window_length: TimeDelta::hours(2),
             start_grace: TimeDelta::minutes(15),
             freeze_from: Weekday::Thu,
             freeze_to: Weekday::Tue,
             lock_before: TimeDelta::hours(3),
             precheck_before: TimeDelta::hours(5),
-            reminder_before: TimeDelta::hours(24),
+            reminders: vec![TimeDelta::hours(24)],
             undo_for: super::undo::USUAL,
             answer_days: 14,
             silence: Silence::Hold,
+            escalate_for: TimeDelta::hours(24),
+            approvals: 1,
+            approvers: Vec::new(),
+            moves: 3,
+            deadline_days: 0,
+            exception_days: 90,
+            when_illegal: Strategy::Ask,
             reboot: RebootRule::Needed,
             reboot_wait: TimeDelta::minutes(10),
             scope: Scope::All,
@@ -158,6 +266,20 @@ impl Default for Policy {
             checks: CheckLevels::default(),
             validation: ValidationRules::default(),
         }
+    }
+}
+
+impl Policy {
+    /// Whether servers of an environment go before the others of the group.
+    #[must_use]
+    pub fn is_canary(&self, environment: &str) -> bool {
+        self.canaries.iter().any(|name| name.eq_ignore_ascii_case(environment.trim()))
+    }
+
+    /// The weekday on which the patch week begins.
+    #[must_use]
+    pub fn patch_weekday(&self) -> Weekday {
+        self.patch_day.weekday().unwrap_or(Weekday::Thu)
     }
 }
 
@@ -175,5 +297,23 @@ impl Policies {
     #[must_use]
     pub fn of(&self, group: Option<&str>) -> &Policy {
         group.and_then(|group| self.groups.get(&group.to_lowercase())).unwrap_or(&self.default)
+    }
+
+    /// Tells each group which groups wait for it; to be called once all are known.
+    #[must_use]
+    pub fn knowing_each_other(mut self) -> Self {
+        let waiting: Vec<(String, String, TimeDelta)> = self
+            .groups
+            .iter()
+            .flat_map(|(name, policy)| {
+                policy.after.iter().map(move |earlier| (earlier.clone(), name.clone(), policy.soak))
+            })
+            .collect();
+        for (earlier, later, soak) in waiting {
+            // A group without rules of its own that others wait for has the default's, and its own followers.
+            let default = self.default.clone();
+            self.groups.entry(earlier).or_insert(default).followers.push((later, soak));
+        }
+        self
     }
 }

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::answer::{Answer, Verdict};
 use super::ids::Revision;
 use super::quarter::Quarter;
+use super::rule::Broken;
 use super::shown::{line, typed};
 
 /// A request that was understood and is refused; nothing changed.
@@ -58,6 +59,34 @@ pub enum Refusal {
         server: String,
         /// The quarter.
         quarter: Quarter,
+    },
+    /// A rule of the host group.
+    Rule(Broken),
+    /// The time crosses rules that only a reason opens.
+    CrossingNeedsReason {
+        /// The first of them.
+        rule: Broken,
+    },
+    /// Owners have moved it as often as they may.
+    NoMovesLeft {
+        /// The server.
+        server: String,
+        /// How often they may.
+        allowed: u32,
+    },
+    /// Only certain people may approve.
+    NotAnApprover {
+        /// The server.
+        server: String,
+        /// Who may.
+        approvers: Vec<String>,
+    },
+    /// The same person cannot consent twice.
+    ConsentedAlready {
+        /// The server.
+        server: String,
+        /// How many more are needed.
+        more: u32,
     },
     /// The window has no time yet.
     NoTimeYet {
@@ -283,6 +312,12 @@ pub enum Frozen {
     New,
 }
 
+impl From<Broken> for Refusal {
+    fn from(broken: Broken) -> Self {
+        Self::Rule(broken)
+    }
+}
+
 impl std::fmt::Display for Refusal {
     /// The sentence for the person who asked.
     #[expect(clippy::too_many_lines, reason = "one place for every sentence")]
@@ -307,6 +342,23 @@ impl std::fmt::Display for Refusal {
             }
             Self::NotInNotice { server } => write!(f, "{server} is not in the notice you answered."),
             Self::NoWindow { server, quarter } => write!(f, "{server} has no window in {quarter}."),
+            Self::Rule(broken) => broken.fmt(f),
+            Self::CrossingNeedsReason { rule } => {
+                write!(f, "That crosses the rule {}, which needs a reason: {rule}", rule.rule())
+            }
+            Self::NoMovesLeft { server, allowed: 0 } => write!(f, "Owners cannot move {server}."),
+            Self::NoMovesLeft { server, allowed } => {
+                write!(f, "{server} was moved {allowed} times already, as often as owners may.")
+            }
+            Self::NotAnApprover { server, approvers } => {
+                write!(f, "{server} is approved by {} or an operator.", approvers.join(", "))
+            }
+            Self::ConsentedAlready { server, more: 1 } => {
+                write!(f, "You have approved {server} already; one more person must.")
+            }
+            Self::ConsentedAlready { server, more } => {
+                write!(f, "You have approved {server} already; {more} more people must.")
+            }
             Self::NoTimeYet { server } => write!(f, "{server} has no time yet."),
             Self::AlreadyDecided { server, state, at, zone } => {
                 write!(f, "{server} is already {state}, since {}.", line(*at, *zone))
@@ -401,6 +453,11 @@ impl std::fmt::Display for Refusal {
             }
             Self::OutsideQuarter { quarter } => write!(f, "That is outside the window's quarter, {quarter}."),
             Self::SameTime { server } => write!(f, "That is the time {server} already has."),
+            Self::SlotFull { hour, limit: 1, zone } => write!(
+                f,
+                "The hour from {} is full: at most one server starts in one hour.",
+                line(*hour, *zone)
+            ),
             Self::SlotFull { hour, limit, zone } => {
                 write!(
                     f,
@@ -461,6 +518,22 @@ impl Refusal {
             Self::NoWindow { server, .. } => vec![format!(
                 "An operator can plan one: patchbot plan. Say \"show {server}\" for what is known."
             )],
+            Self::Rule(broken) if broken.can_be_crossed() => {
+                one("An operator can cross that rule with a reason; somebody else must approve it then.")
+            }
+            Self::Rule(_) => Vec::new(),
+            Self::CrossingNeedsReason { .. } => {
+                one("Say it again with because \"…\"; then somebody else must approve the new time.")
+            }
+            Self::NoMovesLeft { server, .. } => vec![format!(
+                "You can still say \"approve {server}\" or \"decline {server}\"; an operator can move it."
+            )],
+            Self::NotAnApprover { server, .. } => {
+                vec![format!("You can still say \"decline {server}\" or \"move {server} to …\".")]
+            }
+            Self::ConsentedAlready { server, .. } => {
+                vec![format!("Ask another owner or an operator to say \"approve {server}\".")]
+            }
             Self::NoTimeYet { server } => {
                 vec![format!("Choose one: \"slots {server}\" shows the free times.")]
             }
@@ -559,6 +632,7 @@ impl Refusal {
             | Self::OutsideQuarter { .. }
             | Self::SameTime { .. }
             | Self::SlotFull { .. }
+            | Self::Rule(_)
             | Self::Frozen { which: Frozen::New, .. }
             | Self::NoTimeYet { .. } => true,
             Self::Stranger
@@ -592,6 +666,10 @@ impl Refusal {
             | Self::Locked { .. }
             | Self::Frozen { which: Frozen::Old, .. }
             | Self::FreezeNeedsReason
+            | Self::CrossingNeedsReason { .. }
+            | Self::NoMovesLeft { .. }
+            | Self::NotAnApprover { .. }
+            | Self::ConsentedAlready { .. }
             | Self::SecondPerson { .. }
             | Self::WriteTheDate { .. }
             | Self::NameThem { .. }
@@ -599,6 +677,32 @@ impl Refusal {
             | Self::TokenExpired
             | Self::Repeated { .. }
             | Self::NotHere { .. } => false,
+        }
+    }
+
+    /// The rule it comes from, by its key in the configuration; nothing when it is about people, words or states.
+    #[must_use]
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::Rule(broken) | Self::CrossingNeedsReason { rule: broken } => Some(broken.rule()),
+            Self::SlotFull { .. } => Some("per_slot_hour"),
+            Self::OutsideQuarter { .. } => Some("quarters"),
+            Self::TooSoon { .. } | Self::Locked { .. } => Some("lock_before"),
+            Self::Frozen { .. } | Self::FreezeNeedsReason => Some("freeze_from"),
+            Self::Past { .. } => Some("now"),
+            Self::NoMovesLeft { .. } => Some("moves"),
+            Self::NotAnApprover { .. } => Some("approvers"),
+            Self::ConsentedAlready { .. } => Some("approvals"),
+            _ => None,
+        }
+    }
+
+    /// Whether an operator may cross the rule with a reason and a second person.
+    #[must_use]
+    pub fn can_be_crossed(&self) -> bool {
+        match self {
+            Self::Rule(broken) => broken.can_be_crossed(),
+            other => matches!(other, Self::Frozen { .. } | Self::Locked { .. }),
         }
     }
 

@@ -86,6 +86,36 @@ pub struct Server {
     pub version: i64,
 }
 
+impl Server {
+    /// The value of a column that the inventory has besides the known ones, by any of its headings.
+    fn attribute(&self, names: &[&str]) -> Option<&str> {
+        let folded = |heading: &str| -> String {
+            heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let mut all = self.attributes.iter();
+        all.find(|(heading, value)| names.contains(&folded(heading).as_str()) && !value.trim().is_empty())
+            .map(|(_, value)| value.trim())
+    }
+
+    /// The service it is a member of: the inventory's column `service`, `application` or `cluster`.
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        self.attribute(&["service", "servicename", "application", "cluster"])
+    }
+
+    /// Its role in the service: the inventory's column `role` or `service_role`.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        self.attribute(&["role", "servicerole"])
+    }
+
+    /// The host group as the rules name it; empty when it has none.
+    #[must_use]
+    pub fn group_key(&self) -> String {
+        self.host_group.as_deref().unwrap_or_default().trim().to_lowercase()
+    }
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

@@ -24,18 +24,24 @@ pub enum Event {
     Precheck,
     /// The schedule is locked.
     Lock,
+    /// An exception ends: the window was put off beyond its quarter until now.
+    ExceptionEnds,
+    /// The second owner, or the operators, have not answered either.
+    Escalation,
     /// The window starts; while its run lasts, this event is held by whoever drives the run.
     Start,
 }
 
 impl Event {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::MonthlyNotice,
         Self::ApprovalRequest,
         Self::Silence,
         Self::Reminder,
         Self::Precheck,
         Self::Lock,
+        Self::ExceptionEnds,
+        Self::Escalation,
         Self::Start,
     ];
 
@@ -49,6 +55,8 @@ impl Event {
             Self::Reminder => "reminder",
             Self::Precheck => "precheck",
             Self::Lock => "lock",
+            Self::ExceptionEnds => "exception_ends",
+            Self::Escalation => "escalation",
             Self::Start => "start",
         }
     }
@@ -97,15 +105,15 @@ pub fn wall(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
 }
 
 /// A window's events in their order.
-fn events(plan: &Plan, policy: &Policy) -> [Due; 5] {
+fn events(plan: &Plan, policy: &Policy) -> Vec<Due> {
     let before = |time: TimeDelta| plan.starts_at.checked_sub_signed(time).unwrap_or(plan.starts_at);
-    let mut all = [
+    let mut all = vec![
         Due { at: answer_by(plan, policy), event: Event::Silence },
-        Due { at: before(policy.reminder_before), event: Event::Reminder },
         Due { at: before(policy.precheck_before), event: Event::Precheck },
         Due { at: before(policy.lock_before), event: Event::Lock },
         Due { at: plan.starts_at, event: Event::Start },
     ];
+    all.extend(policy.reminders.iter().map(|time| Due { at: before(*time), event: Event::Reminder }));
     all.sort();
     all
 }
@@ -130,6 +138,7 @@ pub fn next_for_window(
         | WindowState::Missed { .. }
         | WindowState::NeedsHuman { .. }
         | WindowState::Declined(_)
+        | WindowState::Deferred { .. }
         | WindowState::Cancelled { .. } => false,
     };
     let plan = window.plan.filter(|_| waits)?;
@@ -166,7 +175,7 @@ pub fn next_for_owner(quarters: &Quarters, quarter: Quarter, zone: Tz, after: Da
 #[must_use]
 pub fn coming_week(policy: &Policy, zone: Tz, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
     let today = now.with_timezone(&zone).date_naive();
-    let days = match policy.patch_day.days_since(today.weekday()) {
+    let days = match policy.patch_weekday().days_since(today.weekday()) {
         0 => 7,
         days => u64::from(days),
     };

@@ -9,7 +9,7 @@ use super::permit::Permit;
 use super::policy::Policy;
 use super::refusal::Refusal;
 use super::shown::line;
-use super::window::{Approval, Approver, Plan, Window, WindowState};
+use super::window::{Approval, Approver, Consent, Plan, Window, WindowState};
 
 /// What a window was before a decision; kept beside the decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Before {
     pub plan: Option<Plan>,
     /// Its state.
     pub state: WindowState,
+    /// The consents it had, while more were needed.
+    #[serde(default)]
+    pub consents: Vec<Consent>,
     /// How often owners had moved it.
     pub moves: i64,
     /// Who had moved it across a freeze.
@@ -31,6 +34,7 @@ impl Before {
         Self {
             plan: window.plan,
             state: window.state.clone(),
+            consents: window.consents.clone(),
             moves: window.moves,
             crossed_by: window.crossed_by,
         }
@@ -74,7 +78,7 @@ pub fn undo_until(
 /// What was decided, as a noun: `the move`.
 fn noun(decided: Decided) -> &'static str {
     match decided {
-        Decided::Approved | Decided::AutoApproved => "the approval",
+        Decided::Approved | Decided::AutoApproved | Decided::Consented => "the approval",
         Decided::Declined => "the no",
         Decided::Withdrawn => "the withdrawal",
         Decided::Moved => "the move",
@@ -129,6 +133,7 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
     let mut window = Window {
         plan: before.plan,
         state: before.state.clone(),
+        consents: before.consents.clone(),
         moves: before.moves,
         crossed_by: before.crossed_by,
         ..case.window.clone()
@@ -136,6 +141,7 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
     if moved {
         window.revision = window.revision.next();
         window.state = state_of_moved_back(&window, permit, now);
+        window.consents.clear();
     }
     let sentence = sentence(case, last, &window);
     Ok(Change { decided: Decided::Undone, window, before: case.window.plan, sentence })
@@ -146,6 +152,7 @@ fn state_of_moved_back(window: &Window, permit: &Permit, now: DateTime<Utc>) -> 
     match &window.state {
         WindowState::Approved(approval) | WindowState::Locked(approval) => {
             let own = matches!(&approval.by, Approver::Person { id, .. } if *id == permit.person());
+            let own = own && approval.with.is_empty();
             if own {
                 WindowState::Approved(Approval { revision: window.revision, at: now, ..approval.clone() })
             } else {

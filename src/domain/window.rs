@@ -1,6 +1,6 @@
 //! A window: one server's patch slot in one quarter, its revisions and its states.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,30 @@ pub struct Approval {
     pub revision: Revision,
     /// When.
     pub at: DateTime<Utc>,
+    /// Who had consented before, where more than one must: `bob@example.org in Slack`.
+    #[serde(default)]
+    pub with: Vec<String>,
+}
+
+/// A consent where more than one is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Who.
+    pub by: PersonId,
+    /// The name then.
+    pub name: String,
+    /// Through which channel.
+    pub channel: Channel,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl Consent {
+    /// `ada@example.org by mail`.
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        format!("{} {}", self.name, self.channel.phrase())
+    }
 }
 
 impl Approval {
@@ -56,7 +80,11 @@ impl Approval {
     #[must_use]
     pub fn phrase(&self) -> String {
         match &self.by {
-            Approver::Person { name, .. } => format!("{name} {}", self.channel.phrase()),
+            Approver::Person { name, .. } => {
+                let mut people = self.with.clone();
+                people.push(format!("{name} {}", self.channel.phrase()));
+                people.join(" and ")
+            }
             Approver::Silence => "silence, by the rule of its host group".to_owned(),
             Approver::File => "the imported inventory".to_owned(),
         }
@@ -114,6 +142,17 @@ pub enum WindowState {
     },
     /// An owner or operator said no.
     Declined(Refused),
+    /// It is put off beyond its quarter.
+    Deferred {
+        /// The last day of the exception.
+        until: NaiveDate,
+        /// Who wanted it.
+        by: String,
+        /// Who granted it.
+        granted_by: String,
+        /// Why.
+        reason: String,
+    },
     /// It ended without a run: the server left the inventory, or an operator cancelled it.
     Cancelled {
         /// Why, in a sentence.
@@ -137,6 +176,7 @@ impl WindowState {
             Self::Missed { .. } => "missed",
             Self::NeedsHuman { .. } => "needs_human",
             Self::Declined(_) => "declined",
+            Self::Deferred { .. } => "deferred",
             Self::Cancelled { .. } => "cancelled",
         }
     }
@@ -168,6 +208,11 @@ impl WindowState {
                 let because = refused.reason.as_ref().map(|why| format!(" (\"{why}\")")).unwrap_or_default();
                 format!("declined by {} {}{because}", refused.name, refused.channel.phrase())
             }
+            Self::Deferred { until, by, granted_by, reason } => {
+                let granted =
+                    if by == granted_by { String::new() } else { format!(", granted by {granted_by}") };
+                format!("put off until {} for {by}{granted} (\"{reason}\")", until.format("%a %-d %b %Y"))
+            }
             Self::Cancelled { reason } => format!("cancelled: {reason}"),
         }
     }
@@ -186,6 +231,7 @@ impl WindowState {
             | Self::Missed { .. }
             | Self::NeedsHuman { .. }
             | Self::Declined(_)
+            | Self::Deferred { .. }
             | Self::Cancelled { .. } => true,
         }
     }
@@ -206,6 +252,8 @@ pub struct Window {
     pub plan: Option<Plan>,
     /// Where it stands.
     pub state: WindowState,
+    /// The consents to the present revision, while more are needed.
+    pub consents: Vec<Consent>,
     /// How often owners have moved it.
     pub moves: i64,
     /// The operator who moved it across a freeze; somebody else must approve.
@@ -236,6 +284,7 @@ impl Window {
             revision: Revision::FIRST,
             plan: None,
             state,
+            consents: Vec::new(),
             moves: 0,
             crossed_by: None,
             version: 0,
@@ -257,6 +306,7 @@ impl Window {
             | WindowState::Missed { .. }
             | WindowState::NeedsHuman { .. }
             | WindowState::Declined(_)
+            | WindowState::Deferred { .. }
             | WindowState::Cancelled { .. } => None,
         }
     }
@@ -269,6 +319,7 @@ impl Window {
         }
         self.plan = Some(plan);
         self.state = WindowState::Proposed;
+        self.consents.clear();
         self.crossed_by = None;
         self
     }
@@ -288,6 +339,7 @@ impl Window {
     pub fn approve(self, approval: Approval) -> Result<Self, BadTransition> {
         let allowed = self.state == WindowState::Proposed && approval.revision == self.revision;
         self.change(WindowState::Approved(approval), allowed)
+            .map(|window| Self { consents: Vec::new(), ..window })
     }
 
     /// Closes an approved window for owners' changes.

@@ -15,7 +15,6 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::domain::calendar::Load;
 use crate::domain::event::AuditEvent;
 use crate::domain::ids::{InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
 use crate::domain::person::{Address, Identity, Person};
@@ -26,9 +25,9 @@ use crate::domain::timeline::Due;
 use crate::domain::window::Window;
 use error::StoreError;
 use records::{
-    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, InboxMail, Lease, MailOutcome, Medium, NewMail,
-    NewNotification, Notification, PrecheckRow, Received, ReplyToken, RunRow, Sent, StepRow, Subject,
-    Waiting,
+    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, InboxMail, Lease, MailOutcome,
+    Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Received, ReplyToken, RunRow,
+    Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
 };
 
 /// The database. Cheap to clone.
@@ -241,8 +240,47 @@ forward! {
     windows::windows_of_quarter(quarter: Quarter) -> Vec<Window>;
     /// The windows of the servers that somebody owns, in a quarter, by start.
     windows::windows_of_owner(person: PersonId, quarter: Quarter) -> Vec<Window>;
-    /// How many unsettled windows start in each hour.
-    windows::load(from: DateTime<Utc>, to: DateTime<Utc>) -> Load;
+    /// Adds many windows at once.
+    windows::insert_windows(windows: &[Window]) -> ();
+    /// How many windows that hold a slot start at each instant.
+    windows::starts(from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<(DateTime<Utc>, u32)>;
+
+    /// When a host group's windows are in a quarter, those at the same time together.
+    occupancy::spans_of_group(group: &str, quarter: Quarter) -> Vec<SpanRow>;
+    /// The same for one environment of a group, those without a time included.
+    occupancy::spans_of_environment(group: &str, environment: &str, quarter: Quarter) -> Vec<SpanRow>;
+    /// The states of a group's windows, of one environment or of all, each with one name.
+    occupancy::states_of_group(group: &str, environment: Option<&str>, quarter: Quarter) -> Vec<records::StateRow>;
+    /// The members of a service, with their windows in a quarter.
+    occupancy::members_of(service: &str, quarter: Quarter) -> Vec<MemberRow>;
+    /// Waits until nobody else decides about the same thing, and keeps them out until the commit.
+    occupancy::lock(name: &str) -> ();
+
+    /// Says who decides for whom, or who is away.
+    stand_ins::insert_stand_in(row: &StandInRow, now: DateTime<Utc>) -> ();
+    /// Ends all that a person has said about stand-ins and being away.
+    stand_ins::end_stand_ins(person: PersonId, now: DateTime<Utc>) -> u64;
+    /// What a person has said about stand-ins and being away, that is or will be.
+    stand_ins::stand_ins_of(person: PersonId, now: DateTime<Utc>) -> Vec<StandInRow>;
+    /// Who decides in the place of a server's owners now.
+    stand_ins::stand_ins_for(server: ServerId, now: DateTime<Utc>) -> Vec<PersonId>;
+    /// The servers about which a person decides in somebody's place now.
+    stand_ins::servers_stood_in_for(person: PersonId, now: DateTime<Utc>) -> Vec<Server>;
+
+    /// Keeps an offer to trade two slots.
+    swaps::offer_swap(swap: &SwapRow) -> ();
+    /// The latest offer that still holds, of one window for another.
+    swaps::offered_swap(mine: WindowId, theirs: WindowId, now: DateTime<Utc>) -> Option<SwapRow>;
+    /// Ends every offer about one of two windows.
+    swaps::end_swaps(one: WindowId, other: WindowId, now: DateTime<Utc>) -> ();
+    /// Keeps a wish to put a window off beyond its quarter, granted or not yet.
+    swaps::ask_exception(row: &ExceptionRow) -> ();
+    /// Grants a wish; `Stale` when somebody did before.
+    swaps::grant_exception(row: &ExceptionRow) -> ();
+    /// A window's exception, or the wish for one.
+    swaps::exception_of(window: WindowId) -> Option<ExceptionRow>;
+    /// Ends a window's exceptions and wishes.
+    swaps::end_exceptions(window: WindowId, now: DateTime<Utc>) -> ();
 
     /// Adds a decision.
     decisions::insert_decision(decision: &DecisionRow) -> ();
@@ -253,6 +291,8 @@ forward! {
 
     /// Says what a subject waits for next, or that it waits for nothing; whoever holds a lease on it is overtaken.
     due::put_due(subject: Subject, quarter: Quarter, due: Option<Due>) -> ();
+    /// The same for many subjects of one quarter.
+    due::put_many_due(quarter: Quarter, all: &[(Subject, Option<Due>)]) -> ();
     /// Claims what is due: one indexed query, the longest overdue first.
     due::claim_due(claim: &Claim<'_>) -> Vec<Claimed>;
     /// Prolongs a lease; `Stale` when it was taken over.
@@ -276,6 +316,12 @@ forward! {
     runs::run_by_id(id: RunId) -> RunRow;
     /// A server's runs, the latest first.
     runs::runs_of_server(server: ServerId) -> Vec<RunRow>;
+    /// How long the runs since a time took that ended well.
+    runs::took_since(since: DateTime<Utc>) -> Vec<records::Took>;
+    /// How long a server's last runs took.
+    runs::took_by(server: ServerId) -> Vec<records::Took>;
+    /// How long the last runs on an operating system took.
+    runs::took_on(system: &str) -> Vec<records::Took>;
     /// Writes that a step begins.
     runs::begin_step(run: RunId, step: Step, now: DateTime<Utc>) -> i64;
     /// Writes how a step ended.
@@ -287,6 +333,12 @@ forward! {
     prechecks::insert_precheck(row: &PrecheckRow) -> ();
     /// The latest facts and findings of a server.
     prechecks::latest_precheck(server: ServerId) -> Option<PrecheckRow>;
+    /// The loads that probes found since a time, in thousandths per CPU.
+    prechecks::loads_since(since: DateTime<Utc>) -> Vec<(ServerId, DateTime<Utc>, i64)>;
+    /// The same of one server.
+    prechecks::loads_of(server: ServerId, since: DateTime<Utc>) -> Vec<(ServerId, DateTime<Utc>, i64)>;
+    /// The servers that waited for a reboot when they were last looked at, since a time.
+    prechecks::waiting_for_reboot(since: DateTime<Utc>) -> Vec<ServerId>;
     /// A run's facts of one purpose, the latest.
     prechecks::precheck_of_run(run: RunId, purpose: records::Purpose) -> Option<PrecheckRow>;
 

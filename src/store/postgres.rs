@@ -8,6 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use super::error::StoreError;
 
 pub(super) type Conn = sqlx::PgConnection;
+pub(super) type Query<'q> =
+    sqlx::query::Query<'q, sqlx::Postgres, <sqlx::Postgres as sqlx::Database>::Arguments>;
 pub(super) type Row = sqlx::postgres::PgRow;
 
 /// Words that differ between the engines.

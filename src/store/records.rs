@@ -177,6 +177,115 @@ pub struct PrecheckRow {
     pub findings: Value,
     /// The facts; absent when the host did not answer.
     pub facts: Option<Value>,
+    /// The load of the last five minutes, in thousandths per CPU.
+    pub load_milli: Option<i64>,
+    /// Whether the host waited for a reboot.
+    pub reboot_pending: Option<bool>,
+}
+
+/// How long a run that ended well took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Took {
+    /// The server.
+    pub server: ServerId,
+    /// Its operating system then, folded.
+    pub system: Option<String>,
+    /// From its start to its end.
+    pub time: chrono::TimeDelta,
+}
+
+/// A member of a service, with its window in a quarter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberRow {
+    /// The server.
+    pub server: crate::domain::server::Server,
+    /// Its window, when it has one.
+    pub window: Option<crate::domain::window::Window>,
+}
+
+/// Windows of a group that are at the same time in the same environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanRow {
+    /// The environment, folded.
+    pub environment: Option<String>,
+    /// From when to when; absent for those without a time.
+    pub span: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// How many.
+    pub count: u32,
+    /// The name of one of them.
+    pub name: String,
+}
+
+/// The windows of a group that are in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// The state.
+    pub state: String,
+    /// The name of one of them.
+    pub name: String,
+    /// The latest end.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// Who decides for whom, or is away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandInRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The owner.
+    pub person: PersonId,
+    /// Who decides in the owner's place; nobody when the owner is only away.
+    pub by: Option<PersonId>,
+    /// About one server only.
+    pub server: Option<ServerId>,
+    /// Whether the owner is away.
+    pub away: bool,
+    /// From when.
+    pub starts_at: DateTime<Utc>,
+    /// Until when.
+    pub ends_at: DateTime<Utc>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// An offer to trade two slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwapRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The window of who asks, and the revision then.
+    pub mine: (WindowId, Revision),
+    /// The window asked for, and the revision then.
+    pub theirs: (WindowId, Revision),
+    /// Who asks.
+    pub asked_by: PersonId,
+    /// Through which channel.
+    pub channel: Channel,
+    /// When.
+    pub asked_at: DateTime<Utc>,
+    /// Until when it can be accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A window that is asked to be put off beyond its quarter, or is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExceptionRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The window.
+    pub window: WindowId,
+    /// The last day of the exception.
+    pub ends_on: chrono::NaiveDate,
+    /// Why.
+    pub reason: String,
+    /// Who asked.
+    pub asked_by: PersonId,
+    /// When.
+    pub asked_at: DateTime<Utc>,
+    /// Who granted it.
+    pub granted_by: Option<PersonId>,
+    /// When.
+    pub granted_at: Option<DateTime<Utc>>,
 }
 
 /// A message that is put into the outbox.

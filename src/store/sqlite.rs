@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::error::StoreError;
 
 pub(super) type Conn = sqlx::SqliteConnection;
+pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, <sqlx::Sqlite as sqlx::Database>::Arguments>;
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
 /// Words that differ between the engines.

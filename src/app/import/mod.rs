@@ -247,6 +247,7 @@ impl App {
                     channel: Channel::Import,
                     revision: window.revision,
                     at: self.now(),
+                    with: Vec::new(),
                 };
                 window.approve(approval).ok()
             }

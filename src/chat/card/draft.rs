@@ -72,6 +72,10 @@ impl<'a> Draft<'a> {
                 self.tell_decision();
             }
             WindowState::Declined(_) => self.tell_decision(),
+            WindowState::Deferred { reason, .. } => {
+                self.tell("Why", reason);
+                self.tell_decision();
+            }
         }
         match facts.owners.as_slice() {
             [] => self.tell("Owners", "nobody; only operators can decide"),
@@ -120,6 +124,10 @@ impl<'a> Draft<'a> {
             }
             Silence::Approve | Silence::Hold => {
                 "Without an answer by then it is not patched, and I tell the operators."
+            }
+            Silence::Slip => "Without an answer by then it moves a week on, and I ask again.",
+            Silence::Escalate => {
+                "Without an answer by then I ask the second owner, then the operators; it is not patched without an answer."
             }
         };
         self.tell("Answer by", format!("{by}. {silence}"));
@@ -250,6 +258,7 @@ impl<'a> Draft<'a> {
                 self.tell("Last decision", told);
             }
             WindowState::Unscheduled
+            | WindowState::Deferred { .. }
             | WindowState::Proposed
             | WindowState::Running { .. }
             | WindowState::Completed

@@ -71,6 +71,7 @@ fn decision(what: Decided) -> LastDecision {
 
 fn approval() -> Approval {
     Approval {
+        with: Vec::new(),
         by: Approver::Person { id: PersonId(uuid::Uuid::from_u128(3)), name: "Ada".to_owned() },
         channel: Channel::Mail,
         revision: Revision::FIRST,
@@ -112,6 +113,8 @@ fn run(state: RunState, report: serde_json::Value) -> RunRow {
 
 fn check(blocked: bool, findings: serde_json::Value) -> PrecheckRow {
     PrecheckRow {
+        load_milli: None,
+        reboot_pending: None,
         id: uuid::Uuid::from_u128(5),
         server: ServerId(uuid::Uuid::from_u128(1)),
         window: Some(WindowId(uuid::Uuid::from_u128(2))),

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::calendar::Load;
+use crate::domain::calendar::plan_at;
 use crate::domain::ids::{PersonId, RunId, ServerId, WindowId};
+use crate::domain::occupancy::{Occupancy, Place};
 use crate::domain::permit::authorize;
 use crate::domain::person::{Person, Role};
 use crate::domain::policy::Policy;
@@ -48,7 +49,8 @@ fn permit(person: &Person) -> Permit {
 struct World {
     window: Window,
     now: DateTime<Utc>,
-    load: Load,
+    taken: Occupancy,
+    place: Place,
 }
 
 impl World {
@@ -56,7 +58,7 @@ impl World {
         let plan = plan_at(utc("2026-12-03T19:00:00Z"), ZONE, TimeDelta::hours(2));
         let ids = (WindowId(Uuid::from_u128(9)), ServerId(Uuid::from_u128(8)));
         let window = Window::unscheduled(ids.0, ids.1, "2027-Q1".parse().unwrap()).with_plan(plan);
-        Self { window, now: utc(now), load: Load::new() }
+        Self { window, now: utc(now), taken: Occupancy::default(), place: Place::default() }
     }
 
     fn tries(
@@ -73,7 +75,10 @@ impl World {
             quarter: self.window.quarter,
             zone: ZONE,
             present: self.window.plan.as_ref(),
-            load: &self.load,
+            server: self.window.server,
+            place: &self.place,
+            taken: &self.taken,
+            usual: None,
             now: self.now,
         };
         let case = Case { window: &self.window, server: "web01", bounds };
@@ -181,7 +186,7 @@ fn a_failed_window_is_kept_out_until_an_operator_gives_it_a_time() {
 #[test]
 fn a_time_that_breaks_a_rule_is_refused_by_that_rule() {
     let mut world = World::new("2026-11-25T09:00:00Z");
-    world.load.insert(utc("2026-12-10T19:00:00Z"), 5);
+    world.taken.add_starts(utc("2026-12-10T19:00:00Z"), 5);
     insta::assert_snapshot!(world.does(&ada(), Act::Move(utc("2026-12-10T19:30:00Z"))), @"The hour from Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) is full: at most 5 servers start in one hour.");
     insta::assert_snapshot!(world.does(&ada(), Act::Move(utc("2027-02-04T19:00:00Z"))), @"That is outside the window's quarter, 2027-Q1 (1 Nov 2026 to 31 Jan 2027).");
     insta::assert_snapshot!(world.does(&ada(), Act::Move(utc("2026-11-25T10:00:00Z"))), @"That is too soon: the checks before a run need time. The earliest is Wed 25 Nov 2026, 13:00 Europe/Berlin (12:00 UTC).");

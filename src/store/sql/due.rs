@@ -5,7 +5,7 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Conn, Row, dialect, parsed, word};
+use super::{Conn, Row, dialect, parsed, rows, word};
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::quarter::Quarter;
 use crate::domain::timeline::{Due, Event};
@@ -17,6 +17,9 @@ statements! {
     PUT = "INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ($1, $2, $3, $4, $5, $5, 1) \
         ON CONFLICT (subject, id, quarter) DO UPDATE SET event = excluded.event, due_at = excluded.due_at, \
         event_at = excluded.event_at, lease_owner = NULL, lease_until = NULL, lease_epoch = due.lease_epoch + 1";
+    PUT_MANY = concatcp!("INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ", rows::OF_7, " \
+        ON CONFLICT (subject, id, quarter) DO UPDATE SET event = excluded.event, due_at = excluded.due_at, \
+        event_at = excluded.event_at, lease_owner = NULL, lease_until = NULL, lease_epoch = due.lease_epoch + 1");
     CLAIM = concatcp!("UPDATE due SET lease_owner = $1, lease_until = $2, lease_epoch = lease_epoch + 1 \
         WHERE (subject, id, quarter) IN (SELECT subject, id, quarter FROM due WHERE due_at <= $3 \
         AND (lease_until IS NULL OR lease_until <= $3) ORDER BY due_at LIMIT $4 ", dialect::SKIP_LOCKED, ") \
@@ -64,6 +67,34 @@ pub(in crate::store) async fn put_due(
         .bind(due.map(|due| due.at))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn put_many_due(
+    conn: &mut Conn,
+    quarter: Quarter,
+    all: &[(Subject, Option<Due>)],
+) -> Result<(), StoreError> {
+    let mut chunks = all.chunks_exact(rows::AT_ONCE);
+    for chunk in &mut chunks {
+        let mut query = sqlx::query(PUT_MANY);
+        for (subject, due) in chunk {
+            let (kind, id) = subject.parts();
+            let at = due.map(|due| due.at);
+            query = query
+                .bind(kind)
+                .bind(id)
+                .bind(quarter.to_string())
+                .bind(due.map(|due| due.event.as_str()))
+                .bind(at)
+                .bind(at)
+                .bind(1_i64);
+        }
+        query.execute(&mut *conn).await?;
+    }
+    for (subject, due) in chunks.remainder() {
+        put_due(&mut *conn, *subject, quarter, *due).await?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{Executor, Row as _, SqlSafeStr as _};
 
-use super::{Conn, Row, dialect};
+use super::{Conn, Query, Row, dialect};
 use crate::store::error::StoreError;
 
 /// Names the statements of a file, so that a test can prepare all of them on both engines.
@@ -24,11 +24,15 @@ pub(in crate::store) mod configuration;
 pub(in crate::store) mod decisions;
 pub(in crate::store) mod due;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod occupancy;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 pub(in crate::store) mod prechecks;
+mod rows;
 pub(in crate::store) mod runs;
 pub(in crate::store) mod servers;
+pub(in crate::store) mod stand_ins;
+pub(in crate::store) mod swaps;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod windows;
 
@@ -41,11 +45,14 @@ pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, Stor
         decisions::ALL,
         due::ALL,
         inbox::ALL,
+        occupancy::ALL,
         outbox::ALL,
         people::ALL,
         prechecks::ALL,
         runs::ALL,
         servers::ALL,
+        stand_ins::ALL,
+        swaps::ALL,
         tokens::ALL,
         windows::ALL,
     ];

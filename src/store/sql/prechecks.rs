@@ -1,5 +1,6 @@
 //! Facts taken from hosts, and what was found in them.
 
+use chrono::{DateTime, Utc};
 use const_format::concatcp;
 use serde_json::Value;
 use sqlx::Row as _;
@@ -11,11 +12,16 @@ use crate::domain::ids::{RunId, ServerId, WindowId};
 use crate::store::error::StoreError;
 use crate::store::records::{PrecheckRow, Purpose};
 
-const COLS: &str = "id, server_id, window_id, run_id, purpose, taken_at, blocked, findings, facts";
+const COLS: &str = "id, server_id, window_id, run_id, purpose, taken_at, blocked, findings, facts, load_milli, reboot_pending";
 
 statements! {
-    INSERT = concatcp!("INSERT INTO precheck_results (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+    INSERT = concatcp!("INSERT INTO precheck_results (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
     LATEST = concatcp!("SELECT ", COLS, " FROM precheck_results WHERE server_id = $1 ORDER BY taken_at DESC, id DESC LIMIT 1");
+    LOADS = "SELECT server_id, taken_at, load_milli FROM precheck_results WHERE taken_at >= $1 AND load_milli IS NOT NULL";
+    LOADS_OF = "SELECT server_id, taken_at, load_milli FROM precheck_results WHERE server_id = $1 AND taken_at >= $2 \
+        AND load_milli IS NOT NULL";
+    PENDING = "SELECT p.server_id FROM precheck_results p WHERE p.taken_at >= $1 AND p.reboot_pending = $2 AND NOT EXISTS \
+        (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at AND l.reboot_pending IS NOT NULL)";
     OF_RUN = concatcp!("SELECT ", COLS, " FROM precheck_results WHERE run_id = $1 AND purpose = $2 \
         ORDER BY taken_at DESC, id DESC LIMIT 1");
 }
@@ -34,6 +40,8 @@ fn precheck(row: &Row) -> Result<PrecheckRow, StoreError> {
         blocked: row.try_get("blocked")?,
         findings: json(row, T, "findings")?,
         facts: facts.map(|Json(value)| value),
+        load_milli: row.try_get("load_milli")?,
+        reboot_pending: row.try_get("reboot_pending")?,
     })
 }
 
@@ -48,6 +56,8 @@ pub(in crate::store) async fn insert_precheck(conn: &mut Conn, row: &PrecheckRow
         .bind(row.blocked)
         .bind(Json(&row.findings))
         .bind(row.facts.as_ref().map(Json))
+        .bind(row.load_milli)
+        .bind(row.reboot_pending)
         .execute(conn)
         .await?;
     Ok(())
@@ -67,4 +77,31 @@ pub(in crate::store) async fn precheck_of_run(
 ) -> Result<Option<PrecheckRow>, StoreError> {
     let row = sqlx::query(OF_RUN).bind(run.0).bind(purpose.as_str()).fetch_optional(conn).await?;
     row.as_ref().map(precheck).transpose()
+}
+
+fn load(row: &Row) -> Result<(ServerId, DateTime<Utc>, i64), StoreError> {
+    Ok((ServerId(row.try_get("server_id")?), row.try_get("taken_at")?, row.try_get("load_milli")?))
+}
+
+pub(in crate::store) async fn loads_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<(ServerId, DateTime<Utc>, i64)>, StoreError> {
+    sqlx::query(LOADS).bind(since).fetch_all(conn).await?.iter().map(load).collect()
+}
+
+pub(in crate::store) async fn loads_of(
+    conn: &mut Conn,
+    server: ServerId,
+    since: DateTime<Utc>,
+) -> Result<Vec<(ServerId, DateTime<Utc>, i64)>, StoreError> {
+    sqlx::query(LOADS_OF).bind(server.0).bind(since).fetch_all(conn).await?.iter().map(load).collect()
+}
+
+pub(in crate::store) async fn waiting_for_reboot(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<ServerId>, StoreError> {
+    let rows = sqlx::query(PENDING).bind(since).bind(true).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok(ServerId(row.try_get("server_id")?))).collect()
 }

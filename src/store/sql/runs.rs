@@ -10,13 +10,19 @@ use super::{Conn, Row, json, word};
 use crate::domain::ids::{RunId, ServerId};
 use crate::domain::run::{RunState, Step};
 use crate::store::error::{StoreError, one};
-use crate::store::records::{RunRow, StepRow};
+use crate::store::records::{RunRow, StepRow, Took};
 
 const COLS: &str = "id, plan, state_data, report, started_at, ended_at";
 
 statements! {
-    INSERT = "INSERT INTO patch_history (id, window_id, server_id, revision, plan, state, state_data, started_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT = "INSERT INTO patch_history (id, window_id, server_id, revision, plan, state, state_data, started_at, operating_system) \
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, LOWER(s.operating_system) FROM servers s WHERE s.id = $3";
+    TOOK = "SELECT h.server_id, h.operating_system, h.started_at, h.ended_at FROM patch_history h \
+        WHERE h.state = 'succeeded' AND h.started_at >= $1 AND h.ended_at IS NOT NULL";
+    TOOK_ON = "SELECT h.server_id, h.operating_system, h.started_at, h.ended_at FROM patch_history h \
+        WHERE h.operating_system = $1 AND h.state = 'succeeded' AND h.ended_at IS NOT NULL ORDER BY h.started_at DESC LIMIT 200";
+    TOOK_BY = "SELECT h.server_id, h.operating_system, h.started_at, h.ended_at FROM patch_history h \
+        WHERE h.server_id = $1 AND h.state = 'succeeded' AND h.ended_at IS NOT NULL ORDER BY h.started_at DESC LIMIT 20";
     UPDATE = "UPDATE patch_history SET state = $2, state_data = $3, ended_at = $4 WHERE id = $1 AND ended_at IS NULL";
     REPORT = "UPDATE patch_history SET report = $2 WHERE id = $1";
     BY_ID = concatcp!("SELECT ", COLS, " FROM patch_history WHERE id = $1");
@@ -128,4 +134,28 @@ pub(in crate::store) async fn steps_of(conn: &mut Conn, run: RunId) -> Result<Ve
             })
         })
         .collect()
+}
+
+fn took(row: &Row) -> Result<Took, StoreError> {
+    let (from, to): (DateTime<Utc>, DateTime<Utc>) = (row.try_get("started_at")?, row.try_get("ended_at")?);
+    Ok(Took {
+        server: ServerId(row.try_get("server_id")?),
+        system: row.try_get("operating_system")?,
+        time: to.signed_duration_since(from),
+    })
+}
+
+pub(in crate::store) async fn took_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<Took>, StoreError> {
+    sqlx::query(TOOK).bind(since).fetch_all(conn).await?.iter().map(took).collect()
+}
+
+pub(in crate::store) async fn took_by(conn: &mut Conn, server: ServerId) -> Result<Vec<Took>, StoreError> {
+    sqlx::query(TOOK_BY).bind(server.0).fetch_all(conn).await?.iter().map(took).collect()
+}
+
+pub(in crate::store) async fn took_on(conn: &mut Conn, system: &str) -> Result<Vec<Took>, StoreError> {
+    sqlx::query(TOOK_ON).bind(system.to_lowercase()).fetch_all(conn).await?.iter().map(took).collect()
 }

@@ -12,16 +12,16 @@ use crate::domain::policy::RebootRule;
 use crate::domain::server::{Ownership, Rank, Reach, Server};
 use crate::store::error::{StoreError, one};
 
-const COLS: &str = "s.id, s.name, s.zone, s.host_group, s.environment, s.operating_system, s.address, s.ssh_port, \
+pub(super) const COLS: &str = "s.id, s.name, s.zone, s.host_group, s.environment, s.operating_system, s.address, s.ssh_port, \
     s.ssh_user, s.jump, s.host_key, s.reboot, s.attributes, s.active, s.version";
 
 statements! {
     INSERT = "INSERT INTO servers (id, name, zone, host_group, environment, operating_system, address, ssh_port, ssh_user, \
-        jump, host_key, reboot, attributes, active, version, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)";
+        jump, host_key, reboot, attributes, active, version, created_at, updated_at, group_key, service) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18)";
     UPDATE = "UPDATE servers SET name = $2, zone = $3, host_group = $4, environment = $5, operating_system = $6, address = $7, \
         ssh_port = $8, ssh_user = $9, jump = $10, host_key = $11, reboot = $12, attributes = $13, active = $14, \
-        version = version + 1, updated_at = $16 WHERE id = $1 AND version = $15";
+        group_key = $17, service = $18, version = version + 1, updated_at = $16 WHERE id = $1 AND version = $15";
     BY_ID = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.id = $1");
     CALLED = concatcp!("SELECT ", COLS, " FROM servers s WHERE (s.name = $1 OR (s.name >= $2 AND s.name < $3)) \
         AND s.active = $4 ORDER BY s.name LIMIT 50");
@@ -38,7 +38,7 @@ fn reboot_rule(text: &str) -> Option<RebootRule> {
     [RebootRule::Always, RebootRule::Needed, RebootRule::Never].into_iter().find(|rule| rule.as_str() == text)
 }
 
-fn server(row: &Row) -> Result<Server, StoreError> {
+pub(super) fn server(row: &Row) -> Result<Server, StoreError> {
     const T: &str = "servers";
     let port: Option<i64> = row.try_get("ssh_port")?;
     let rule: Option<String> = row.try_get("reboot")?;
@@ -99,6 +99,8 @@ async fn write(
         .bind(server.active)
         .bind(server.version)
         .bind(now)
+        .bind(server.group_key())
+        .bind(server.service())
         .execute(conn)
         .await?;
     Ok(done.rows_affected())

@@ -6,21 +6,23 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Row, json, parsed};
-use crate::domain::calendar::{Load, hour_of};
+use super::{Conn, Query, Row, json, parsed, rows};
 use crate::domain::ids::{PersonId, Revision, ServerId, WindowId};
+use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
-use crate::domain::window::{Plan, Window};
+use crate::domain::window::{Consent, Plan, Window};
 use crate::store::error::{StoreError, one};
 
 const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
-    w.moves, w.crossed_by, w.version";
+    w.moves, w.crossed_by, w.version, w.consents";
 
 statements! {
     INSERT = "INSERT INTO windows (id, server_id, quarter, revision, local_time, zone, starts_at, ends_at, slot_hour, state, \
-        state_data, moves, crossed_by, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        state_data, moves, crossed_by, version, consents) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    INSERT_MANY = concatcp!("INSERT INTO windows (id, server_id, quarter, revision, local_time, zone, starts_at, ends_at, slot_hour, state, \
+        state_data, moves, crossed_by, version, consents) VALUES ", rows::OF_15);
     UPDATE = "UPDATE windows SET server_id = $2, quarter = $3, revision = $4, local_time = $5, zone = $6, starts_at = $7, \
-        ends_at = $8, slot_hour = $9, state = $10, state_data = $11, moves = $12, crossed_by = $13, version = version + 1 \
+        ends_at = $8, slot_hour = $9, state = $10, state_data = $11, moves = $12, crossed_by = $13, consents = $15, version = version + 1 \
         WHERE id = $1 AND version = $14";
     BY_ID = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.id = $1");
     OF_SERVER_IN = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.quarter = $2");
@@ -28,8 +30,8 @@ statements! {
     OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
     OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
-    LOAD = "SELECT slot_hour, COUNT(*) AS windows FROM windows WHERE slot_hour >= $1 AND slot_hour < $2 \
-        AND state NOT IN ('declined', 'cancelled', 'missed') GROUP BY slot_hour";
+    STARTS = "SELECT starts_at, COUNT(*) AS windows FROM windows WHERE starts_at >= $1 AND starts_at < $2 \
+        AND state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
 }
 
 fn window(row: &Row) -> Result<Window, StoreError> {
@@ -53,13 +55,21 @@ fn window(row: &Row) -> Result<Window, StoreError> {
         state: json(row, T, "state_data")?,
         moves: row.try_get("moves")?,
         crossed_by: row.try_get::<Option<Uuid>, _>("crossed_by")?.map(PersonId),
+        consents: consents(row)?,
         version: row.try_get("version")?,
     })
 }
 
-async fn write(conn: &mut Conn, sql: &'static str, window: &Window) -> Result<u64, StoreError> {
+fn consents(row: &Row) -> Result<Vec<Consent>, StoreError> {
+    let value: Option<Json<serde_json::Value>> = row.try_get("consents")?;
+    let Some(Json(value)) = value else { return Ok(Vec::new()) };
+    serde_json::from_value(value)
+        .map_err(|error| StoreError::corrupt("windows", "consents", error.to_string()))
+}
+
+fn bind<'q>(query: Query<'q>, window: &'q Window) -> Query<'q> {
     let plan = window.plan.as_ref();
-    let done = sqlx::query(sql)
+    query
         .bind(window.id.0)
         .bind(window.server.0)
         .bind(window.quarter.to_string())
@@ -74,8 +84,11 @@ async fn write(conn: &mut Conn, sql: &'static str, window: &Window) -> Result<u6
         .bind(window.moves)
         .bind(window.crossed_by.map(|person| person.0))
         .bind(window.version)
-        .execute(conn)
-        .await?;
+        .bind(Some(&window.consents).filter(|consents| !consents.is_empty()).map(Json))
+}
+
+async fn write(conn: &mut Conn, sql: &'static str, window: &Window) -> Result<u64, StoreError> {
+    let done = bind(sqlx::query(sql), window).execute(conn).await?;
     Ok(done.rows_affected())
 }
 
@@ -123,16 +136,27 @@ pub(in crate::store) async fn windows_of_owner(
     rows.iter().map(window).collect()
 }
 
-pub(in crate::store) async fn load(
+pub(in crate::store) async fn insert_windows(conn: &mut Conn, windows: &[Window]) -> Result<(), StoreError> {
+    let mut chunks = windows.chunks_exact(rows::AT_ONCE);
+    for chunk in &mut chunks {
+        chunk.iter().fold(sqlx::query(INSERT_MANY), bind).execute(&mut *conn).await?;
+    }
+    for window in chunks.remainder() {
+        write(&mut *conn, INSERT, window).await?;
+    }
+    Ok(())
+}
+
+pub(in crate::store) async fn starts(
     conn: &mut Conn,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-) -> Result<Load, StoreError> {
-    let rows = sqlx::query(LOAD).bind(from).bind(to).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            let windows: i64 = row.try_get("windows")?;
-            Ok((row.try_get("slot_hour")?, u32::try_from(windows).unwrap_or(u32::MAX)))
-        })
-        .collect()
+) -> Result<Vec<(DateTime<Utc>, u32)>, StoreError> {
+    let rows = sqlx::query(STARTS).bind(from).bind(to).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get("starts_at")?, count(row)?))).collect()
+}
+
+fn count(row: &Row) -> Result<u32, StoreError> {
+    let windows: i64 = row.try_get("windows")?;
+    Ok(u32::try_from(windows).unwrap_or(u32::MAX))
 }

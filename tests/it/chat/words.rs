@@ -72,10 +72,11 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     world.server("web01.example.org", &[&person]).await;
 
     let answer = told(ada.slash("/patch", "why web01").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org would not be patched as things stand: revision 1 is not approved.
     ✓ host: enrolled, its key is pinned
     ✓ time: Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC)
+    ✓ rules: its time keeps all rules
     ✗ approval: revision 1 is not approved
     ✓ pre-check: is made Thu 3 Dec 2026, 15:00 Europe/Berlin (14:00 UTC)
     An owner or an operator can say /patch approve web01.example.org; the deadline is Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer it is not patched.
@@ -112,16 +113,17 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     /patch move web01 in 3 days — three days from today at the window's own time of day
     "#);
     let answer = told(ada.slash("/patch", "slots web01").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     The next free times for web01.example.org:
-    • Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC)
-    • Thu 26 Nov 2026, 20:30 Europe/Berlin (19:30 UTC)
-    • Thu 26 Nov 2026, 21:00 Europe/Berlin (20:00 UTC)
-    • Thu 26 Nov 2026, 21:30 Europe/Berlin (20:30 UTC)
-    • Thu 26 Nov 2026, 22:00 Europe/Berlin (21:00 UTC)
-    • Thu 26 Nov 2026, 22:30 Europe/Berlin (21:30 UTC)
-    • Thu 26 Nov 2026, 23:00 Europe/Berlin (22:00 UTC)
-    • Thu 26 Nov 2026, 23:30 Europe/Berlin (22:30 UTC)
+    • Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC) — 7 days earlier
+    • Thu 26 Nov 2026, 21:00 Europe/Berlin (20:00 UTC) — 7 days earlier
+    • Thu 3 Dec 2026, 20:30 Europe/Berlin (19:30 UTC)
+    • Thu 3 Dec 2026, 21:00 Europe/Berlin (20:00 UTC)
+    • Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — 7 days more unpatched
+    • Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) — 7 days more unpatched
+    • Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — 14 days more unpatched
+    • Thu 17 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) — 14 days more unpatched
+    • 3 moves are left to owners; the last day for owners is Sun 31 Jan 2027.
     Say for example /patch move web01.example.org to 2026-11-26 20:00.
     ");
     world.ends().await;

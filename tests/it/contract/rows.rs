@@ -23,7 +23,7 @@ use super::{Fresh, on_both, person, server, utc, window};
 on_both!(
     servers_owners_and_people_read_back,
     windows_read_back_and_a_stale_version_is_refused,
-    the_load_counts_what_starts_in_an_hour,
+    starts_are_counted_between_two_instants,
     decisions_checks_cards_and_facts_of_the_installation_read_back,
     a_plan_is_run_once_and_its_steps_are_kept,
     the_audit_has_no_gaps_and_its_hashes_hang_together,
@@ -83,6 +83,7 @@ async fn windows_read_back_and_a_stale_version_is_refused(fresh: Fresh) {
     let mut planned =
         bare.clone().with_plan(plan_at(utc("2026-12-10T19:00:00.123456Z"), web.zone, TimeDelta::hours(2)));
     planned.state = WindowState::Approved(Approval {
+        with: vec!["bob in Slack".to_owned()],
         by: Approver::Person { id: ada.id, name: "ada".to_owned() },
         channel: Channel::Mail,
         revision: Revision::FIRST,
@@ -101,7 +102,7 @@ async fn windows_read_back_and_a_stale_version_is_refused(fresh: Fresh) {
     assert!(matches!(tx.insert_window(&window(&web)).await, Err(StoreError::Duplicate(_))));
 }
 
-async fn the_load_counts_what_starts_in_an_hour(fresh: Fresh) {
+async fn starts_are_counted_between_two_instants(fresh: Fresh) {
     let mut tx = fresh.store.begin().await.unwrap();
     for (number, start) in
         ["2026-12-10T19:00:00Z", "2026-12-10T19:30:00Z", "2026-12-10T20:00:00Z", "2026-12-11T20:00:00Z"]
@@ -114,8 +115,11 @@ async fn the_load_counts_what_starts_in_an_hour(fresh: Fresh) {
             .await
             .unwrap();
     }
-    let load = tx.load(utc("2026-12-10T00:00:00Z"), utc("2026-12-11T00:00:00Z")).await.unwrap();
-    assert_eq!(load, [(utc("2026-12-10T19:00:00Z"), 2), (utc("2026-12-10T20:00:00Z"), 1)].into());
+    let starts = tx.starts(utc("2026-12-10T00:00:00Z"), utc("2026-12-11T00:00:00Z")).await.unwrap();
+    let one = |at: &str| (utc(at), 1);
+    let mut sorted = starts.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["2026-12-10T19:00:00Z", "2026-12-10T19:30:00Z", "2026-12-10T20:00:00Z"].map(one));
 }
 
 async fn decisions_checks_cards_and_facts_of_the_installation_read_back(fresh: Fresh) {
@@ -145,6 +149,8 @@ async fn decisions_checks_cards_and_facts_of_the_installation_read_back(fresh: F
     assert!(tx.was_decided_by(bare.id, "trigger 17.4").await.unwrap());
     assert!(!tx.was_decided_by(bare.id, "trigger 17.5").await.unwrap());
     let check = PrecheckRow {
+        load_milli: Some(250),
+        reboot_pending: Some(true),
         id: Ids::Random.next(),
         server: web.id,
         window: Some(bare.id),

@@ -54,11 +54,13 @@ async fn why_names_the_gate_that_holds_and_who_lifts_it() {
     web01.example.org would not be patched as things stand: not enrolled: I do not know its host key.
     ✗ host: not enrolled: I do not know its host key
     ✓ time: Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC)
+    ✓ rules: its time keeps all rules
     ✗ approval: revision 1 is not approved
     ✓ freeze: owners cannot choose times before Thu 26 Nov 2026 now
     ✓ pre-check: is made Thu 10 Dec 2026, 15:00 America/New_York (20:00 UTC)
     An administrator enrols it: patchbot enroll web01.example.org.
     An owner or an operator can say "approve web01.example.org"; the deadline is Wed 9 Dec 2026, 00:00 America/New_York (05:00 UTC). Without an answer it is not patched.
+    The freeze lifts Wed 25 Nov 2026, 00:00 America/New_York (05:00 UTC).
     "#);
     world.says("ada", "decline web01").await;
     insta::assert_snapshot!(world.says("ada", "why web01").await, @"
@@ -77,14 +79,15 @@ async fn slots_are_offered_and_taken() {
     let offered = world.says("ada", "slots web01").await;
     insta::assert_snapshot!(offered, @r#"
     The next free times for web01.example.org:
-    Thu 26 Nov 2026, 20:00 America/New_York (Fri 27 Nov, 01:00 UTC)
-    Thu 26 Nov 2026, 20:30 America/New_York (Fri 27 Nov, 01:30 UTC)
-    Thu 26 Nov 2026, 21:00 America/New_York (Fri 27 Nov, 02:00 UTC)
-    Thu 26 Nov 2026, 21:30 America/New_York (Fri 27 Nov, 02:30 UTC)
-    Thu 26 Nov 2026, 22:00 America/New_York (Fri 27 Nov, 03:00 UTC)
-    Thu 26 Nov 2026, 22:30 America/New_York (Fri 27 Nov, 03:30 UTC)
-    Thu 26 Nov 2026, 23:00 America/New_York (Fri 27 Nov, 04:00 UTC)
-    Thu 26 Nov 2026, 23:30 America/New_York (Fri 27 Nov, 04:30 UTC)
+    Thu 26 Nov 2026, 20:00 America/New_York (Fri 27 Nov, 01:00 UTC) — 14 days earlier
+    Thu 26 Nov 2026, 21:00 America/New_York (Fri 27 Nov, 02:00 UTC) — 14 days earlier
+    Thu 3 Dec 2026, 20:00 America/New_York (Fri 4 Dec, 01:00 UTC) — 7 days earlier
+    Thu 3 Dec 2026, 21:00 America/New_York (Fri 4 Dec, 02:00 UTC) — 7 days earlier
+    Thu 10 Dec 2026, 20:30 America/New_York (Fri 11 Dec, 01:30 UTC)
+    Thu 10 Dec 2026, 21:00 America/New_York (Fri 11 Dec, 02:00 UTC)
+    Thu 17 Dec 2026, 20:00 America/New_York (Fri 18 Dec, 01:00 UTC) — 7 days more unpatched
+    Thu 17 Dec 2026, 21:00 America/New_York (Fri 18 Dec, 02:00 UTC) — 7 days more unpatched
+    3 moves are left to owners; the last day for owners is Sun 31 Jan 2027.
     Say for example "move web01.example.org to 2026-11-26 20:00".
     "#);
     insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 20:30").await, @r#"

@@ -81,8 +81,8 @@ async fn the_old_time_can_be_somebody_elses_meanwhile() {
     world.says("ada", "move web01 to 2026-12-17 21:00").await;
     world.says("bob", "move db01 to 2026-12-10 21:00").await;
     insta::assert_snapshot!(world.says("ada", "undo web01").await, @r#"
-    The hour from Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) is full: at most 1 servers start in one hour.
-    The next free times for web01: Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC); Thu 26 Nov 2026, 20:30 Europe/Berlin (19:30 UTC); Thu 26 Nov 2026, 21:00 Europe/Berlin (20:00 UTC). Say for example "move web01 to 2026-11-26 20:00".
+    The hour from Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) is full: at most one server starts in one hour.
+    The next free times for web01: Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC); Thu 26 Nov 2026, 21:00 Europe/Berlin (20:00 UTC); Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). Say for example "move web01 to 2026-11-26 20:00".
     "#);
     assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-17 21:00:00");
     world.mails();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use patchbot::app::handle::Request;
-use patchbot::app::plan::Keep;
+use patchbot::app::plan::{Keep, Order};
 use patchbot::app::{App, ChatPlaces};
 use patchbot::clock::{Clock, Ids};
 use patchbot::domain::answer::Channel;
@@ -142,7 +142,9 @@ impl World {
             .give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)])
             .await
             .unwrap();
-        self.app.plan(QUARTER.parse().unwrap(), &root(), Keep::Yes).await.unwrap();
+        let report =
+            self.app.plan(&Order::whole(QUARTER.parse().unwrap(), Keep::Yes), &root()).await.unwrap();
+        assert_eq!(report.wrong, Vec::<String>::new());
         self.settle().await;
     }
 

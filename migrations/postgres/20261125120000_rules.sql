@@ -1,0 +1,79 @@
+-- Rules of host groups: services, several consents, exceptions, stand-ins, swaps, and what probes say about a host.
+
+-- A window can be put off beyond its quarter.
+ALTER TABLE windows DROP CONSTRAINT windows_state_check;
+ALTER TABLE windows ADD CONSTRAINT windows_state_check CHECK (state IN ('unscheduled', 'proposed', 'approved', 'auto_approved', 'locked', 'running', 'completed', 'failed', 'missed',
+    'needs_human', 'declined', 'deferred', 'cancelled'));
+
+-- The consents to the present revision, while more are needed.
+ALTER TABLE windows ADD COLUMN consents JSONB;
+CREATE INDEX windows_by_start ON windows (starts_at, state);
+
+-- The host group and the service as the rules name them; the program writes them with every change of a server.
+ALTER TABLE servers ADD COLUMN group_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE servers ADD COLUMN service TEXT;
+UPDATE servers SET group_key = LOWER(TRIM(COALESCE(host_group, ''))), service = attributes ->> 'service';
+CREATE INDEX servers_by_group ON servers (group_key, LOWER(environment));
+CREATE INDEX servers_by_service ON servers (service);
+
+-- What the planner needs of a host's facts, without reading them all: the load in thousandths per CPU, and whether a
+-- reboot was pending.
+ALTER TABLE precheck_results ADD COLUMN load_milli BIGINT;
+ALTER TABLE precheck_results ADD COLUMN reboot_pending BOOLEAN;
+CREATE INDEX precheck_results_by_time ON precheck_results (taken_at);
+
+-- The operating system a run was on: how long runs take there.
+ALTER TABLE patch_history ADD COLUMN operating_system TEXT;
+UPDATE patch_history SET operating_system = (SELECT LOWER(s.operating_system) FROM servers s WHERE s.id = patch_history.server_id);
+CREATE INDEX patch_history_of_system ON patch_history (operating_system, state, started_at);
+
+-- stand_ins: who decides for whom, and who is away, from when until when. Without a server it is about all of them;
+-- without a stand-in somebody is only away.
+CREATE TABLE stand_ins (
+    id        UUID PRIMARY KEY NOT NULL,
+    person_id UUID NOT NULL REFERENCES people (id),
+    by_id     UUID REFERENCES people (id),
+    server_id UUID REFERENCES servers (id),
+    away      BOOLEAN NOT NULL,
+    starts_at TIMESTAMPTZ NOT NULL,
+    ends_at   TIMESTAMPTZ NOT NULL,
+    reason    TEXT,
+    said_at   TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX stand_ins_of_person ON stand_ins (person_id, ends_at);
+CREATE INDEX stand_ins_by ON stand_ins (by_id, ends_at);
+
+-- swaps: offers to trade the slots of two windows, each bound to the revisions that were shown.
+CREATE TABLE swaps (
+    id         UUID PRIMARY KEY NOT NULL,
+    window_a   UUID NOT NULL REFERENCES windows (id),
+    revision_a BIGINT NOT NULL,
+    window_b   UUID NOT NULL REFERENCES windows (id),
+    revision_b BIGINT NOT NULL,
+    asked_by   UUID NOT NULL REFERENCES people (id),
+    channel    TEXT NOT NULL,
+    asked_at   TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    ended_at   TIMESTAMPTZ
+);
+CREATE INDEX swaps_of_window ON swaps (window_b, window_a);
+
+-- exceptions: windows that are asked to be put off beyond their quarter, or are; each ends on its day.
+CREATE TABLE exceptions (
+    id         UUID PRIMARY KEY NOT NULL,
+    window_id  UUID NOT NULL REFERENCES windows (id),
+    ends_on    DATE NOT NULL,
+    reason     TEXT NOT NULL,
+    asked_by   UUID NOT NULL REFERENCES people (id),
+    asked_at   TIMESTAMPTZ NOT NULL,
+    granted_by UUID REFERENCES people (id),
+    granted_at TIMESTAMPTZ,
+    ended_at   TIMESTAMPTZ
+);
+CREATE INDEX exceptions_of_window ON exceptions (window_id, asked_at);
+
+-- locks: one row per thing that decisions must not pass each other on: a quarter's calendar, a service.
+CREATE TABLE locks (
+    name  TEXT PRIMARY KEY NOT NULL,
+    count BIGINT NOT NULL
+);

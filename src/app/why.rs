@@ -1,0 +1,174 @@
+//! `why` and `slots`: what stands between a window and its run, and which other times there are at what cost.
+
+use patchbot_commands::ServerName;
+
+use super::handle::Said;
+use super::questions::done;
+use super::{App, Failure, Stop};
+use crate::domain::answer::{Answer, Verdict};
+use crate::domain::bounds::Offer;
+use crate::domain::gate::{Before, Gate, Looked};
+use crate::domain::ids::ServerId;
+use crate::domain::refusal::Refusal;
+use crate::domain::server::Server;
+use crate::domain::shown::{line, typed};
+use crate::domain::window::{Plan, Window, WindowState};
+use crate::store::Tx;
+
+/// How many free times `slots` shows.
+const SLOTS_SHOWN: usize = 8;
+
+impl App {
+    pub(crate) async fn slots(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        name: &ServerName,
+    ) -> Result<Answer, Stop> {
+        let (server, window) = self.server_and_window(tx, said, name).await?;
+        let Some(window) = window else {
+            let quarter = self.quarters.current(self.now(), server.zone);
+            return Err(Refusal::NoWindow { server: server.name, quarter }.into());
+        };
+        let calendar = self.calendar(tx, &server, &window).await?;
+        let bounds = self.bounds(&server, &window, &calendar);
+        let siblings = self.siblings(tx, &server, &window).await?;
+        let offers = bounds.offers(SLOTS_SHOWN, &siblings);
+        let Some(first) = offers.first() else {
+            let mut lines = vec![format!(
+                "{} has no free regular time left in {}.",
+                server.name,
+                self.quarters.describe(window.quarter)
+            )];
+            lines.extend(bounds.why_none_sentences());
+            return Ok(done(lines).then("An operator can choose a time outside the regular slots."));
+        };
+        let mut lines = vec![format!("The next free times for {}:", server.name)];
+        lines.extend(offers.iter().map(|offer| format!("{}{}", line(offer.at, server.zone), cost(offer))));
+        let policy = self.policy(&server);
+        let left = i64::from(policy.moves).saturating_sub(window.moves).max(0);
+        lines.push(format!(
+            "{}; the last day for owners is {}.",
+            moves_left(left),
+            bounds.last_for_owners().format("%a %-d %b %Y")
+        ));
+        Ok(done(lines).then(format!(
+            "Say for example \"move {} to {}\".",
+            server.name,
+            typed(first.at, server.zone)
+        )))
+    }
+
+    /// The other windows of a server's owners in the quarter that have a time.
+    async fn siblings(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+    ) -> Result<Vec<(String, Plan)>, Failure> {
+        let mut siblings: Vec<(ServerId, Plan)> = Vec::new();
+        for owner in tx.owners_of(server.id).await? {
+            for other in tx.windows_of_owner(owner.person, window.quarter).await? {
+                let new = other.server != server.id && siblings.iter().all(|(id, _)| *id != other.server);
+                if let Some(plan) = other.plan.filter(|_| new && !other.state.is_settled()) {
+                    siblings.push((other.server, plan));
+                }
+            }
+        }
+        let mut named = Vec::with_capacity(siblings.len());
+        for (id, plan) in siblings {
+            named.push((tx.server_by_id(id).await?.name, plan));
+        }
+        Ok(named)
+    }
+
+    pub(crate) async fn why(&self, tx: &mut Tx, said: &Said<'_>, name: &ServerName) -> Result<Answer, Stop> {
+        let (server, window) = self.server_and_window(tx, said, name).await?;
+        let Some(window) = window else {
+            return Ok(done(vec![format!(
+                "{} is not going to be patched: no window is planned.",
+                server.name
+            )])
+            .then("An operator can plan one: patchbot plan."));
+        };
+        let gates = self.gates(tx, &server, &window).await?;
+        let held = gates.iter().find(|gate| gate.holds);
+        let headline = match (&window.state, held, window.plan) {
+            (state, _, _) if state.is_settled() => format!("{}: {}.", server.name, state.phrase()),
+            (WindowState::Running { .. }, _, _) => format!("{} is being patched now.", server.name),
+            (_, Some(gate), _) => {
+                format!("{} would not be patched as things stand: {}.", server.name, gate.sentence)
+            }
+            (_, None, Some(plan)) => {
+                format!("{} will be patched {}.", server.name, line(plan.starts_at, plan.zone))
+            }
+            (_, None, None) => format!("{} has no time yet.", server.name),
+        };
+        let mut lines = vec![headline];
+        lines.extend(gates.iter().map(Gate::line));
+        let mut next: Vec<String> = Vec::new();
+        for gate in gates.iter().filter(|gate| gate.holds || gate.by_itself.is_some()) {
+            let words: Vec<String> = gate.lift.iter().chain(&gate.by_itself).cloned().collect();
+            if !words.is_empty() {
+                next.push(words.join(" "));
+            }
+        }
+        Ok(Answer { verdict: Verdict::Done, lines, next })
+    }
+
+    /// What stands between a window and its run, in the order in which it is passed.
+    pub(crate) async fn gates(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+    ) -> Result<Vec<Gate>, Failure> {
+        let calendar = self.calendar(tx, server, window).await?;
+        let check = tx.latest_precheck(server.id).await?.filter(|check| check.window == Some(window.id));
+        let looked = check.map(|check| Looked {
+            blocked: check.blocked,
+            sentence: super::prechecks::findings_sentence(&check),
+        });
+        let canaries = self.canaries_not_done(tx, server, window).await?;
+        let before = Before {
+            window,
+            server: &server.name,
+            enrolled: server.host_key.is_some(),
+            bounds: self.bounds(server, window, &calendar),
+            looked: looked.as_ref(),
+            canaries: canaries.as_deref(),
+        };
+        Ok(before.gates())
+    }
+}
+
+/// What taking an offered time costs, in brackets.
+fn cost(offer: &Offer) -> String {
+    let mut costs = Vec::new();
+    match offer.days_later {
+        0 => {}
+        1 => costs.push("1 day more unpatched".to_owned()),
+        -1 => costs.push("1 day earlier".to_owned()),
+        days if days < 0 => costs.push(format!("{} days earlier", days.saturating_neg())),
+        days => costs.push(format!("{days} days more unpatched")),
+    }
+    if !offer.clashes.is_empty() {
+        let shown = offer.clashes.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        let more = offer.clashes.len().saturating_sub(3);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        costs.push(format!("at the same time as {shown}{more}"));
+    }
+    if offer.last {
+        costs.push("the last day in this quarter".to_owned());
+    }
+    if costs.is_empty() { String::new() } else { format!(" — {}", costs.join("; ")) }
+}
+
+/// How often an owner can still move a window.
+pub(crate) fn moves_left(left: i64) -> String {
+    match left {
+        0 => "No move is left to owners".to_owned(),
+        1 => "One move is left to owners".to_owned(),
+        left => format!("{left} moves are left to owners"),
+    }
+}

@@ -1,0 +1,78 @@
+//! The placeholders of statements that write many rows at once, counted while the program is compiled.
+
+/// How many rows such a statement writes.
+pub(super) const AT_ONCE: usize = 50;
+
+const fn digits(number: usize) -> usize {
+    let mut left = number;
+    let mut digits = 1;
+    while left >= 10 {
+        left /= 10;
+        digits += 1;
+    }
+    digits
+}
+
+/// The length of `($1, $2), ($3, $4)` for so many columns.
+const fn length(columns: usize) -> usize {
+    let mut length = AT_ONCE * 2 + (AT_ONCE - 1) * 2 + AT_ONCE * (columns - 1) * 2;
+    let mut number = 1;
+    while number <= columns * AT_ONCE {
+        length += 1 + digits(number);
+        number += 1;
+    }
+    length
+}
+
+#[expect(clippy::indexing_slicing, reason = "while compiling; a wrong index does not compile")]
+const fn placeholders<const LENGTH: usize>(columns: usize) -> [u8; LENGTH] {
+    let mut text = [b' '; LENGTH];
+    let mut at = 0;
+    let mut number = 1;
+    while number <= columns * AT_ONCE {
+        let column = (number - 1) % columns;
+        if column == 0 {
+            if number > 1 {
+                text[at] = b',';
+                at += 2;
+            }
+            text[at] = b'(';
+            at += 1;
+        } else {
+            text[at] = b',';
+            at += 2;
+        }
+        text[at] = b'$';
+        at += 1;
+        let width = digits(number);
+        let mut left = number;
+        let mut place = width;
+        while place > 0 {
+            place -= 1;
+            text[at + place] = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        at += width;
+        if column + 1 == columns {
+            text[at] = b')';
+            at += 1;
+        }
+        number += 1;
+    }
+    text
+}
+
+const fn text(bytes: &'static [u8]) -> &'static str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+}
+
+const SEVEN: [u8; length(7)] = placeholders(7);
+const FIFTEEN: [u8; length(15)] = placeholders(15);
+
+/// Rows of seven columns.
+pub(super) const OF_7: &str = text(&SEVEN);
+/// Rows of fifteen columns.
+pub(super) const OF_15: &str = text(&FIFTEEN);
