@@ -11,7 +11,7 @@ pub use grammar::lex::{MAX_LINE, Span};
 pub use grammar::name::ServerName;
 pub use grammar::quarter::QuarterName;
 pub use grammar::reason::Reason;
-pub use grammar::reply::{AskBack, NotUnderstood, parse_reply};
+pub use grammar::reply::{AskBack, NotUnderstood, is_confirmation, parse_reply};
 pub use grammar::spec::{Arg, Effect, Example, Spec, Surface, reference};
 pub use grammar::target::{LineRange, Target};
 pub use grammar::when::{Date, Day, WallTime, Weekday, When, ZoneWord};

@@ -76,6 +76,17 @@ pub fn parse_reply(text: &str) -> Result<Vec<Command>, NotUnderstood> {
     if contradict(&commands) { Err(whole(AskBack::Contradiction)) } else { Ok(commands) }
 }
 
+/// Whether a reply says nothing but that what was asked is meant: "confirm", "Yes, I confirm. Thanks, Ada".
+#[must_use]
+pub fn is_confirmation(text: &str) -> bool {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let Ok([only]) = without_sign_off(without_greeting(&lines)) else { return false };
+    let said = folded_words(without_politeness(only)).join(" ");
+    let plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, ',' | '.' | '!');
+    only.chars().all(plain)
+        && matches!(said.as_str(), "confirm" | "confirmed" | "i confirm" | "i confirm that")
+}
+
 /// The words of a line, folded, without the punctuation around them.
 fn folded_words(line: &str) -> Vec<String> {
     line.split(|c: char| c.is_whitespace() || c == ',')
@@ -309,7 +320,9 @@ fn leading_lines(clause: &str) -> Option<(Vec<LineRange>, &str)> {
             .chars()
             .map(|c| if matches!(c, '\u{2010}'..='\u{2015}') { '-' } else { c })
             .collect();
-        let (first, last) = word.split_once('-').unwrap_or((&word, &word));
+        // Mail programs turn "1 ok" into the list item "1. ok", and people type "#1" and "1)".
+        let word = word.trim_start_matches('#').trim_end_matches(['.', ')', ':']);
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
         let digits =
             |part: &str| !part.is_empty() && part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit());
         if !digits(first) || !digits(last) {
@@ -467,6 +480,34 @@ mod tests {
             outcome("1 approved\n2 declined\n3 defer 2 weeks"),
             "approve 1; decline 2; defer 3 by 2 weeks"
         );
+    }
+
+    #[test]
+    fn numbers_may_look_as_lists_make_them() {
+        assert_eq!(
+            outcome("1. ok\n2. no: release\n3. move 2026-12-14 22:00"),
+            "approve 1; decline 2 because \"release\"; move 3 to 2026-12-14 22:00"
+        );
+        assert_eq!(outcome("1) approve\n#2 decline"), "approve 1; decline 2");
+        assert_eq!(outcome("1: ok"), "ask back: no command");
+        // A list of its own numbering says nothing about the notice's lines.
+        assert_eq!(outcome("1. approve web01"), "ask back: no command");
+        assert_eq!(outcome("1. 12. 2026 ok"), "approve 1 12 2026");
+    }
+
+    #[test]
+    fn a_confirmation_is_that_and_nothing_else() {
+        for said in
+            ["confirm", "Confirmed.", "Hi,\n\nyes, I confirm. Thanks!\n\nBest regards\nAda", "Please confirm"]
+        {
+            assert!(is_confirmation(said), "{said}");
+        }
+        for said in [
+            "", "yes", "confirm?", "I cannot confirm", "confirm web01", "not confirmed", "confirm\nconfirm",
+            "> confirm", "do confirm but later",
+        ] {
+            assert!(!is_confirmation(said), "{said}");
+        }
     }
 
     #[test]

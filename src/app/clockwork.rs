@@ -53,6 +53,11 @@ impl App {
                 windows.push((tx.server_by_id(window.server).await?, window));
             }
         }
+        // Numbered lines stand by host group, and in it by time.
+        windows.sort_by_key(|(server, window)| {
+            let group = server.host_group.clone().map_or((1, String::new()), |group| (0, group));
+            (group, window.plan.map(|plan| plan.starts_at), server.name.clone())
+        });
         Ok(windows)
     }
 
@@ -75,7 +80,8 @@ impl App {
                 "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
                 silence_sentence(self, &windows),
             );
-            let digest = self.digest(&reader, claimed, &windows, deadline, silence);
+            let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
+            self.look_back(&mut tx, &mut digest.windows, &windows).await?;
             let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
             self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
             for (server, window) in &windows {
@@ -92,25 +98,55 @@ impl App {
     async fn approval_request(&self, claimed: &Claimed, person: PersonId) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
         let reader = tx.person_by_id(person).await?;
-        let mut windows = self.windows_for(&mut tx, claimed, person).await?;
-        windows.retain(|(server, window)| {
+        let all = self.windows_for(&mut tx, claimed, person).await?;
+        let (windows, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(server, window)| {
             let (from, to) = coming_week(self.policy(server), server.zone, self.now());
             window.state == WindowState::Proposed
                 && window.plan.is_some_and(|plan| plan.starts_at >= from && plan.starts_at < to)
         });
+        let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
         let deadline = windows
             .iter()
             .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
             .min();
         if let Some(deadline) = deadline {
             let silence = silence_sentence(self, &windows);
-            let digest = self.digest(&reader, claimed, &windows, self.for_reader(deadline, &reader), silence);
-            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
+            let deadline = self.for_reader(deadline, &reader);
+            let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
+            self.look_back(&mut tx, &mut digest.windows, &windows).await?;
             self.mail_digest(&mut tx, &reader, Notice::ApprovalRequest(digest), &windows, &key).await?;
         }
+        self.followup(&mut tx, claimed, &reader, &others, &key).await?;
+        let week: Vec<(Server, Window)> =
+            others.into_iter().filter(|(server, window)| self.is_this_week(server, window)).collect();
+        self.mail_week(&mut tx, &reader, &week, &key).await?;
         self.settle_owner(&mut tx, claimed, &reader).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Asks again about what still waits for a time or an answer, unless it was asked about a few days ago.
+    async fn followup(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        reader: &Person,
+        others: &[(Server, Window)],
+        key: &str,
+    ) -> Result<(), Failure> {
+        let waiting: Vec<(Server, Window)> =
+            others.iter().filter(|(_, window)| Self::still_waits(window)).cloned().collect();
+        if waiting.is_empty() || self.was_asked_lately(reader) {
+            return Ok(());
+        }
+        let first = waiting
+            .iter()
+            .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
+            .min();
+        let deadline = self.for_reader(first.unwrap_or(self.now() + chrono::TimeDelta::days(7)), reader);
+        let mut digest = self.digest(reader, claimed, &waiting, deadline, silence_sentence(self, &waiting));
+        self.look_back(tx, &mut digest.windows, &waiting).await?;
+        self.mail_digest(tx, reader, Notice::WeeklyFollowup(digest), &waiting, key).await
     }
 
     fn digest(
@@ -131,6 +167,7 @@ impl App {
             windows: lines.collect(),
             deadline,
             silence,
+            note: None,
         }
     }
 
@@ -144,6 +181,8 @@ impl App {
     ) -> Result<(), Failure> {
         let numbered: Vec<(usize, &Window)> = (1..).zip(windows.iter().map(|(_, window)| window)).collect();
         let answerable = answerable(&numbered, self.now());
+        let plain: Vec<Window> = windows.iter().map(|(_, window)| window.clone()).collect();
+        self.ask_others_when_absent(tx, reader, &notice, &plain, key).await?;
         let letter = Letter { notice, answerable, window: None, key: key.to_owned(), in_reply_to: None };
         self.mail(tx, reader, letter).await
     }

@@ -1,7 +1,7 @@
 //! Decisions of people: each window is decided by itself, and each change is committed with its audit and its messages.
 
 use chrono::{DateTime, Utc};
-use patchbot_commands::{Command, Reason, Target};
+use patchbot_commands::{Command, Reason, Reschedule, Target};
 use serde_json::json;
 
 use super::handle::Said;
@@ -11,13 +11,14 @@ use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::calendar::resolve;
 use crate::domain::decision::{Act, Case, Change, Decided, Via, decide};
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::ids::WindowId;
 use crate::domain::message::Tone;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::domain::shown::{line, typed};
 use crate::domain::timeline::next_for_window;
 use crate::domain::undo::{Before, Last, undo, undo_until};
-use crate::domain::window::Window;
+use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{DecisionRow, Subject};
 
@@ -34,6 +35,12 @@ pub(crate) struct Deed<'a> {
     pub(crate) request: Option<&'a str>,
 }
 
+/// Why something is confirmed first, and the exact words it would be done by.
+struct Doubt {
+    why: String,
+    commands: Vec<String>,
+}
+
 /// A change that was committed, with what messages need of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Done {
@@ -44,6 +51,18 @@ pub(crate) struct Done {
     pub(crate) undo_until: Option<DateTime<Utc>>,
 }
 
+/// What a command came to, before anybody else is told.
+#[derive(Debug)]
+pub(crate) struct Dealt {
+    pub(crate) answer: Answer,
+    /// What was done.
+    pub(crate) done: Vec<Done>,
+    /// The servers it was about.
+    pub(crate) servers: Vec<String>,
+    /// What is to be confirmed first: the exact commands, and the windows they are about.
+    pub(crate) pending: Option<(Vec<String>, Vec<WindowId>)>,
+}
+
 impl App {
     pub(crate) async fn decide(
         &self,
@@ -51,12 +70,29 @@ impl App {
         said: &Said<'_>,
         command: &Command,
     ) -> Result<Answer, Stop> {
+        let dealt = self.deal(tx, said, command).await?;
+        self.tell_decisions(tx, said, &dealt.done).await?;
+        Ok(dealt.answer)
+    }
+
+    /// Decides about each window that a command names; the caller tells the others.
+    pub(crate) async fn deal(&self, tx: &mut Tx, said: &Said<'_>, command: &Command) -> Result<Dealt, Stop> {
         let Some((target, reason)) = decided_about(command) else {
             return Err(Failure::Bug(format!("\"{command}\" is no decision")).into());
         };
         let aims = self.aims(tx, said.person, command.spec().effect, target, said.shown).await?;
-        if said.channel == Channel::Mail {
-            self.be_sure(command, &aims)?;
+        let servers: Vec<String> = aims.iter().map(|aim| aim.server.name.clone()).collect();
+        if said.channel == Channel::Mail
+            && !said.confirmed
+            && let Some(doubt) = self.be_sure(said, command, &aims)?
+            && self.is_possible(tx, said, command, &aims).await?
+        {
+            let refusal = Refusal::Confirm { why: doubt.why, commands: doubt.commands.clone() };
+            self.audit_refusal(tx, said.actor(), &servers.join(" "), &refusal, &said.words).await?;
+            let answer =
+                Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+            let windows = aims.iter().map(|aim| aim.window.id).collect();
+            return Ok(Dealt { answer, done: Vec::new(), servers, pending: Some((doubt.commands, windows)) });
         }
         let mut done = Vec::new();
         let mut refused = Vec::new();
@@ -79,37 +115,63 @@ impl App {
                 Err(failed) => return Err(failed),
             }
         }
-        self.tell_decisions(tx, said, &done).await?;
-        Ok(answer(&done, &refused))
+        Ok(Dealt { answer: answer(&done, &refused), done, servers, pending: None })
     }
 
-    /// By mail, what could be misread is confirmed by exact words first.
-    fn be_sure(&self, command: &Command, aims: &[Aim]) -> Result<(), Refusal> {
+    /// By mail, what could be misread or weighs much is confirmed by exact words first.
+    fn be_sure(&self, said: &Said<'_>, command: &Command, aims: &[Aim]) -> Result<Option<Doubt>, Refusal> {
+        let names: Vec<&str> = aims.iter().map(|aim| aim.server.name.as_str()).collect();
+        let names = names.join(" ");
+        let because = decided_about(command).and_then(|(_, reason)| reason);
+        let because = because.map(|reason| format!(" because {reason}")).unwrap_or_default();
+        let named = || vec![format!("{} {names}{because}", command.spec().name)];
         if let Command::Reschedule(it) = command
             && !it.when.is_exact()
         {
-            let mut instead = Vec::new();
-            for aim in aims {
-                let at = resolve(
-                    &it.when,
-                    aim.server.zone,
-                    aim.window.plan.as_ref(),
-                    self.now(),
-                    &aim.server.name,
-                )?;
-                instead.push(format!("move {} to {}", aim.server.name, typed(at, aim.server.zone)));
-            }
-            return Err(Refusal::WriteTheDate { instead });
+            let why = "By mail I want to be sure of the day.".to_owned();
+            return Ok(Some(Doubt { why, commands: self.exact_moves(it, aims)? }));
         }
         if let Some((Target::All { except }, _)) = decided_about(command)
             && !except.is_empty()
         {
-            let names: Vec<&str> = aims.iter().map(|aim| aim.server.name.as_str()).collect();
-            return Err(Refusal::NameThem {
-                instead: format!("{} {}", command.spec().name, names.join(" ")),
-            });
+            let why = "By mail I want to be sure which servers remain.".to_owned();
+            return Ok(Some(Doubt { why, commands: named() }));
         }
-        Ok(())
+        let declined: Vec<&str> = aims
+            .iter()
+            .filter(|aim| matches!(&aim.window.state, WindowState::Declined(no) if no.by == said.person.id))
+            .map(|aim| aim.server.name.as_str())
+            .collect();
+        if matches!(command, Command::Approve(_)) && !declined.is_empty() {
+            let why = format!("You declined {} before.", declined.join(" and "));
+            return Ok(Some(Doubt { why, commands: named() }));
+        }
+        // A no needs no second word: it stops, and can be taken back.
+        let weighs = !matches!(command, Command::Decline(_) | Command::Withdraw(_));
+        let asks = aims.iter().find(|aim| self.policy(&aim.server).confirm_by_mail);
+        if let Some(aim) = asks.filter(|_| weighs) {
+            let group = aim.server.host_group.as_deref().unwrap_or("these servers");
+            let commands = match command {
+                Command::Reschedule(it) => self.exact_moves(it, aims)?,
+                Command::Defer(it) => vec![format!("defer {names} by {} days{because}", it.days)],
+                _ => named(),
+            };
+            let why = format!("Answers about {group} are confirmed before they count.");
+            return Ok(Some(Doubt { why, commands }));
+        }
+        Ok(None)
+    }
+
+    /// A move in words as the moves in digits that it stands for.
+    fn exact_moves(&self, it: &Reschedule, aims: &[Aim]) -> Result<Vec<String>, Refusal> {
+        let mut exact = Vec::new();
+        for aim in aims {
+            let (zone, name) = (aim.server.zone, &aim.server.name);
+            let at = resolve(&it.when, zone, aim.window.plan.as_ref(), self.now(), name)?;
+            let because = it.reason.as_ref().map(|reason| format!(" because {reason}")).unwrap_or_default();
+            exact.push(format!("move {name} to {}{because}", typed(at, zone)));
+        }
+        Ok(exact)
     }
 
     async fn decide_one(
@@ -124,14 +186,54 @@ impl App {
         {
             return Err(Refusal::Repeated { server: aim.server.name.clone() }.into());
         }
+        let taken_back;
+        let aim = match self.take_back(tx, said, command, aim).await? {
+            Some(after) => {
+                taken_back = after;
+                &taken_back
+            }
+            None => aim,
+        };
+        let change = self.change_of(tx, said, command, aim).await?;
+        self.keep(tx, said, aim, change, command).await
+    }
+
+    /// Whether a command would do anything at all: what would be refused needs no confirmation.
+    async fn is_possible(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        command: &Command,
+        aims: &[Aim],
+    ) -> Result<bool, Failure> {
+        for aim in aims {
+            let own_no = matches!(&aim.window.state, WindowState::Declined(no) if no.by == said.person.id);
+            match self.change_of(tx, said, command, aim).await {
+                Ok(_) => return Ok(true),
+                Err(Stop::Failed(failure)) => return Err(failure),
+                Err(Stop::Refused(_)) if own_no && matches!(command, Command::Approve(_)) => return Ok(true),
+                Err(Stop::Refused(_)) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// What a command does to a window; nothing is written.
+    async fn change_of(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        command: &Command,
+        aim: &Aim,
+    ) -> Result<Change, Stop> {
         let now = self.now();
         let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
         let bounds = self.bounds(&aim.server, &aim.window, &calendar);
         let case = Case { window: &aim.window, server: &aim.server.name, bounds };
         let act = match command {
             Command::Undo(_) => {
-                let change = undo(&case, self.last_decision(tx, &aim.window).await?.as_ref(), &aim.permit)?;
-                return self.keep(tx, said, aim, change, command).await;
+                let last = self.last_decision(tx, &aim.window).await?;
+                return Ok(undo(&case, last.as_ref(), &aim.permit)?);
             }
             Command::Approve(_) => Act::Approve,
             Command::Decline(_) => Act::Decline,
@@ -148,8 +250,7 @@ impl App {
         };
         let reason = decided_about(command).and_then(|(_, reason)| reason).map(Reason::as_str);
         let via = Via { channel: said.channel, shown: aim.shown };
-        let change = decide(&case, act, reason, &aim.permit, via)?;
-        self.keep(tx, said, aim, change, command).await
+        Ok(decide(&case, act, reason, &aim.permit, via)?)
     }
 
     async fn keep(
@@ -194,6 +295,29 @@ impl App {
         let next = vec![format!("An operator can say \"undo {server}\", or leave it as it is.")];
         let key = format!("undo/{}/{}/{}", aim.window.id, aim.window.version, said.person.id);
         self.alert(tx, Tone::Info, headline, next, &key).await
+    }
+
+    /// A confirmed yes takes one's own earlier no back before it counts.
+    async fn take_back(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        command: &Command,
+        aim: &Aim,
+    ) -> Result<Option<Aim>, Stop> {
+        let own = matches!(&aim.window.state, WindowState::Declined(no) if no.by == said.person.id);
+        if !(own && said.confirmed && matches!(command, Command::Approve(_))) {
+            return Ok(None);
+        }
+        let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
+        let bounds = self.bounds(&aim.server, &aim.window, &calendar);
+        let case = Case { window: &aim.window, server: &aim.server.name, bounds };
+        let via = Via { channel: said.channel, shown: aim.shown };
+        let change = decide(&case, Act::Withdraw, None, &aim.permit, via)?;
+        let deed = Deed { actor: &said.actor(), words: Some(&said.words), reason: None, request: None };
+        self.commit_change(tx, &aim.server, &aim.window, &change, deed).await?;
+        let window = tx.window_by_id(aim.window.id).await?;
+        Ok(Some(Aim { window, ..aim.clone() }))
     }
 
     /// Writes a change of a window: the window, what it waits for next, the decision, and the audit.

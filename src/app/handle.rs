@@ -64,6 +64,7 @@ impl App {
             words,
             shown: &request.shown,
             request: request.name.as_deref(),
+            confirmed: false,
         };
         match self.answer(&mut tx, &said, &request.command).await {
             Ok(answer) => {
@@ -93,6 +94,7 @@ impl App {
             words: command.to_string(),
             shown: &[],
             request: None,
+            confirmed: false,
         };
         let answered = async {
             let mut tx = self.store.read().await?;
@@ -195,6 +197,8 @@ pub(crate) struct Said<'a> {
     pub(crate) shown: Shown<'a>,
     /// The platform's name for the request.
     pub(crate) request: Option<&'a str>,
+    /// It was asked whether this is meant, and this says so.
+    pub(crate) confirmed: bool,
 }
 
 impl Said<'_> {

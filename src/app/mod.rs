@@ -14,9 +14,12 @@ pub mod people;
 pub mod plan;
 pub mod prechecks;
 pub mod questions;
+pub mod reach;
 pub mod reply;
+pub mod reports;
 pub mod run;
 pub mod targets;
+pub mod weekly;
 pub(crate) mod why;
 
 use std::sync::Arc;

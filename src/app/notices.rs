@@ -6,11 +6,13 @@ use chrono_tz::Tz;
 use super::decide::Done;
 use super::handle::Said;
 use super::{App, Failure};
-use crate::domain::answer::{Answer, Channel};
+use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::message::{Alert, Answerable, Message, ShownWindow, Tone};
-use crate::domain::notice::{DecisionNotice, Notice, ShownTime, Transcript, WindowLine, WindowNotice};
+use crate::domain::notice::{
+    DecidedLine, DecisionNotice, DecisionsNotice, Notice, ShownTime, WindowLine, WindowNotice,
+};
 use crate::domain::person::{Identity, Person};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
@@ -62,6 +64,7 @@ impl App {
             state: window.state.phrase(),
             start,
             end,
+            today: None,
         }
     }
 
@@ -79,18 +82,15 @@ impl App {
 
     /// Tells every owner of each changed server, rewrites the cards, and tells the operators of a no.
     ///
-    /// Who answered by mail gets the transcript and no second mail.
+    /// Who answered by mail gets the transcript and no second mail; who is told of several windows gets one mail.
     pub(crate) async fn tell_decisions(
         &self,
         tx: &mut Tx,
         said: &Said<'_>,
         done: &[Done],
     ) -> Result<(), Failure> {
-        for done in done {
-            let skip = (said.channel == Channel::Mail).then_some(said.person.id);
-            self.tell_decision(tx, done, &said.person.name, said.channel, skip).await?;
-        }
-        Ok(())
+        let skip = (said.channel == Channel::Mail).then_some(said.person.id);
+        self.tell_together(tx, done, (&said.person.name, said.channel), skip).await
     }
 
     /// Tells one decision.
@@ -102,27 +102,113 @@ impl App {
         channel: Channel,
         skip: Option<PersonId>,
     ) -> Result<(), Failure> {
-        let window = &done.change.window;
-        for reader in self.readers_of(tx, &done.server).await? {
-            if Some(reader.id) == skip {
-                continue;
+        self.tell_together(tx, std::slice::from_ref(done), (by, channel), skip).await
+    }
+
+    /// Tells decisions that were taken at once.
+    async fn tell_together(
+        &self,
+        tx: &mut Tx,
+        done: &[Done],
+        by: (&str, Channel),
+        skip: Option<PersonId>,
+    ) -> Result<(), Failure> {
+        let mut told: Vec<(Person, Vec<&Done>)> = Vec::new();
+        for one in done {
+            for reader in self.readers_of(tx, &one.server).await? {
+                match told.iter_mut().find(|(known, _)| known.id == reader.id) {
+                    Some((_, about)) => about.push(one),
+                    None if Some(reader.id) == skip => {}
+                    None => told.push((reader, vec![one])),
+                }
             }
-            let notice = Notice::Decision(DecisionNotice {
-                reader: reader.name.clone(),
-                window: self.window_line(1, &done.server, window, reader.zone),
+        }
+        for (reader, about) in told {
+            match about.as_slice() {
+                [] => {}
+                [only] => self.mail_decision(tx, only, &reader, by).await?,
+                several => self.mail_decisions(tx, several, &reader, by).await?,
+            }
+        }
+        for one in done {
+            self.show_decision(tx, one, by).await?;
+        }
+        Ok(())
+    }
+
+    async fn mail_decision(
+        &self,
+        tx: &mut Tx,
+        done: &Done,
+        reader: &Person,
+        (by, channel): (&str, Channel),
+    ) -> Result<(), Failure> {
+        let window = &done.change.window;
+        let notice = Notice::Decision(DecisionNotice {
+            reader: reader.name.clone(),
+            window: self.window_line(1, &done.server, window, reader.zone),
+            what: done.change.decided.as_str().to_owned(),
+            by: by.to_owned(),
+            channel: channel.phrase().to_owned(),
+            decided_at: shown(self.now(), done.server.zone, reader.zone),
+            reason: done.reason.clone(),
+            before: moved_from(done).map(|plan| shown(plan.starts_at, plan.zone, reader.zone)),
+            next: next_steps(window, &done.server.name),
+        });
+        // The version makes each decision a message of its own, whatever was decided before.
+        let occasion = format!("decision/{}", window.version.saturating_add(1));
+        let about = About { server: &done.server, window, occasion };
+        self.mail_about(tx, &about, reader, notice).await
+    }
+
+    async fn mail_decisions(
+        &self,
+        tx: &mut Tx,
+        done: &[&Done],
+        reader: &Person,
+        (by, channel): (&str, Channel),
+    ) -> Result<(), Failure> {
+        let decided: Vec<DecidedLine> = done
+            .iter()
+            .zip(1..)
+            .map(|(done, number)| DecidedLine {
+                window: self.window_line(number, &done.server, &done.change.window, reader.zone),
                 what: done.change.decided.as_str().to_owned(),
-                by: by.to_owned(),
-                channel: channel.phrase().to_owned(),
-                decided_at: shown(self.now(), done.server.zone, reader.zone),
                 reason: done.reason.clone(),
                 before: moved_from(done).map(|plan| shown(plan.starts_at, plan.zone, reader.zone)),
-                next: next_steps(window, &done.server.name),
-            });
-            // The version makes each decision a message of its own, whatever was decided before.
-            let occasion = format!("decision/{}", window.version.saturating_add(1));
-            let about = About { server: &done.server, window, occasion };
-            self.mail_about(tx, &about, &reader, notice).await?;
-        }
+            })
+            .collect();
+        let (Some(first), Some(line)) = (done.first(), decided.first()) else { return Ok(()) };
+        let window = &first.change.window;
+        let key = format!("{}/{}/{}", window.id, window.version.saturating_add(1), done.len());
+        let numbered: Vec<(usize, &Window)> =
+            (1..).zip(done.iter().map(|done| &done.change.window)).collect();
+        let answerable = answerable(&numbered, self.now());
+        let notice = Notice::Decisions(DecisionsNotice {
+            reader: reader.name.clone(),
+            quarter: line.window.quarter.clone(),
+            by: by.to_owned(),
+            channel: channel.phrase().to_owned(),
+            decided_at: shown(self.now(), reader.zone.unwrap_or(self.zone), None),
+            windows: decided.iter().map(|line| line.window.clone()).collect(),
+            decided,
+            next: vec![
+                "To see where they stand, reply \"status\".".to_owned(),
+                "To change one, reply with its number, for example \"decline 1\" or \"withdraw 1\"."
+                    .to_owned(),
+            ],
+        });
+        self.mail(tx, reader, Letter { notice, answerable, window: None, key, in_reply_to: None }).await
+    }
+
+    /// Shows a decision in chat.
+    async fn show_decision(
+        &self,
+        tx: &mut Tx,
+        done: &Done,
+        (by, channel): (&str, Channel),
+    ) -> Result<(), Failure> {
+        let window = &done.change.window;
         self.rewrite_cards(tx, window).await?;
         if done.change.decided == Decided::Declined {
             let because =
@@ -185,7 +271,14 @@ impl App {
         lines: Vec<String>,
         key: &str,
     ) -> Result<(), Failure> {
-        let Some(channel) = &self.chat.slack_ops else { return Ok(()) };
+        let Some(channel) = &self.chat.slack_ops else {
+            // Without a chat only what somebody must act on is mailed; the rest stands in the morning's report.
+            return if tone == Tone::Bad {
+                self.mail_alert(tx, &headline, &lines, key).await
+            } else {
+                Ok(())
+            };
+        };
         tx.add_notification(&NewNotification {
             id: self.notice_id(),
             medium: Medium::Slack,
@@ -254,24 +347,6 @@ impl App {
         Ok(())
     }
 
-    /// The answer to a reply, as a mail to the person who is registered, whatever the reply's headers say.
-    pub(crate) fn transcript(
-        &self,
-        reader: &Person,
-        said: &str,
-        answer: &Answer,
-        windows: Vec<WindowLine>,
-    ) -> Notice {
-        Notice::Transcript(Transcript {
-            reader: reader.name.clone(),
-            verdict: answer.verdict,
-            said: said.lines().map(str::to_owned).filter(|line| !line.trim().is_empty()).take(20).collect(),
-            lines: answer.lines.clone(),
-            next: answer.next.clone(),
-            windows,
-        })
-    }
-
     /// A notice about one window in plain sentences.
     pub(crate) fn window_notice(
         &self,
@@ -312,13 +387,13 @@ pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Op
             revision: window.revision,
         })
         .collect();
-    Some(Answerable { windows, until })
+    Some(Answerable { windows, until, confirms: Vec::new() })
 }
 
 /// A missed window can be given another time by a reply, as long as a week later.
 pub(crate) fn answerable_about_missed(window: &Window, now: DateTime<Utc>) -> Option<Answerable> {
     let shown = ShownWindow { line: 1, window: window.id, revision: window.revision };
-    Some(Answerable { windows: vec![shown], until: now + chrono::TimeDelta::days(7) })
+    Some(Answerable { windows: vec![shown], until: now + chrono::TimeDelta::days(7), confirms: Vec::new() })
 }
 
 fn unknown_time() -> ShownTime {

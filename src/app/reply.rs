@@ -1,17 +1,25 @@
 //! A reply to a notice mail: from the token to the decision to the transcript, in one transaction.
+//!
+//! [`App::judge`] takes a reply through all stages inside a transaction and says what comes of it. Committed, it was
+//! done; dropped, it was a rehearsal: the two cannot differ.
 
-use patchbot_commands::{Command, NotUnderstood};
+mod calendar;
+mod transcript;
 
+use chrono::TimeDelta;
+use patchbot_commands::{Command, Effect, NotUnderstood};
+
+use super::decide::Done;
 use super::handle::Said;
-use super::notices::{Letter, answerable};
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::event::{Actor, AuditEvent, What};
-use crate::domain::ids::NoticeId;
-use crate::domain::message::ShownWindow;
+use crate::domain::ids::{InboxId, NoticeId, WindowId};
+use crate::domain::inbound::{CalendarWord, Limits, Outcome, Stage};
+use crate::domain::message::Tone;
+use crate::domain::notice::EntryAct;
 use crate::domain::person::{Address, Person};
 use crate::domain::refusal::Refusal;
-use crate::domain::window::Window;
 use crate::store::Tx;
 use crate::store::error::StoreError;
 use crate::store::records::{InboxMail, MailOutcome, ReplyToken};
@@ -29,19 +37,95 @@ pub struct Reply {
     pub text: String,
     /// What they mean.
     pub commands: Result<Vec<Command>, NotUnderstood>,
+    /// Whether they say nothing but that what was asked is meant.
+    pub confirms: bool,
+    /// What its sender's calendar says.
+    pub calendar: Option<CalendarWord>,
     /// Why the text must not be acted on although it may parse; a full sentence.
     pub doubt: Option<String>,
+    /// What the same mail is known again by, however it comes a second time.
+    pub fingerprint: Option<String>,
 }
 
 /// A mail that is not acted on and not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unheeded {
-    /// `ignored` for machines' mail, `rejected` for what could be a forgery, `quarantined` for what cannot be read.
-    pub outcome: &'static str,
+    /// `Ignored` for machines' mail, `Rejected` for what could be a forgery, `Quarantined` for what cannot be read.
+    pub outcome: Outcome,
+    /// The stage that it did not pass.
+    pub stage: Stage,
     /// Why, in a sentence.
     pub reason: String,
     /// The address in From, when there is one.
     pub sender: Option<String>,
+    /// The person, when it is proven to be a known one.
+    pub person: Option<Person>,
+}
+
+/// What comes of a reply.
+#[derive(Debug)]
+pub struct Judged {
+    /// How it ends.
+    pub outcome: Outcome,
+    /// At which stage.
+    pub stage: Stage,
+    /// Why, in sentences.
+    pub reason: String,
+    /// The commands it says, in their exact words.
+    pub commands: Vec<String>,
+    /// The servers they are about.
+    pub servers: Vec<String>,
+    /// The stages it passed, each with what was found there.
+    pub passed: Vec<(Stage, String)>,
+    person: Option<Person>,
+    /// What its writer is answered; nobody is answered without.
+    spoken: Option<Spoken>,
+}
+
+/// What a reply is answered.
+#[derive(Debug)]
+struct Spoken {
+    answer: Answer,
+    /// The windows that the answer shows, by their line in the notice that was answered.
+    windows: Vec<(u16, WindowId)>,
+    /// What is to be confirmed.
+    confirms: Vec<String>,
+    /// What changes in the writer's calendar.
+    entries: Vec<(WindowId, EntryAct)>,
+}
+
+impl Judged {
+    fn unanswered(outcome: Outcome, stage: Stage, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            stage,
+            reason: reason.into(),
+            commands: Vec::new(),
+            servers: Vec::new(),
+            passed: Vec::new(),
+            person: None,
+            spoken: None,
+        }
+    }
+
+    fn spoken(stage: Stage, spoken: Spoken) -> Self {
+        let outcome = match spoken.answer.verdict {
+            Verdict::Done | Verdict::Partly => Outcome::Accepted,
+            Verdict::Confirm => Outcome::Confirm,
+            Verdict::NotUnderstood => Outcome::Clarify,
+            Verdict::Refused | Verdict::Broken => Outcome::Rejected,
+        };
+        let reason = spoken.answer.lines.join(" ");
+        Self { spoken: Some(spoken), ..Self::unanswered(outcome, stage, reason) }
+    }
+}
+
+impl Spoken {
+    fn of(answer: Answer, token: Option<&ReplyToken>) -> Self {
+        let shown = token.map(|token| token.windows.as_slice()).unwrap_or_default();
+        let windows = shown.iter().map(|shown| (shown.line, shown.window)).collect();
+        Self { answer, windows, confirms: Vec::new(), entries: Vec::new() }
+    }
 }
 
 impl App {
@@ -56,7 +140,7 @@ impl App {
         Ok(())
     }
 
-    async fn close_unheeded(
+    pub(crate) async fn close_unheeded(
         &self,
         tx: &mut Tx,
         mail: &InboxMail,
@@ -64,15 +148,16 @@ impl App {
     ) -> Result<(), Failure> {
         let outcome = MailOutcome {
             outcome: unheeded.outcome,
+            stage: unheeded.stage,
             reason: unheeded.reason.clone(),
             sender: unheeded.sender.clone(),
-            person: None,
+            person: unheeded.person.as_ref().map(|person| person.id),
         };
         tx.close_mail(mail.id, &mail.lease, &outcome, self.now()).await?;
         tx.append_audit(&AuditEvent {
             at: self.now(),
             actor: Actor {
-                person: None,
+                person: unheeded.person.as_ref().map(|person| person.id),
                 name: unheeded.sender.clone().unwrap_or_else(|| "an unknown sender".to_owned()),
                 channel: Channel::Mail,
             },
@@ -91,9 +176,14 @@ impl App {
     ///
     /// # Errors
     /// When the database does not answer; then nothing was done, and the mail is read again.
-    pub async fn handle_reply(&self, mail: &InboxMail, reply: &Reply) -> Result<&'static str, Failure> {
+    pub async fn handle_reply(
+        &self,
+        mail: &InboxMail,
+        reply: &Reply,
+        limits: &Limits,
+    ) -> Result<Outcome, Failure> {
         for _ in 0..3 {
-            match self.try_reply(mail, reply).await {
+            match self.try_reply(mail, reply, limits).await {
                 Err(Failure::Store(StoreError::Stale("the window" | "the reply token"))) => {}
                 other => return other,
             }
@@ -101,37 +191,86 @@ impl App {
         Err(Failure::Store(StoreError::Stale("the window")))
     }
 
-    async fn try_reply(&self, mail: &InboxMail, reply: &Reply) -> Result<&'static str, Failure> {
+    async fn try_reply(&self, mail: &InboxMail, reply: &Reply, limits: &Limits) -> Result<Outcome, Failure> {
         let mut tx = self.store.begin().await?;
-        let token = self.token_of(&mut tx, reply).await?;
-        let person = match self.writer(&mut tx, reply, token.as_ref()).await? {
-            Ok(person) => person,
-            Err(reason) => {
-                let unheeded = Unheeded { outcome: "rejected", reason, sender: Some(reply.from.to_string()) };
-                self.close_unheeded(&mut tx, mail, &unheeded).await?;
-                tx.commit().await?;
-                return Ok("rejected");
+        let judged = self.judge(&mut tx, mail.id, reply, limits).await?;
+        let outcome = judged.outcome;
+        let came_before = judged.stage == Stage::Replay;
+        if let Some(fingerprint) =
+            reply.fingerprint.as_ref().filter(|_| judged.person.is_some() && !came_before)
+        {
+            tx.recognise_mail(mail.id, fingerprint).await?;
+        }
+        if let Some(person) = &judged.person {
+            self.heard_from(&mut tx, person, came_before).await?;
+        }
+        let Judged { stage, reason, person, spoken, .. } = judged;
+        let sender = Some(reply.from.to_string());
+        match (spoken, person) {
+            (Some(spoken), Some(person)) => {
+                self.mail_transcript(&mut tx, mail, reply, &person, spoken).await?;
+                let closed = MailOutcome { outcome, stage, reason, sender, person: Some(person.id) };
+                tx.close_mail(mail.id, &mail.lease, &closed, self.now()).await?;
             }
-        };
-        let answer = match &token {
-            None => no_token(),
-            Some(token) => self.answer_reply(&mut tx, mail, reply, &person, token).await?,
-        };
-        let outcome = match answer.verdict {
-            Verdict::Done | Verdict::Partly => "executed",
-            Verdict::Refused | Verdict::Broken => "refused",
-            Verdict::NotUnderstood => "asked_back",
-        };
-        self.mail_transcript(&mut tx, mail, reply, &person, token.as_ref(), &answer).await?;
-        let closed = MailOutcome {
-            outcome,
-            reason: answer.lines.join(" "),
-            sender: Some(reply.from.to_string()),
-            person: Some(person.id),
-        };
-        tx.close_mail(mail.id, &mail.lease, &closed, self.now()).await?;
+            (_, person) => {
+                let unheeded = Unheeded { outcome, stage, reason, sender, person };
+                self.close_unheeded(&mut tx, mail, &unheeded).await?;
+                self.watch(&mut tx, stage, outcome, reply, limits).await?;
+            }
+        }
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// Takes a reply through the stages behind the sender's proof, inside a transaction: what it decides is written
+    /// there, and is done when the caller commits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn judge(
+        &self,
+        tx: &mut Tx,
+        mail: InboxId,
+        reply: &Reply,
+        limits: &Limits,
+    ) -> Result<Judged, Failure> {
+        let token = self.token_of(tx, reply).await?;
+        let person = match self.writer(tx, reply, token.as_ref()).await? {
+            Ok(person) => person,
+            Err(reason) => return Ok(Judged::unanswered(Outcome::Rejected, Stage::Token, reason)),
+        };
+        let mut passed = vec![(Stage::Token, token_sentence(reply, token.as_ref(), &person))];
+        if let Some(fingerprint) = &reply.fingerprint
+            && tx.came_before(mail, fingerprint).await?
+        {
+            let reason = "The same mail came before; it is neither acted on nor answered again.";
+            let judged = Judged::unanswered(Outcome::Ignored, Stage::Replay, reason);
+            return Ok(Judged { person: Some(person), passed, ..judged });
+        }
+        passed.push((Stage::Replay, "It did not come before.".to_owned()));
+        let since = self.now() - TimeDelta::hours(1);
+        let written = tx.mails_of_person_since(person.id, since).await?;
+        if written >= limits.per_person {
+            let reason = format!(
+                "{} wrote more than {} mails in an hour; this one is kept and not read.",
+                person.name, limits.per_person
+            );
+            let judged = Judged::unanswered(Outcome::Quarantined, Stage::Limit, reason);
+            return Ok(Judged { person: Some(person), passed, ..judged });
+        }
+        passed.push((Stage::Limit, format!("{written} mails of {} in the last hour.", person.name)));
+        let mut judged = self.read_words(tx, mail, reply, &person, token.as_ref()).await?;
+        for (stage, found) in [
+            (Stage::Text, format!("{:?}", reply.text.trim_end())),
+            (Stage::Words, judged.commands.join("; ")),
+        ] {
+            if stage < judged.stage {
+                passed.push((stage, found));
+            }
+        }
+        judged.person = Some(person);
+        judged.passed = passed;
+        Ok(judged)
     }
 
     /// The token that a reply carries, or that of the notice it answers.
@@ -173,54 +312,90 @@ impl App {
         })
     }
 
-    async fn answer_reply(
+    async fn read_words(
         &self,
         tx: &mut Tx,
-        mail: &InboxMail,
+        mail: InboxId,
         reply: &Reply,
         person: &Person,
-        token: &ReplyToken,
-    ) -> Result<Answer, Failure> {
-        if token.expires_at <= self.now() {
-            return Ok(Refusal::TokenExpired.answer());
+        token: Option<&ReplyToken>,
+    ) -> Result<Judged, Failure> {
+        if let Some(word) = &reply.calendar {
+            return self.calendar_word(tx, person, word).await;
         }
-        let commands = match (&reply.doubt, &reply.commands) {
-            (_, Err(not_understood)) => return Ok(asked_back(not_understood)),
-            (Some(doubt), Ok(_)) => {
-                return Ok(Answer::new(Verdict::NotUnderstood, doubt.clone())
-                    .then("Please answer again, with your words alone above everything else."));
-            }
-            (None, Ok(commands)) => commands,
+        let Some(token) = token else {
+            return Ok(Judged::spoken(Stage::Token, Spoken::of(no_token(), None)));
         };
-        let decides = commands.iter().any(|command| command.spec().effect != patchbot_commands::Effect::Read);
+        let says = |stage, answer| Ok(Judged::spoken(stage, Spoken::of(answer, Some(token))));
+        if token.expires_at <= self.now() {
+            return says(Stage::Token, Refusal::TokenExpired.answer());
+        }
+        if let Some(doubt) = &reply.doubt {
+            // Words that are not understood are the better thing to tell.
+            let answer = match &reply.commands {
+                Err(not_understood) if !reply.confirms => asked_back(not_understood),
+                _ => Answer::new(Verdict::NotUnderstood, doubt.clone())
+                    .then("Please answer again, with your words alone above everything else."),
+            };
+            return says(Stage::Text, answer);
+        }
+        let meant = confirmed(reply, token);
+        let (commands, confirmed) = match (&meant, &reply.commands) {
+            (Some(commands), _) => (commands.as_slice(), true),
+            (None, Ok(commands)) => (commands.as_slice(), false),
+            (None, Err(_)) if reply.confirms => return says(Stage::Words, nothing_to_confirm()),
+            (None, Err(not_understood)) => return says(Stage::Words, asked_back(not_understood)),
+        };
+        let decides = commands.iter().any(|command| command.spec().effect != Effect::Read);
+        let exact: Vec<String> = commands.iter().map(ToString::to_string).collect();
         if decides && token.used_at.is_some() {
-            return Ok(Refusal::TokenUsed.answer());
+            let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
+            return Ok(Judged { commands: exact, ..judged });
         }
-        let answer = self.answer_all(tx, person, &token.windows, commands).await?;
-        if decides && matches!(answer.verdict, Verdict::Done | Verdict::Partly) {
-            tx.use_tokens_of(token.notification, mail.id, self.now()).await?;
+        let (spoken, servers) = self.answer_all(tx, person, token, commands, confirmed).await?;
+        if decides && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
+            tx.use_tokens_of(token.notification, mail, self.now()).await?;
         }
-        Ok(answer)
+        Ok(Judged { commands: exact, servers, ..Judged::spoken(Stage::Decision, spoken) })
     }
 
-    /// Answers each command of a reply. A refused command changed nothing, so the others stand.
+    /// Answers each command of a reply. A refused command changed nothing, so the others stand. The other owners are
+    /// told of everything at once.
     async fn answer_all(
         &self,
         tx: &mut Tx,
         person: &Person,
-        windows: &[ShownWindow],
+        token: &ReplyToken,
         commands: &[Command],
-    ) -> Result<Answer, Failure> {
+        confirmed: bool,
+    ) -> Result<(Spoken, Vec<String>), Failure> {
         let mut answers = Vec::with_capacity(commands.len());
+        let mut all: Vec<Done> = Vec::new();
+        let mut named: Vec<String> = Vec::new();
+        let mut pending: (Vec<String>, Vec<WindowId>) = Default::default();
+        let said = |command: &Command| Said {
+            person,
+            channel: Channel::Mail,
+            words: command.to_string(),
+            shown: &token.windows,
+            request: None,
+            confirmed,
+        };
         for command in commands {
-            let said = Said {
-                person,
-                channel: Channel::Mail,
-                words: command.to_string(),
-                shown: windows,
-                request: None,
+            let said = said(command);
+            let answered = if command.spec().effect == Effect::Decide {
+                self.deal(tx, &said, command).await.map(|dealt| {
+                    all.extend(dealt.done);
+                    named.extend(dealt.servers);
+                    let (commands, windows) = dealt.pending.unwrap_or_default();
+                    pending.0.extend(commands);
+                    pending.1.extend(windows);
+                    dealt.answer
+                })
+            } else {
+                self.answer(tx, &said, command).await
             };
-            match self.answer(tx, &said, command).await {
+            match answered {
                 Ok(answer) => answers.push(answer),
                 Err(Stop::Failed(failure)) => return Err(failure),
                 Err(Stop::Refused(refusal)) => {
@@ -229,32 +404,100 @@ impl App {
                 }
             }
         }
-        Ok(joined(answers))
+        if let Some(first) = commands.first() {
+            self.tell_decisions(tx, &said(first), &all).await?;
+        }
+        let mut spoken = Spoken::of(joined(answers), Some(token));
+        let (confirms, about) = pending;
+        if !confirms.is_empty() {
+            // A bare "approve" to the question must not reach further than the question.
+            spoken.windows.retain(|(_, window)| about.contains(window));
+        }
+        spoken.confirms = confirms;
+        spoken.entries = all.iter().map(|done| (done.change.window.id, calendar::act_of(done))).collect();
+        Ok((spoken, named))
     }
 
-    async fn mail_transcript(
+    /// Tells the operators when somebody guesses tokens, or writes more than anybody does.
+    pub(crate) async fn watch(
         &self,
         tx: &mut Tx,
-        mail: &InboxMail,
+        stage: Stage,
+        outcome: Outcome,
         reply: &Reply,
-        person: &Person,
-        token: Option<&ReplyToken>,
-        answer: &Answer,
+        limits: &Limits,
     ) -> Result<(), Failure> {
-        let mut lines = Vec::new();
-        let mut windows: Vec<(usize, Window)> = Vec::new();
-        for shown in token.map(|token| token.windows.as_slice()).unwrap_or_default() {
-            let window = tx.window_by_id(shown.window).await?;
-            let server = tx.server_by_id(window.server).await?;
-            let number = usize::from(shown.line);
-            lines.push(self.window_line(number, &server, &window, person.zone));
-            windows.push((number, window));
+        let hour = self.now().format("%Y-%m-%d %H");
+        if stage == Stage::Limit {
+            let headline = format!("{} writes more than {} mails an hour.", reply.from, limits.per_person);
+            let next = vec!["The rest is kept and not read: see \"patchbot inbox\".".to_owned()];
+            return self.alert(tx, Tone::Bad, headline, next, &format!("flood/{}/{hour}", reply.from)).await;
         }
-        let shown: Vec<(usize, &Window)> = windows.iter().map(|(number, window)| (*number, window)).collect();
-        let answerable = answerable(&shown, self.now());
-        let notice = self.transcript(person, &reply.text, answer, lines);
-        let (key, in_reply_to) = (mail.id.to_string(), mail.message_id.clone());
-        self.mail(tx, person, Letter { notice, answerable, window: None, key, in_reply_to }).await
+        if (stage, outcome) == (Stage::Token, Outcome::Rejected) && reply.token.is_some() {
+            self.watch_guesses(tx, limits).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the operators that more mail is answered than people write; the rest waits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tell_flood(&self, tx: &mut Tx, per_hour: u32) -> Result<(), Failure> {
+        let headline = format!("More than {per_hour} mails were answered in an hour; the others wait.");
+        let next = vec!["Look at who writes so much: \"patchbot inbox\". Nothing is lost.".to_owned()];
+        self.alert(tx, Tone::Bad, headline, next, &format!("flood/{}", self.now().format("%Y-%m-%d %H")))
+            .await
+    }
+
+    /// Counts the mails with tokens that are not their sender's, and tells when there are many.
+    pub(crate) async fn watch_guesses(&self, tx: &mut Tx, limits: &Limits) -> Result<(), Failure> {
+        let since = self.now() - TimeDelta::hours(1);
+        let guesses = tx.mails_ended_since(Stage::Token, Outcome::Rejected, since).await?;
+        if guesses < limits.guesses {
+            return Ok(());
+        }
+        let headline = format!("{guesses} mails in an hour had a reply token that was not their sender's.");
+        let next = vec![
+            "Somebody may be guessing or passing notices on; nothing was done: see \"patchbot inbox\"."
+                .to_owned(),
+        ];
+        let key = format!("guesses/{}", self.now().format("%Y-%m-%d %H"));
+        self.alert(tx, Tone::Bad, headline, next, &key).await
+    }
+}
+
+/// The commands that a reply confirms, when it answers a question and says yes to it.
+fn confirmed(reply: &Reply, token: &ReplyToken) -> Option<Vec<Command>> {
+    if token.confirms.is_empty() {
+        return None;
+    }
+    let meant = patchbot_commands::parse_reply(&token.confirms.join("\n")).ok()?;
+    if reply.confirms {
+        return Some(meant);
+    }
+    let said = reply.commands.as_ref().ok()?;
+    let same = *said == meant;
+    // "approve" to a question about approving: the question shows no other windows.
+    let plainly = matches!(
+        (said.as_slice(), meant.as_slice()),
+        ([Command::Approve(said)], [Command::Approve(_)])
+            if matches!(&said.target, patchbot_commands::Target::These) && said.reason.is_none()
+    );
+    (same || plainly).then_some(meant)
+}
+
+fn token_sentence(reply: &Reply, token: Option<&ReplyToken>, person: &Person) -> String {
+    match (token, &reply.token) {
+        (Some(token), Some(_)) => {
+            format!("The token is {}'s, for {} windows.", person.name, token.windows.len())
+        }
+        (Some(token), None) => format!(
+            "There is no token; the mail answers a notice to {}, with {} windows.",
+            person.name,
+            token.windows.len()
+        ),
+        (None, _) => format!("There is no token; {} is known.", person.name),
     }
 }
 
@@ -264,6 +507,14 @@ fn no_token() -> Answer {
         "Your mail does not answer one of my notices: its subject has no code in brackets, so nothing was decided.",
     )
     .then("Open the newest notice about your servers and reply to that one; leave its subject as it is.")
+}
+
+fn nothing_to_confirm() -> Answer {
+    Answer::new(
+        Verdict::NotUnderstood,
+        "The notice that you answered asks for no confirmation, so nothing was decided.",
+    )
+    .then("To approve, reply \"approve\"; to say no, reply \"decline\".")
 }
 
 fn asked_back(why: &NotUnderstood) -> Answer {
@@ -276,9 +527,11 @@ fn asked_back(why: &NotUnderstood) -> Answer {
 /// Several answers as one: done as far as anything was done.
 fn joined(answers: Vec<Answer>) -> Answer {
     let any = |wanted: &[Verdict]| answers.iter().any(|answer| wanted.contains(&answer.verdict));
-    let verdict = match (any(&[Verdict::Done, Verdict::Partly]), any(&[Verdict::Refused, Verdict::Partly])) {
+    let left = any(&[Verdict::Refused, Verdict::Partly, Verdict::Confirm]);
+    let verdict = match (any(&[Verdict::Done, Verdict::Partly]), left) {
         (true, true) => Verdict::Partly,
         (true, false) => Verdict::Done,
+        (false, _) if any(&[Verdict::Confirm]) => Verdict::Confirm,
         (false, _) => Verdict::Refused,
     };
     let mut lines = Vec::new();

@@ -29,7 +29,14 @@ pub(super) enum Doing {
     /// Say whether the configuration is right.
     CheckConfig,
     /// Say whether everything answers: database, templates, SMTP, IMAP, Slack, SSH.
-    Doctor,
+    Doctor {
+        /// Say instead whether replies from this mail domain would be believed, and what is missing.
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<String>,
+        /// The name of a key of that domain to look at as well.
+        #[arg(long, value_name = "SELECTOR", requires = "domain")]
+        selector: Option<String>,
+    },
     /// Compare an inventory file with the database; with --apply take it over, all of it or nothing.
     Import {
         /// The CSV file.
@@ -101,11 +108,23 @@ pub(super) enum Doing {
         #[arg(long, default_value_t = 30)]
         most: i64,
     },
+    /// Say what a mail would come to, stage by stage, without doing any of it.
+    ReplayMail {
+        /// The mail as it came, or its id from "patchbot inbox --json".
+        file: PathBuf,
+        /// As if it were then: "2026-12-03 10:00" in the operators' zone, or with a zone; now when left out, and for an id
+        /// the moment it came in.
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
     /// Show the messages that went out or wait.
     Outbox {
         /// At most so many.
         #[arg(long, default_value_t = 30)]
         most: i64,
+        /// Follow a big send until nothing waits any more.
+        #[arg(long)]
+        follow: bool,
     },
     /// Show the audit, verify that nothing in it was changed, or export it for an auditor.
     Audit(Audit),
@@ -126,6 +145,9 @@ pub(super) enum Doing {
         /// Write subject, text and HTML into this folder instead.
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
+        /// Open the HTML in a browser.
+        #[arg(long)]
+        open: bool,
     },
 }
 

@@ -129,17 +129,54 @@ async fn look_at_mail(config: &Config, looks: &mut Vec<Look>) {
         looks.push(Look::fine("IMAP", "off: there is no table [imap], so replies are not read"));
         return;
     };
-    looks.push(match serve::mailbox(imap, None) {
-        Ok(mailbox) => match mailbox.check().await {
-            Ok(sentence) => Look::fine("IMAP", sentence),
-            Err(error) => Look::wrong("IMAP", error),
-        },
-        Err(error) => Look::wrong("IMAP", error),
-    });
+    for section in std::iter::once(imap).chain(mail.mailboxes.values()) {
+        for folder in std::iter::once(&section.folder).chain(&section.more_folders) {
+            looks.push(match serve::mailbox(section, folder, None) {
+                Ok(mailbox) => match mailbox.check().await {
+                    Ok(sentence) => Look::fine("IMAP", sentence),
+                    Err(error) => Look::wrong("IMAP", error),
+                },
+                Err(error) => Look::wrong("IMAP", error),
+            });
+        }
+    }
+    match serve::signer(mail) {
+        Ok(None) => {}
+        Ok(Some(signer)) => looks.push(look_at_key(mail, &signer).await),
+        Err(error) => looks.push(Look::wrong("DKIM", error)),
+    }
     looks.push(match serve::authenticator(mail) {
         Ok(_) => Look::fine("authentication", "replies are proven by DKIM and DMARC"),
         Err(error) => Look::wrong("authentication", error),
     });
+}
+
+/// Whether other servers can find the key that notices are signed with.
+async fn look_at_key(mail: &crate::config::MailSections, signer: &crate::mail::dkim::Signer) -> Look {
+    let (place, record) = signer.record();
+    let authenticator = match serve::authenticator(mail) {
+        Ok(authenticator) => authenticator,
+        Err(error) => return Look::wrong("DKIM", error),
+    };
+    match authenticator.text_at(&place).await {
+        Ok(Some(published)) if same_key(&published, &record) => {
+            Look::fine("DKIM", format!("notices are signed, and {place} has the key"))
+        }
+        Ok(Some(_)) => {
+            Look::wrong("DKIM", format!("{place} has another key than the file; publish \"{record}\""))
+        }
+        Ok(None) => Look::wrong("DKIM", format!("{place} has no key; publish \"{record}\"")),
+        Err(why) => Look::wrong("DKIM", why),
+    }
+}
+
+fn same_key(published: &str, wanted: &str) -> bool {
+    let key = |record: &str| -> String {
+        let tag =
+            record.split(';').filter_map(|tag| tag.split_once('=')).find(|(name, _)| name.trim() == "p");
+        tag.map(|(_, key)| key.split_whitespace().collect()).unwrap_or_default()
+    };
+    key(published) == key(wanted)
 }
 
 async fn look_at_slack(config: &Config, app: &crate::app::App, looks: &mut Vec<Look>) {

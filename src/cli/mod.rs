@@ -8,6 +8,7 @@ mod hosts;
 mod inventory;
 mod mailboxes;
 mod planning;
+mod replies;
 mod screen;
 pub mod serve;
 mod setup;
@@ -91,7 +92,11 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Serve => serve::serve(&config).await,
         Doing::Migrate => setup::migrate(&config, screen).await,
         Doing::CheckConfig => Ok(checks::check_config(&config, screen)),
-        Doing::Doctor => checks::doctor(&config, screen).await,
+        Doing::Doctor { domain: Some(domain), selector } => {
+            replies::doctor_of_domain(&config, screen, domain, selector.as_deref()).await
+        }
+        Doing::Doctor { domain: None, .. } => checks::doctor(&config, screen).await,
+        Doing::ReplayMail { file, at } => replies::replay_mail(&config, screen, file, at.as_deref()).await,
         Doing::Import { file, apply } => inventory::import(&config, screen, file, *apply).await,
         Doing::Export { file } => inventory::export(&config, screen, file.as_deref()).await,
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
@@ -105,7 +110,8 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Probe { servers } => hosts::probe(&config, screen, servers).await,
         Doing::Link { mail, account } => setup::link(&config, screen, mail, account).await,
         Doing::Inbox { most } => mailboxes::inbox(&config, screen, *most).await,
-        Doing::Outbox { most } => mailboxes::outbox(&config, screen, *most).await,
+        Doing::Outbox { follow: true, .. } => mailboxes::follow_outbox(&config, screen).await,
+        Doing::Outbox { most, follow: false } => mailboxes::outbox(&config, screen, *most).await,
         Doing::Audit(asked) => match &asked.doing {
             None => audit::show(&config, screen, asked.server.as_deref()).await,
             Some(Auditing::Verify { file, noted }) => {
@@ -115,8 +121,8 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         },
         Doing::Backup { file } => backup::backup(&config, screen, file).await,
         Doing::Restore { file } => backup::restore(&config, screen, file).await,
-        Doing::RenderNotice { name, folder } => {
-            mailboxes::render_notice(screen, name.as_deref(), folder.as_deref())
+        Doing::RenderNotice { name, folder, open } => {
+            mailboxes::render_notice(&config, screen, name.as_deref(), folder.as_deref(), *open)
         }
     }
 }

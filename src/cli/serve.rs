@@ -13,8 +13,10 @@ use crate::chat::Chat;
 use crate::chat::slack::{Settings as SlackSettings, Slack};
 use crate::config::mail::{Imap, Smtp as SmtpSection};
 use crate::config::{Config, MailSections, logs_of_the_service};
+use crate::domain::inbound::Limits;
 use crate::mail::auth::{AuthSettings, Authenticator};
 use crate::mail::connect::Place;
+use crate::mail::dkim::Signer;
 use crate::mail::fetch::{After, Cursor, ImapSettings, Mailbox};
 use crate::mail::ours::Ours;
 use crate::mail::send::{Mailer, Smtp, SmtpSettings};
@@ -24,6 +26,8 @@ use crate::supervisor::Supervisor;
 use crate::work::due::Scheduler;
 use crate::work::inbox::{self, InboxReader};
 use crate::work::outbox::{Outbox, Postman};
+use crate::work::pace::Pace;
+use crate::work::reports::Reporter;
 use crate::{http, telemetry};
 
 /// How long a loop rests when there was nothing to do.
@@ -51,7 +55,7 @@ pub(super) fn smtp(section: &SmtpSection, ours: &Ours) -> anyhow::Result<Smtp> {
 }
 
 /// The mailbox that replies are read from.
-pub(super) fn mailbox(section: &Imap, cursor: Option<Cursor>) -> anyhow::Result<Mailbox> {
+pub(super) fn mailbox(section: &Imap, folder: &str, cursor: Option<Cursor>) -> anyhow::Result<Mailbox> {
     let password = section.password.as_ref().context("imap.password: this key is needed")?.read()?;
     let settings = ImapSettings {
         place: Place {
@@ -63,8 +67,8 @@ pub(super) fn mailbox(section: &Imap, cursor: Option<Cursor>) -> anyhow::Result<
         },
         user: section.user.clone(),
         password,
-        folder: section.folder.clone(),
-        after: After::MarkSeen,
+        folder: folder.to_owned(),
+        after: section.move_to.clone().map_or(After::MarkSeen, After::MoveTo),
         poll: *section.poll,
         renew: crate::mail::fetch::RENEW,
         timeout: *section.timeout,
@@ -83,6 +87,17 @@ pub(super) fn authenticator(mail: &MailSections) -> anyhow::Result<Authenticator
     })?)
 }
 
+/// Who signs the mails, when there is a key.
+pub(super) fn signer(mail: &MailSections) -> anyhow::Result<Option<Signer>> {
+    let Some(key) = &mail.mail.dkim_key else { return Ok(None) };
+    Ok(Some(Signer::read(key, mail.address.domain(), &mail.mail.dkim_selector)?))
+}
+
+/// How much mail is read.
+pub(super) fn limits(mail: &MailSections) -> Limits {
+    Limits { per_person: mail.mail.per_person_hour, per_hour: mail.mail.per_hour, ..Limits::default() }
+}
+
 /// How mails are made and leave.
 pub(super) fn postman(config: &Config, mail: &MailSections) -> anyhow::Result<Postman> {
     let ours = Ours::new(mail.address.clone());
@@ -92,6 +107,7 @@ pub(super) fn postman(config: &Config, mail: &MailSections) -> anyhow::Result<Po
         renderer: Arc::new(Renderer::new(mail.mail.templates.as_deref())?),
         name: mail.mail.name.clone(),
         contact: contact.unwrap_or(&mail.address).to_string(),
+        signer: signer(mail)?.map(Arc::new),
         ours,
     })
 }
@@ -215,30 +231,51 @@ async fn start_mail(
     let postman = postman(config, mail)?;
     let ours = postman.ours.clone();
     let at_once = usize::try_from(mail.smtp.connections).unwrap_or(1);
-    let outbox = Outbox::mail(app.clone(), postman, owner.to_owned(), at_once);
+    let number = |number: u32| usize::try_from(number).unwrap_or(0);
+    let pace =
+        Pace { at_once, per_domain: number(mail.smtp.per_domain), per_minute: number(mail.smtp.per_minute) };
+    let outbox = Outbox::mail(app.clone(), postman, owner.to_owned(), at_once).paced(pace);
     supervisor.tick("mail_sender", REST, move || {
         let outbox = outbox.clone();
         async move { Ok(outbox.tick().await?) }
     });
+    let reporter = Reporter::new(app.clone(), config.operations.reports.clone());
+    supervisor.tick("reports", REST, move || {
+        let reporter = reporter.clone();
+        async move { Ok(reporter.tick().await?) }
+    });
     let Some(imap) = &mail.imap else { return Ok(()) };
-    let reader = InboxReader::new(app.clone(), ours, authenticator(mail)?, owner.to_owned());
+    let reader = InboxReader::new(app.clone(), ours, authenticator(mail)?, limits(mail), owner.to_owned());
     supervisor.tick("mail_reader", REST, move || {
         let reader = reader.clone();
         async move { Ok(reader.tick().await?) }
     });
-    let mut mailbox = mailbox(imap, inbox::cursor(app, &imap.folder).await?)?;
-    let (app, folder, stop) = (app.clone(), imap.folder.clone(), supervisor.stop());
+    for (name, section) in
+        std::iter::once((None, imap)).chain(mail.mailboxes.iter().map(|(n, s)| (Some(n), s)))
+    {
+        for folder in std::iter::once(&section.folder).chain(&section.more_folders) {
+            // The first account's folders are known by their bare names, as they always were.
+            let place = name.map_or_else(|| folder.clone(), |name| format!("{name}:{folder}"));
+            let mailbox = mailbox(section, folder, inbox::cursor(app, &place).await?)?;
+            start_fetcher(app, place, mailbox, supervisor);
+        }
+    }
+    Ok(())
+}
+
+/// Fetches one folder's mails until the end.
+fn start_fetcher(app: &App, place: String, mut mailbox: Mailbox, supervisor: &mut Supervisor) {
+    let (app, stop) = (app.clone(), supervisor.stop());
     supervisor.run("mail_fetcher", async move {
         let ids = app.ids.clone();
         let jitter = move || f64::from(u16::try_from(ids.next().as_u128() % 1000).unwrap_or(0)) / 1000.0;
         let keep = |arrived| {
-            let (app, folder) = (app.clone(), folder.clone());
-            async move { inbox::accept(&app, &folder, arrived).await.map_err(|error| error.to_string()) }
+            let (app, place) = (app.clone(), place.clone());
+            async move { inbox::accept(&app, &place, arrived).await.map_err(|error| error.to_string()) }
         };
         mailbox.run(keep, jitter, stop).await;
         Ok(())
     });
-    Ok(())
 }
 
 /// A lab moves its clock by writing to a file.

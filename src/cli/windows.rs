@@ -117,6 +117,8 @@ pub(super) async fn say(
 fn ended(answer: &Answer) -> Ended {
     match answer.verdict {
         Verdict::Done => Ended::Well,
-        Verdict::Partly | Verdict::Refused | Verdict::NotUnderstood | Verdict::Broken => Ended::Refused,
+        Verdict::Partly | Verdict::Confirm | Verdict::Refused | Verdict::NotUnderstood | Verdict::Broken => {
+            Ended::Refused
+        }
     }
 }

@@ -32,6 +32,14 @@ section! {
         name: String = "patchbot".to_owned(), "\"patchbot\"";
         /// A folder with templates of one's own; each one is checked at the start.
         templates: Option<PathBuf> = None, "# \"/etc/patching/templates\"";
+        /// A private key in PEM form (RSA or Ed25519) that notices are signed with (DKIM), where the mail server does not.
+        dkim_key: Option<PathBuf> = None, "# \"/etc/patching/dkim.pem\"";
+        /// The name of that key in the name server: SELECTOR._domainkey.example.org.
+        dkim_selector: String = "patchbot".to_owned(), "\"patchbot\"";
+        /// Mails of one person that are answered in an hour; more are kept and not read, and operators are told.
+        per_person_hour: u32 = 60, "60";
+        /// Mails that are answered in an hour, of everybody together; more wait.
+        per_hour: u32 = 3000, "3000";
     }
 }
 
@@ -52,6 +60,10 @@ section! {
         ca_file: Option<PathBuf> = None, "# \"/etc/patching/ca.pem\"";
         /// Connections at the same time.
         connections: u32 = 4, "4";
+        /// Mails to one domain at the same time; 0 is no limit of its own.
+        per_domain: u32 = 2, "2";
+        /// Mails in a minute; 0 is no limit.
+        per_minute: u32 = 0, "0";
         /// How long one mail may take.
         timeout: Time = Duration::from_secs(60).into(), "\"60s\"";
     }
@@ -72,6 +84,10 @@ section! {
         password: Option<SecretSource> = None, "{ file = \"/etc/patching/imap.password\" }";
         /// The folder that is read.
         folder: String = "INBOX".to_owned(), "\"INBOX\"";
+        /// Further folders of the same mailbox.
+        more_folders: Vec<String> = Vec::new(), "[]";
+        /// A folder that mails are moved to once they are kept; left out, they are marked as seen and stay.
+        move_to: Option<String> = None, "# \"Handled\"";
         /// The certificate authority, when it is a private one.
         ca_file: Option<PathBuf> = None, "# \"/etc/patching/ca.pem\"";
         /// How often the folder is looked at when the server does not tell of new mail by itself.

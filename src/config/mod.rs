@@ -72,7 +72,8 @@ struct Written {
     quarters: operations::QuarterMonths,
     mail: Option<mail::Mail>,
     smtp: Option<mail::Smtp>,
-    imap: Option<mail::Imap>,
+    imap: Option<Dict>,
+    mailboxes: BTreeMap<String, Dict>,
     authentication: mail::Authentication,
     slack: Option<chat::Slack>,
     ssh: hosts::Ssh,
@@ -95,6 +96,8 @@ pub struct MailSections {
     pub smtp: mail::Smtp,
     /// The mailbox that is read; without it replies are not read.
     pub imap: Option<mail::Imap>,
+    /// Further mailboxes that are read, by their names.
+    pub mailboxes: BTreeMap<String, mail::Imap>,
     /// Whose word is believed.
     pub authentication: mail::Authentication,
 }
@@ -218,7 +221,9 @@ impl Config {
             Quarters::new(&[months.q1.clone(), months.q2.clone(), months.q3.clone(), months.q4.clone()])
                 .map_err(|error| ConfigError::wrong("quarters", error.to_string()))?;
         let policies = policies(&written.policy, &written.groups)?;
-        let mail = mail_sections(written.mail, written.smtp, written.imap, written.authentication)?;
+        let (imap, mailboxes) = mailboxes(written.imap.as_ref(), &written.mailboxes)?;
+        let mail = mail_sections(written.mail, written.smtp, imap, written.authentication)?
+            .map(|mail| MailSections { mailboxes, ..mail });
         if let Some(slack) = &written.slack {
             check_slack(slack)?;
         }
@@ -294,6 +299,7 @@ impl Config {
             section.write(&mut text);
         }
         text.push_str("\n# Rules for one host group.\n# [groups.db_servers]\n# silence = \"hold\"\n# per_slot_hour = 1\n");
+        text.push_str("\n# A further mailbox that replies are read from; what it does not say, it has from [imap].\n# [mailboxes.old]\n# user = \"patching\"\n# password = { file = \"/etc/patching/old.password\" }\n");
         text
     }
 }
@@ -312,6 +318,37 @@ fn policies(all: &Dict, groups: &BTreeMap<String, Dict>) -> Result<Policies, Con
         policies.groups.insert(name.to_lowercase(), policy);
     }
     Ok(policies)
+}
+
+/// The mailbox of the table [imap], and those of the tables [mailboxes.NAME], which inherit from it.
+fn mailboxes(
+    imap: Option<&Dict>,
+    more: &BTreeMap<String, Dict>,
+) -> Result<(Option<mail::Imap>, BTreeMap<String, mail::Imap>), ConfigError> {
+    let read = |figment: Figment, prefix: &str| {
+        let section: mail::Imap =
+            figment.extract().map_err(|error| ConfigError::from_figment(&error, prefix))?;
+        if section.user.is_empty() || section.password.is_none() {
+            return Err(ConfigError::wrong(prefix, "user and password are needed"));
+        }
+        Ok(section)
+    };
+    let Some(imap) = imap else {
+        return match more.keys().next() {
+            Some(name) => Err(ConfigError::wrong(
+                format!("mailboxes.{name}"),
+                "the table [imap] is needed beside it: it is the first mailbox, and what others inherit from",
+            )),
+            None => Ok((None, BTreeMap::new())),
+        };
+    };
+    let base = || Figment::from(Serialized::defaults(imap));
+    let mut all = BTreeMap::new();
+    for (name, section) in more {
+        let prefix = format!("mailboxes.{name}");
+        all.insert(name.clone(), read(base().merge(Serialized::defaults(section)), &prefix)?);
+    }
+    Ok((Some(read(base(), "imap")?), all))
 }
 
 fn mail_sections(
@@ -345,12 +382,7 @@ fn mail_sections(
     if smtp.user.is_some() != smtp.password.is_some() {
         return Err(ConfigError::wrong("smtp", "user and password belong together; give both or none"));
     }
-    if let Some(imap) = &imap
-        && (imap.user.is_empty() || imap.password.is_none())
-    {
-        return Err(ConfigError::wrong("imap", "user and password are needed"));
-    }
-    Ok(Some(MailSections { address, mail, smtp, imap, authentication }))
+    Ok(Some(MailSections { address, mail, smtp, imap, mailboxes: BTreeMap::new(), authentication }))
 }
 
 fn check_slack(slack: &chat::Slack) -> Result<(), ConfigError> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::TimeZone;
 use super::section::section;
 use crate::domain::person::Address;
+use crate::domain::timeline::Every;
 
 section! {
     /// The people who run patchbot.
@@ -18,6 +19,8 @@ section! {
         operators: Vec<Address> = Vec::new(), "[\"ops@example.org\"]";
         /// Viewers: see everything, decide nothing.
         viewers: Vec<Address> = Vec::new(), "[]";
+        /// The reports that operators get by mail: daily at 08:00, weekly on Mondays at 09:00, monthly on the 1st at 10:00.
+        reports: Vec<Every> = vec![Every::Daily, Every::Weekly, Every::Monthly], "[\"daily\", \"weekly\", \"monthly\"]";
     }
 }
 

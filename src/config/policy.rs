@@ -212,6 +212,8 @@ section! {
         /// What happens to a window that a changed rule, zone, blackout or owner has made illegal: "ask" (the owner
         /// chooses), "nearest", "next" or "cancel".
         when_illegal: Strategy = Strategy::Ask, "\"ask\"";
+        /// Whether an approval or another time by mail is asked to be confirmed by a second mail before it counts.
+        confirm_by_mail: bool = false, "false";
         /// Whether to reboot: "needed", "always" or "never"; the inventory can say otherwise for a server.
         reboot: RebootRule = RebootRule::Needed, "\"needed\"";
         /// How long a reboot may take.
@@ -282,6 +284,7 @@ impl PolicySection {
             deadline_days: self.deadline_days,
             exception_days: self.exception_days,
             when_illegal: self.when_illegal,
+            confirm_by_mail: self.confirm_by_mail,
             reboot: self.reboot,
             reboot_wait: delta(self.reboot_wait),
             scope: self.scope.clone(),

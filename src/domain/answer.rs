@@ -66,6 +66,8 @@ pub enum Verdict {
     Partly,
     /// Understood, and refused; nothing changed.
     Refused,
+    /// Understood, and asked to be confirmed first; nothing changed.
+    Confirm,
     /// Not understood; nothing changed.
     NotUnderstood,
     /// Something broke on our side; nothing changed.

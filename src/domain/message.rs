@@ -24,6 +24,9 @@ pub struct Answerable {
     pub windows: Vec<ShownWindow>,
     /// After this a reply decides nothing: the last window has started.
     pub until: DateTime<Utc>,
+    /// The commands that this mail asks to be confirmed, in their exact words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirms: Vec<String>,
 }
 
 /// One message to one recipient.

@@ -14,6 +14,7 @@ pub mod filter;
 pub mod gate;
 pub mod history;
 pub mod ids;
+pub mod inbound;
 pub mod message;
 pub mod notice;
 pub mod occupancy;

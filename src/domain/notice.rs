@@ -41,6 +41,9 @@ pub struct WindowLine {
     pub start: ShownTime,
     /// When it ends at the latest.
     pub end: ShownTime,
+    /// What the last look at the server found, as a full sentence; absent when nobody has looked lately.
+    #[serde(default)]
+    pub today: Option<String>,
 }
 
 /// Many windows of one owner in one mail: the monthly notice and the request for approval.
@@ -56,6 +59,24 @@ pub struct Digest {
     pub deadline: String,
     /// What happens without an answer, as a full sentence.
     pub silence: String,
+    /// Why the reader gets it, when it was for somebody else at first; a full sentence.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// The windows of the week that begins: nothing is asked, but everything can still be answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeekAhead {
+    /// How the reader is called.
+    pub reader: String,
+    /// The quarter: `2027-Q1`.
+    pub quarter: String,
+    /// The windows, in numbered lines.
+    pub windows: Vec<WindowLine>,
+    /// What will happen, one sentence each.
+    pub sentences: Vec<String>,
+    /// What the reader can do, one sentence each.
+    pub next: Vec<String>,
 }
 
 /// One window's notice: the reminder before it, its start, its missing.
@@ -92,6 +113,40 @@ pub struct DecisionNotice {
     pub reason: Option<String>,
     /// When it was moved: the time before.
     pub before: Option<ShownTime>,
+    /// What the reader can do, one sentence each.
+    pub next: Vec<String>,
+}
+
+/// What was decided about one of several windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedLine {
+    /// The window as it is now.
+    pub window: WindowLine,
+    /// `approved`, `declined`, `moved`, `deferred`, `withdrawn`.
+    pub what: String,
+    /// The reason given.
+    pub reason: Option<String>,
+    /// When it was moved: the time before.
+    pub before: Option<ShownTime>,
+}
+
+/// Several decisions that somebody took at once: told to every other owner in one mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionsNotice {
+    /// How the reader is called.
+    pub reader: String,
+    /// The quarter: `2027-Q1`.
+    pub quarter: String,
+    /// Who decided.
+    pub by: String,
+    /// Through which channel: `by mail`.
+    pub channel: String,
+    /// When it was decided.
+    pub decided_at: ShownTime,
+    /// What was decided, in numbered lines.
+    pub decided: Vec<DecidedLine>,
+    /// The windows as they are now, in numbered lines: the same ones.
+    pub windows: Vec<WindowLine>,
     /// What the reader can do, one sentence each.
     pub next: Vec<String>,
 }
@@ -190,6 +245,93 @@ pub struct Transcript {
     pub next: Vec<String>,
     /// The windows that an answer to this transcript can decide about.
     pub windows: Vec<WindowLine>,
+    /// What is asked to be confirmed: the exact commands.
+    #[serde(default)]
+    pub confirms: Vec<String>,
+    /// What changes in the reader's calendar.
+    #[serde(default)]
+    pub entries: Vec<EntryChange>,
+}
+
+/// What changes in a calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryChange {
+    /// The window.
+    pub window: WindowLine,
+    /// What is done to its entry.
+    pub act: EntryAct,
+}
+
+/// What is done to a window's entry in a calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryAct {
+    /// It stands there as settled.
+    Settled,
+    /// It stands there as proposed.
+    Proposed,
+    /// It is taken out.
+    TakenOut,
+    /// The time that the reader's calendar proposed is declined, and why.
+    CounterDeclined(String),
+}
+
+/// A row of numbers in a report for operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// What is counted: a host group, or everything.
+    pub what: String,
+    /// Windows in all.
+    pub all: u32,
+    /// Patched.
+    pub patched: u32,
+    /// Approved and still to come.
+    pub approved: u32,
+    /// Waiting for an answer, or without a time.
+    pub waiting: u32,
+    /// Declined.
+    pub declined: u32,
+    /// Failed, missed, or waiting for a person.
+    pub failed: u32,
+}
+
+/// A paragraph of a report: a heading, and one line each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// The heading.
+    pub title: String,
+    /// Whether somebody should act on it.
+    pub urgent: bool,
+    /// The lines.
+    pub lines: Vec<String>,
+}
+
+/// What operators are told in the morning, on Mondays, and on the first of the month.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// How the reader is called.
+    pub reader: String,
+    /// The quarter: `2027-Q1`.
+    pub quarter: String,
+    /// What it covers: `Mon 23 Nov 2026, 08:00 to Tue 24 Nov 2026, 08:00 Europe/Berlin`.
+    pub span: String,
+    /// The whole in one sentence.
+    pub summary: String,
+    /// The quarter in numbers, all of it first, then by host group.
+    pub tallies: Vec<Tally>,
+    /// What happened, what comes, and what needs a person.
+    pub sections: Vec<Section>,
+}
+
+/// Something that operators should see at once, for installations without a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertNotice {
+    /// How the reader is called.
+    pub reader: String,
+    /// The headline, in a sentence.
+    pub headline: String,
+    /// More sentences, one line each.
+    pub lines: Vec<String>,
 }
 
 /// Everything that is mailed.
@@ -200,6 +342,10 @@ pub enum Notice {
     MonthlyNotice(Digest),
     /// The windows of the coming week that still need an answer.
     ApprovalRequest(Digest),
+    /// The servers that still have no time or no answer.
+    WeeklyFollowup(Digest),
+    /// The windows of the week that begins.
+    WeeklyReminder(WeekAhead),
     /// A day before the window.
     DailyReminder(WindowNotice),
     /// The run starts now.
@@ -208,6 +354,8 @@ pub enum Notice {
     Missed(WindowNotice),
     /// Somebody decided.
     Decision(DecisionNotice),
+    /// Somebody decided about several windows at once.
+    Decisions(DecisionsNotice),
     /// The pre-checks found something.
     PrecheckAlert(PrecheckAlert),
     /// The run ended well.
@@ -216,6 +364,14 @@ pub enum Notice {
     FailureNotice(FailureNotice),
     /// The answer to a reply.
     Transcript(Transcript),
+    /// What happened since yesterday morning, for operators.
+    DailyReport(Report),
+    /// What happened in the last week, for operators.
+    WeeklyReport(Report),
+    /// How the quarter stands, for operators.
+    MonthlyReport(Report),
+    /// Something operators should see at once.
+    OperatorAlert(AlertNotice),
 }
 
 impl Notice {
@@ -225,14 +381,21 @@ impl Notice {
         match self {
             Self::MonthlyNotice(_) => "monthly_notice",
             Self::ApprovalRequest(_) => "approval_request",
+            Self::WeeklyFollowup(_) => "weekly_followup",
+            Self::WeeklyReminder(_) => "weekly_reminder",
             Self::DailyReminder(_) => "daily_reminder",
             Self::Starting(_) => "starting",
             Self::Missed(_) => "missed",
             Self::Decision(_) => "decision",
+            Self::Decisions(_) => "decisions",
             Self::PrecheckAlert(_) => "precheck_alert",
             Self::CompletionNotice(_) => "completion_notice",
             Self::FailureNotice(_) => "failure_notice",
             Self::Transcript(_) => "transcript",
+            Self::DailyReport(_) => "daily_report",
+            Self::WeeklyReport(_) => "weekly_report",
+            Self::MonthlyReport(_) => "monthly_report",
+            Self::OperatorAlert(_) => "operator_alert",
         }
     }
 
@@ -240,15 +403,77 @@ impl Notice {
     #[must_use]
     pub fn windows(&self) -> &[WindowLine] {
         match self {
-            Self::MonthlyNotice(digest) | Self::ApprovalRequest(digest) => &digest.windows,
+            Self::MonthlyNotice(digest) | Self::ApprovalRequest(digest) | Self::WeeklyFollowup(digest) => {
+                &digest.windows
+            }
+            Self::WeeklyReminder(week) => &week.windows,
             Self::DailyReminder(one) | Self::Starting(one) | Self::Missed(one) => {
                 std::slice::from_ref(&one.window)
             }
             Self::Decision(decision) => std::slice::from_ref(&decision.window),
+            Self::Decisions(decisions) => &decisions.windows,
             Self::PrecheckAlert(alert) => std::slice::from_ref(&alert.window),
             Self::CompletionNotice(done) => std::slice::from_ref(&done.window),
             Self::FailureNotice(failure) => std::slice::from_ref(&failure.window),
             Self::Transcript(transcript) => &transcript.windows,
+            Self::DailyReport(_)
+            | Self::WeeklyReport(_)
+            | Self::MonthlyReport(_)
+            | Self::OperatorAlert(_) => &[],
         }
+    }
+
+    /// The same notice for somebody else, with these windows and the reason why he gets it.
+    #[must_use]
+    pub fn handed_on(&self, reader: &str, windows: Vec<WindowLine>, why: &str) -> Self {
+        let mut notice = self.clone();
+        let first = windows.first().cloned();
+        match &mut notice {
+            Self::MonthlyNotice(digest) | Self::ApprovalRequest(digest) | Self::WeeklyFollowup(digest) => {
+                reader.clone_into(&mut digest.reader);
+                digest.note = Some(why.to_owned());
+                digest.windows = windows;
+            }
+            Self::WeeklyReminder(week) => {
+                reader.clone_into(&mut week.reader);
+                week.sentences.push(why.to_owned());
+                week.windows = windows;
+            }
+            Self::DailyReminder(one) | Self::Starting(one) | Self::Missed(one) => {
+                reader.clone_into(&mut one.reader);
+                one.sentences.push(why.to_owned());
+                one.window = first.unwrap_or_else(|| one.window.clone());
+            }
+            Self::PrecheckAlert(alert) => {
+                reader.clone_into(&mut alert.reader);
+                alert.next.push(why.to_owned());
+                alert.window = first.unwrap_or_else(|| alert.window.clone());
+            }
+            Self::Decision(_)
+            | Self::Decisions(_)
+            | Self::CompletionNotice(_)
+            | Self::FailureNotice(_)
+            | Self::Transcript(_)
+            | Self::DailyReport(_)
+            | Self::WeeklyReport(_)
+            | Self::MonthlyReport(_)
+            | Self::OperatorAlert(_) => {}
+        }
+        notice
+    }
+
+    /// Whether it asks its reader for an answer, so that somebody else must be asked when he cannot be reached.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        matches!(
+            self,
+            Self::MonthlyNotice(_)
+                | Self::ApprovalRequest(_)
+                | Self::WeeklyFollowup(_)
+                | Self::WeeklyReminder(_)
+                | Self::DailyReminder(_)
+                | Self::Missed(_)
+                | Self::PrecheckAlert(_)
+        )
     }
 }

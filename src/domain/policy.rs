@@ -203,6 +203,8 @@ pub struct Policy {
     pub exception_days: u32,
     /// What happens to a window that a changed rule has made illegal.
     pub when_illegal: Strategy,
+    /// Whether an answer by mail is confirmed by a second one before it counts.
+    pub confirm_by_mail: bool,
     /// Whether to reboot, unless the server has its own rule.
     pub reboot: RebootRule,
     /// How long a reboot may take until the host answers again.
@@ -259,6 +261,7 @@ impl Default for Policy {
             deadline_days: 0,
             exception_days: 90,
             when_illegal: Strategy::Ask,
+            confirm_by_mail: false,
             reboot: RebootRule::Needed,
             reboot_wait: TimeDelta::minutes(10),
             scope: Scope::All,

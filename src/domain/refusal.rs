@@ -277,15 +277,12 @@ pub enum Refusal {
         /// The server's zone.
         zone: Tz,
     },
-    /// By mail, a time in words is confirmed by digits.
-    WriteTheDate {
-        /// The exact command to say instead, per server.
-        instead: Vec<String>,
-    },
-    /// By mail, exclusions are confirmed by names.
-    NameThem {
-        /// The exact command to say instead.
-        instead: String,
+    /// By mail, what could be misread is done only after it was confirmed.
+    Confirm {
+        /// Why it is asked, as a full sentence.
+        why: String,
+        /// The exact commands that would be done.
+        commands: Vec<String>,
     },
     /// A notice can be answered with a decision once.
     TokenUsed,
@@ -465,12 +462,7 @@ impl std::fmt::Display for Refusal {
                     line(*hour, *zone)
                 )
             }
-            Self::WriteTheDate { .. } => {
-                f.write_str("By mail I want to be sure of the day, so nothing was changed yet.")
-            }
-            Self::NameThem { .. } => {
-                f.write_str("By mail I want to be sure which servers remain, so nothing was changed yet.")
-            }
+            Self::Confirm { why, .. } => write!(f, "{why} It waits for your word."),
             Self::TokenUsed => f.write_str(
                 "A decision was already taken by an answer to that notice; each notice can be answered once.",
             ),
@@ -603,14 +595,11 @@ impl Refusal {
             Self::SecondPerson { server } => {
                 vec![format!("Ask an owner or another operator to say \"approve {server}\".")]
             }
-            Self::WriteTheDate { instead } => {
+            Self::Confirm { commands, .. } => {
                 vec![format!(
-                    "If this is what you mean, answer with exactly this: \"{}\"",
-                    instead.join("; ")
+                    "If this is what you mean, answer \"confirm\", or with exactly this: \"{}\"",
+                    commands.join("; ")
                 )]
-            }
-            Self::NameThem { instead } => {
-                vec![format!("If this is what you mean, answer with exactly this: \"{instead}\"")]
             }
             Self::TokenUsed => one("Answer this mail instead; it can be answered once more."),
             Self::TokenExpired => one("Say \"status\" for where your windows stand now."),
@@ -671,8 +660,7 @@ impl Refusal {
             | Self::NotAnApprover { .. }
             | Self::ConsentedAlready { .. }
             | Self::SecondPerson { .. }
-            | Self::WriteTheDate { .. }
-            | Self::NameThem { .. }
+            | Self::Confirm { .. }
             | Self::TokenUsed
             | Self::TokenExpired
             | Self::Repeated { .. }

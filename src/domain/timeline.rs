@@ -77,6 +77,65 @@ pub struct Due {
     pub event: Event,
 }
 
+/// How often operators get a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Every {
+    /// Each day at 08:00.
+    Daily,
+    /// Each Monday at 09:00.
+    Weekly,
+    /// On the first of each month at 10:00.
+    Monthly,
+}
+
+impl Every {
+    /// The report's name in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+        }
+    }
+
+    /// The last instant before or at `now` that this report was due, and the one before that.
+    #[must_use]
+    pub fn last_due(self, zone: Tz, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+        let today = now.with_timezone(&zone).date_naive();
+        let is_due = |day: &NaiveDate| match self {
+            Self::Daily => true,
+            Self::Weekly => day.weekday() == Weekday::Mon,
+            Self::Monthly => day.day() == 1,
+        };
+        let hour = match self {
+            Self::Daily => 8,
+            Self::Weekly => 9,
+            Self::Monthly => 10,
+        };
+        let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or(NaiveTime::MIN);
+        let mut due = (0..70_u64)
+            .filter_map(|back| today.checked_sub_days(Days::new(back)))
+            .filter(is_due)
+            .map(|day| wall(day, time, zone))
+            .filter(|at| *at <= now);
+        let last = due.next().unwrap_or(now);
+        (last, due.next().unwrap_or(last))
+    }
+
+    /// The next instant after `now` that this report is due.
+    #[must_use]
+    pub fn next_due(self, zone: Tz, now: DateTime<Utc>) -> DateTime<Utc> {
+        let ahead = |days: i64| now.checked_add_signed(TimeDelta::days(days)).unwrap_or(now);
+        (1..=33)
+            .map(ahead)
+            .map(|later| self.last_due(zone, later).0)
+            .find(|at| *at > now)
+            .unwrap_or(ahead(33))
+    }
+}
+
 /// The last moment to answer about a window: the end of the Tuesday before it, in its zone, and never after the lock.
 #[must_use]
 pub fn answer_by(plan: &Plan, policy: &Policy) -> DateTime<Utc> {
@@ -217,6 +276,19 @@ mod tests {
                 "Thu 03 16:00 lock", "Thu 03 19:00 start"
             ]
         );
+    }
+
+    #[test]
+    fn reports_are_due_in_the_morning_on_mondays_and_on_the_first() {
+        let due = |every: Every, now| {
+            let (last, before) = every.last_due(Tz::Europe__Berlin, utc(now));
+            let next = every.next_due(Tz::Europe__Berlin, utc(now));
+            [before, last, next].map(|at| at.format("%a %d %b %H:%M").to_string()).join(", ")
+        };
+        let now = "2026-12-01T08:30:00Z";
+        assert_eq!(due(Every::Daily, now), "Mon 30 Nov 07:00, Tue 01 Dec 07:00, Wed 02 Dec 07:00");
+        assert_eq!(due(Every::Weekly, now), "Mon 23 Nov 08:00, Mon 30 Nov 08:00, Mon 07 Dec 08:00");
+        assert_eq!(due(Every::Monthly, now), "Thu 01 Oct 08:00, Sun 01 Nov 09:00, Tue 01 Dec 09:00");
     }
 
     #[test]

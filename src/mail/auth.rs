@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use data_encoding::{BASE64, HEXLOWER};
 use futures::FutureExt as _;
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::common::headers::Header;
@@ -20,10 +21,12 @@ use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use mail_auth::hickory_resolver::system_conf::read_system_conf;
 use mail_auth::{AuthenticatedMessage, DkimResult, DmarcResult, MessageAuthenticator, SpfOutput};
+use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use self::results::vouched;
 use super::read::headers::Section;
+use crate::domain::person::Address;
 
 /// Signatures are this old at most; replies are not kept for weeks before they are sent.
 const OLDEST: TimeDelta = TimeDelta::hours(48);
@@ -54,6 +57,8 @@ pub enum Trust {
         by: Proof,
         /// Whether the Content-Type is part of what was signed, so that nobody can have moved the borders of the parts.
         content_type_signed: bool,
+        /// What the same mail is known again by, whatever was changed of it that is not signed.
+        fingerprint: String,
     },
     /// It is not known whom the mail is from. The reason is a sentence.
     Unauthenticated(String),
@@ -153,7 +158,8 @@ impl Authenticator {
         let domain = from.domain();
         if self.settings.trusted_domains.iter().any(|trusted| trusted.eq_ignore_ascii_case(domain)) {
             let by = Proof::TrustedDomain(domain.to_owned());
-            return Trust::Authenticated { by, content_type_signed: false };
+            let fingerprint = plain_fingerprint(&from, &section);
+            return Trust::Authenticated { by, content_type_signed: false, fingerprint };
         }
         if section.all("DKIM-Signature").count() > MOST_SIGNATURES {
             return Trust::Unauthenticated(format!("It carries more than {MOST_SIGNATURES} signatures."));
@@ -168,11 +174,18 @@ impl Authenticator {
         {
             return trust;
         }
-        self.verify(&message, domain, &moment).await
+        let sealed = section.all("ARC-Seal").next().map(sealer);
+        self.verify(&message, domain, &moment, sealed).await
     }
 
     /// Verifies the signatures of the domain, and that it has a policy at all.
-    async fn verify(&self, message: &AuthenticatedMessage<'_>, domain: &str, moment: &Moment) -> Trust {
+    async fn verify(
+        &self,
+        message: &AuthenticatedMessage<'_>,
+        domain: &str,
+        moment: &Moment,
+        sealed: Option<String>,
+    ) -> Trust {
         let later = || Trust::TryLater(format!("The name servers for {domain} did not answer in time."));
         // Each lookup has the resolver's timeouts; this one bounds them all together.
         let patience = self.settings.timeout.saturating_mul(6);
@@ -235,6 +248,7 @@ impl Authenticator {
                         selector: signature.selector().to_owned(),
                     },
                     content_type_signed: signs(signature, "content-type"),
+                    fingerprint: fingerprint(signature),
                 },
                 DmarcResult::TempError(_) => later(),
                 DmarcResult::None => Trust::Unauthenticated(format!(
@@ -248,7 +262,14 @@ impl Authenticator {
         if unanswered {
             return later();
         }
-        Trust::Unauthenticated(flaw.unwrap_or_else(|| format!("It carries no signature of {domain}.")))
+        let flaw = flaw.unwrap_or_else(|| format!("It carries no signature of {domain}."));
+        Trust::Unauthenticated(match sealed {
+            Some(by) => format!(
+                "{flaw} It was forwarded by {by}, whose seal (ARC) says what it saw; but only the sender's own domain is believed. \
+                 Its owner must answer from the mailbox that the notice was sent to."
+            ),
+            None => flaw,
+        })
     }
 
     /// Whether the key's record says that it is only being tested; an error when it cannot be asked.
@@ -259,6 +280,91 @@ impl Authenticator {
             .split(';')
             .filter_map(|tag| tag.split_once('='))
             .any(|(name, value)| name.trim() == "t" && value.split(':').any(|flag| flag.trim() == "y")))
+    }
+}
+
+/// What is known about a domain: whether mail from it can be believed at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The configuration says that nobody else can send mail from it.
+    pub trusted: bool,
+    /// Its DMARC policy and the name it was found at.
+    pub policy: Result<Option<(String, String)>, String>,
+    /// What is wrong with each key that was looked at, by its name.
+    pub keys: Vec<(String, Result<String, String>)>,
+}
+
+impl Authenticator {
+    /// Asks the name servers about a domain.
+    pub async fn standing(&self, domain: &str, selectors: &[String]) -> Standing {
+        let trusted = self.settings.trusted_domains.iter().any(|name| name.eq_ignore_ascii_case(domain));
+        let mut keys = Vec::new();
+        for selector in selectors {
+            let name = format!("{selector}._domainkey.{domain}");
+            let key = match self.text_at(&name).await {
+                Ok(Some(record)) => judged_key(&record),
+                Ok(None) => Err(format!("there is no key at {name}")),
+                Err(why) => Err(why),
+            };
+            keys.push((selector.clone(), key));
+        }
+        Standing { trusted, policy: self.policy_of(domain).await, keys }
+    }
+
+    /// The policy of a domain, or of the domain above it.
+    async fn policy_of(&self, domain: &str) -> Result<Option<(String, String)>, String> {
+        let mut rest = domain;
+        while rest.contains('.') {
+            let name = format!("_dmarc.{rest}");
+            if let Some(record) = self.text_at(&name).await?.filter(|it| it.starts_with("v=DMARC1")) {
+                return Ok(Some((name, record)));
+            }
+            rest = rest.split_once('.').map_or("", |(_, above)| above);
+        }
+        Ok(None)
+    }
+
+    /// The text that the name servers have at a name; none when there is no such name.
+    ///
+    /// # Errors
+    /// When they do not answer; a sentence.
+    pub async fn text_at(&self, name: &str) -> Result<Option<String>, String> {
+        let asked =
+            timeout(self.settings.timeout.saturating_mul(3), self.dns.txt_raw_lookup(format!("{name}.")))
+                .await;
+        match asked {
+            Ok(Ok(record)) => Ok(Some(String::from_utf8_lossy(&record).trim().to_owned())),
+            Ok(Err(mail_auth::Error::Dns(mail_auth::DnsError::RecordNotFound(_)))) => Ok(None),
+            Ok(Err(why)) => Err(format!("the name server does not answer about {name} ({why})")),
+            Err(_) => Err(format!("the name server does not answer about {name} in time")),
+        }
+    }
+}
+
+/// Whether a key's record is good for a decision.
+fn judged_key(record: &str) -> Result<String, String> {
+    let tag = |wanted: &str| {
+        record
+            .split(';')
+            .filter_map(|tag| tag.split_once('='))
+            .find(|(name, _)| name.trim() == wanted)
+            .map(|(_, value)| value.trim())
+    };
+    let kind = tag("k").unwrap_or("rsa");
+    let public: String = tag("p").unwrap_or_default().split_whitespace().collect();
+    if public.is_empty() {
+        return Err("the key is revoked".to_owned());
+    }
+    if tag("t").is_some_and(|flags| flags.split(':').any(|flag| flag.trim() == "y")) {
+        return Err("the domain says that the key is only being tested".to_owned());
+    }
+    let Ok(bytes) = BASE64.decode(public.as_bytes()) else { return Err("the key cannot be read".to_owned()) };
+    // A public key of RSA is a few bytes longer than its number.
+    let bits = bytes.len().saturating_sub(38).saturating_mul(8);
+    match kind {
+        "rsa" if bits < 1000 => Err(format!("the key has about {bits} bits only and can be broken")),
+        "rsa" => Ok(format!("RSA, about {} bits", bits.next_power_of_two())),
+        other => Ok(other.to_owned()),
     }
 }
 
@@ -306,6 +412,35 @@ impl Moment {
         }
         None
     }
+}
+
+/// The domain that an ARC seal names.
+fn sealer(value: &[u8]) -> String {
+    let value = String::from_utf8_lossy(value).into_owned();
+    let named = value.split(';').filter_map(|tag| tag.split_once('=')).find(|(name, _)| name.trim() == "d");
+    named.map_or_else(|| "somebody".to_owned(), |(_, domain)| domain.split_whitespace().collect())
+}
+
+/// A signature is over all that counts of a mail, so the same one is the same mail.
+fn fingerprint(signature: &Signature) -> String {
+    let mut hash = Sha256::new();
+    hash.update(&signature.bh);
+    hash.update(b"|");
+    hash.update(signature.signature());
+    format!("dkim:{}", HEXLOWER.encode(&hash.finalize()))
+}
+
+/// A mail without a signature is known by its sender, its id and its text.
+fn plain_fingerprint(from: &Address, section: &Section<'_>) -> String {
+    let mut hash = Sha256::new();
+    hash.update(from.as_str());
+    for id in section.ids("Message-ID") {
+        hash.update(b"|");
+        hash.update(id);
+    }
+    hash.update(b"|");
+    hash.update(section.body);
+    format!("text:{}", HEXLOWER.encode(&hash.finalize()))
 }
 
 /// Whether a signature says how much of the body it covers.

@@ -1,12 +1,16 @@
 //! Calendar entries: one per window, with the revision as its sequence, and what calendars answer to them (iTIP).
 
+mod windows;
+
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use icalendar::parser::{read_calendar, unfold};
 use icalendar::{Calendar, Component, Event, EventLike, EventStatus, Property};
 
 use super::ours::Ours;
-use crate::domain::notice::{Notice, WindowLine};
+pub use crate::domain::inbound::CalendarSays;
+use crate::domain::inbound::CalendarWord;
+use crate::domain::notice::{EntryAct, Notice, WindowLine};
 use crate::domain::person::Address;
 
 /// What is done to the entry.
@@ -16,6 +20,8 @@ pub enum Method {
     Request,
     /// It is taken out.
     Cancel,
+    /// A proposed time is declined.
+    DeclineCounter,
 }
 
 impl Method {
@@ -25,6 +31,7 @@ impl Method {
         match self {
             Self::Request => "REQUEST",
             Self::Cancel => "CANCEL",
+            Self::DeclineCounter => "DECLINECOUNTER",
         }
     }
 }
@@ -34,6 +41,8 @@ impl Method {
 pub struct Entry {
     /// What is done to it.
     pub method: Method,
+    /// The server it is about, for a file's name.
+    pub server: String,
     /// The entry as text/calendar.
     pub text: String,
 }
@@ -44,27 +53,94 @@ pub fn entry_id(window: &WindowLine, ours: &Ours) -> String {
     format!("{}.{}@{}", window.quarter, window.server, ours.domain()).to_ascii_lowercase()
 }
 
-/// The entry that goes with a notice: the reminder's and the decision's.
+/// The entries that go with a notice: the reminder's, a decision's, and what an answer changed.
 #[must_use]
-pub fn entry(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -> Option<Entry> {
-    let (window, method, status) = match notice {
-        Notice::DailyReminder(reminder) => (&reminder.window, Method::Request, EventStatus::Confirmed),
-        Notice::Decision(decision) => match decision.what.as_str() {
-            "approved" | "auto-approved" => (&decision.window, Method::Request, EventStatus::Confirmed),
-            "declined" => (&decision.window, Method::Cancel, EventStatus::Cancelled),
-            _ => (&decision.window, Method::Request, EventStatus::Tentative),
-        },
-        _ => return None,
-    };
+pub fn entries(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -> Vec<Entry> {
+    let one = |window: &WindowLine, act: &EntryAct| entry(window, act, ours, to, now);
+    match notice {
+        // Several windows in one mail would be several invitations; each comes with its own reminder.
+        Notice::MonthlyNotice(digest) | Notice::ApprovalRequest(digest) | Notice::WeeklyFollowup(digest) => {
+            match digest.windows.as_slice() {
+                [only] => one(only, &act_of(&only.state)).into_iter().collect(),
+                _ => Vec::new(),
+            }
+        }
+        Notice::DailyReminder(reminder) => {
+            one(&reminder.window, &act_of(&reminder.window.state)).into_iter().collect()
+        }
+        Notice::Decision(decision) => {
+            one(&decision.window, &decided(&decision.what, &decision.window)).into_iter().collect()
+        }
+        Notice::Decisions(decisions) => decisions
+            .decided
+            .iter()
+            .filter_map(|line| one(&line.window, &decided(&line.what, &line.window)))
+            .collect(),
+        Notice::Transcript(transcript) => {
+            transcript.entries.iter().filter_map(|change| one(&change.window, &change.act)).collect()
+        }
+        Notice::WeeklyReminder(_)
+        | Notice::Starting(_)
+        | Notice::Missed(_)
+        | Notice::PrecheckAlert(_)
+        | Notice::CompletionNotice(_)
+        | Notice::FailureNotice(_)
+        | Notice::DailyReport(_)
+        | Notice::WeeklyReport(_)
+        | Notice::MonthlyReport(_)
+        | Notice::OperatorAlert(_) => Vec::new(),
+    }
+}
+
+/// What a state does to the entry.
+fn act_of(state: &str) -> EntryAct {
+    if state.starts_with("approved") || state.starts_with("locked") {
+        EntryAct::Settled
+    } else if state.starts_with("declined") || state.starts_with("cancelled") {
+        EntryAct::TakenOut
+    } else {
+        EntryAct::Proposed
+    }
+}
+
+fn decided(what: &str, window: &WindowLine) -> EntryAct {
+    match what {
+        "approved" | "auto-approved" => EntryAct::Settled,
+        "declined" => EntryAct::TakenOut,
+        _ => act_of(&window.state),
+    }
+}
+
+/// The entry of one window; none when the window has no time yet.
+fn entry(
+    window: &WindowLine,
+    act: &EntryAct,
+    ours: &Ours,
+    to: &Address,
+    now: DateTime<Utc>,
+) -> Option<Entry> {
     if window.start.server_zone.is_empty() {
-        // It has no time yet.
         return None;
     }
-    let event = Event::with_uid(&entry_id(window, ours))
+    let (method, status) = match act {
+        EntryAct::Settled => (Method::Request, EventStatus::Confirmed),
+        EntryAct::Proposed => (Method::Request, EventStatus::Tentative),
+        EntryAct::TakenOut => (Method::Cancel, EventStatus::Cancelled),
+        EntryAct::CounterDeclined(_) => (Method::DeclineCounter, EventStatus::Tentative),
+    };
+    let asks = method == Method::Request;
+    let mut attendee = Property::new("ATTENDEE", format!("mailto:{to}"));
+    attendee.add_parameter("CUTYPE", "INDIVIDUAL").add_parameter("ROLE", "REQ-PARTICIPANT");
+    // Without a wish for an answer Outlook offers no other time to propose.
+    attendee
+        .add_parameter("PARTSTAT", if asks { "NEEDS-ACTION" } else { "TENTATIVE" })
+        .add_parameter("RSVP", if asks { "TRUE" } else { "FALSE" });
+    let mut event = Event::with_uid(&entry_id(window, ours));
+    event
         .sequence(u32::try_from(window.revision).unwrap_or(u32::MAX))
         .summary(&format!("Patching of {}", window.server))
         .description(&format!(
-            "Quarter {}, {}. It may be rebooted within this time.",
+            "Quarter {}, {}. It may be rebooted within this time. Accepting this entry decides nothing: answer the mail it came with.",
             window.quarter, window.state
         ))
         .timestamp(now)
@@ -74,23 +150,22 @@ pub fn entry(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -> 
         // Patching a server keeps nobody from a meeting.
         .add_property("TRANSP", "TRANSPARENT")
         .add_property("X-MICROSOFT-CDO-BUSYSTATUS", "FREE")
-        .append_property(Property::new("ORGANIZER", format!("mailto:{}", ours.address())))
-        .append_multi_property(
-            Property::new("ATTENDEE", format!("mailto:{to}"))
-                .add_parameter("ROLE", "REQ-PARTICIPANT")
-                .add_parameter("RSVP", "FALSE")
-                .done(),
+        .append_property(
+            Property::new("ORGANIZER", format!("mailto:{}", ours.address())).add_parameter("CN", "patchbot").done(),
         )
-        .done();
+        .append_multi_property(attendee.done());
+    if let EntryAct::CounterDeclined(comment) = act {
+        event.add_property("COMMENT", comment.replace('\n', " "));
+    }
     let text = Calendar::empty()
         .append_property(("VERSION", "2.0"))
         .append_property(("PRODID", "-//patchbot//EN"))
         .append_property(("CALSCALE", "GREGORIAN"))
         .append_property(("METHOD", method.as_str()))
-        .push(event)
+        .push(event.done())
         .done()
         .to_string();
-    Some(Entry { method, text })
+    Some(Entry { method, server: window.server.clone(), text })
 }
 
 /// What somebody's calendar program says about an entry. Never a decision by itself.
@@ -104,19 +179,22 @@ pub struct CalendarAnswer {
     pub says: CalendarSays,
 }
 
-/// What a calendar program can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CalendarSays {
-    /// The invitation was accepted.
-    Accepted,
-    /// Accepted with reservation.
-    Tentative,
-    /// Declined.
-    Declined,
-    /// Another time is proposed; none when it is not clear which.
-    Counter(Option<DateTime<Utc>>),
-    /// Something else.
-    Other(String),
+impl CalendarAnswer {
+    /// The window it is about; nothing when the entry is not one of ours.
+    #[must_use]
+    pub fn word(&self, ours: &Ours) -> Option<CalendarWord> {
+        let (entry, domain) = self.entry.rsplit_once('@')?;
+        let (quarter, server) = entry.split_once('.')?;
+        if !domain.eq_ignore_ascii_case(ours.domain()) || server.is_empty() {
+            return None;
+        }
+        Some(CalendarWord {
+            server: server.to_owned(),
+            quarter: quarter.to_ascii_uppercase().parse().ok()?,
+            revision: self.sequence,
+            says: self.says.clone(),
+        })
+    }
 }
 
 /// Reads what a calendar program answers; nothing when it is no answer to an entry.
@@ -167,8 +245,14 @@ fn instant(value: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {
     if let Some(utc) = value.strip_suffix('Z') {
         return NaiveDateTime::parse_from_str(utc, form).ok().map(|utc| utc.and_utc());
     }
-    let zone: Tz = zone?.trim_matches('"').parse().ok()?;
+    let zone: Tz = zone_called(zone?.trim_matches('"'))?;
     zone.from_local_datetime(&NaiveDateTime::parse_from_str(value, form).ok()?).single().map(|at| at.to_utc())
+}
+
+/// A zone by its IANA name, or by the name that Windows has for it.
+fn zone_called(name: &str) -> Option<Tz> {
+    let known = || windows::ZONES.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(name));
+    name.parse().ok().or_else(|| known().and_then(|(_, iana)| iana.parse().ok()))
 }
 
 #[cfg(test)]
@@ -180,10 +264,14 @@ mod tests {
         Ours::new(Address::parse("patchbot@patch.test").unwrap())
     }
 
-    fn entry_of(name: &str) -> Option<Entry> {
+    fn entries_of(name: &str) -> Vec<Entry> {
         let sample = samples().into_iter().find(|sample| sample.name == name).unwrap();
         let now = "2026-11-30T08:00:00Z".parse().unwrap();
-        entry(&sample.notice, &ours(), &Address::parse("ada@owners.test").unwrap(), now)
+        entries(&sample.notice, &ours(), &Address::parse("ada@owners.test").unwrap(), now)
+    }
+
+    fn entry_of(name: &str) -> Option<Entry> {
+        entries_of(name).into_iter().next()
     }
 
     #[test]
@@ -201,18 +289,20 @@ mod tests {
         METHOD:REQUEST
         BEGIN:VEVENT
         DESCRIPTION:Quarter 2027-Q1\, approved by ada@owners.test by mail. It may b
-         e rebooted within this time.
+         e rebooted within this time. Accepting this entry decides nothing: answer 
+         the mail it came with.
         DTEND:20261204T040000Z
         DTSTAMP:20261130T080000Z
         DTSTART:20261204T010000Z
-        ORGANIZER:mailto:patchbot@patch.test
+        ORGANIZER;CN=patchbot:mailto:patchbot@patch.test
         SEQUENCE:2
         STATUS:CONFIRMED
         SUMMARY:Patching of web01.owners.test
         TRANSP:TRANSPARENT
         UID:2027-q1.web01.owners.test@patch.test
         X-MICROSOFT-CDO-BUSYSTATUS:FREE
-        ATTENDEE;ROLE=REQ-PARTICIPANT;RSVP=FALSE:mailto:ada@owners.test
+        ATTENDEE;CUTYPE=INDIVIDUAL;PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=
+         TRUE:mailto:ada@owners.test
         END:VEVENT
         END:VCALENDAR
         ");
@@ -228,7 +318,7 @@ mod tests {
         let Notice::Decision(decision) = &mut sample.notice else { panic!() };
         decision.what = "declined".to_owned();
         let to = Address::parse("ada@owners.test").unwrap();
-        let gone = entry(&sample.notice, &ours(), &to, DateTime::UNIX_EPOCH).unwrap();
+        let gone = entries(&sample.notice, &ours(), &to, DateTime::UNIX_EPOCH).remove(0);
         assert_eq!(gone.method, Method::Cancel);
         assert!(
             gone.text.contains("METHOD:CANCEL") && gone.text.contains("STATUS:CANCELLED"),
@@ -263,7 +353,12 @@ mod tests {
                 "DTSTART;TZID=America/New_York:20261210T200000",
                 CalendarSays::Counter(Some("2026-12-11T01:00:00Z".parse().unwrap())),
             ),
-            ("COUNTER", "DTSTART;TZID=W. Europe Standard Time:20261210T200000", CalendarSays::Counter(None)),
+            (
+                "COUNTER",
+                "DTSTART;TZID=W. Europe Standard Time:20261210T200000",
+                CalendarSays::Counter(Some("2026-12-10T19:00:00Z".parse().unwrap())),
+            ),
+            ("COUNTER", "DTSTART;TZID=Customized Time Zone:20261210T200000", CalendarSays::Counter(None)),
             ("COUNTER", "DTSTART;TZID=Europe/Berlin:20270328T023000", CalendarSays::Counter(None)),
             ("CANCEL", "SUMMARY:x", CalendarSays::Other("CANCEL".to_owned())),
         ] {
@@ -273,6 +368,16 @@ mod tests {
                 ("2027-q1.web01@patch.test", Some(2), says)
             );
         }
+        let word = answer("REPLY", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ada@owners.test")
+            .unwrap()
+            .word(&ours())
+            .unwrap();
+        assert_eq!((word.server.as_str(), word.quarter.to_string().as_str()), ("web01", "2027-Q1"));
+        let elsewhere = Ours::new(Address::parse("patchbot@else.test").unwrap());
+        assert_eq!(
+            answer("REPLY", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test").unwrap().word(&elsewhere),
+            None
+        );
         assert_eq!(read_answer("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"), None);
         assert_eq!(read_answer(&"BEGIN:A\r\n".repeat(6000)), None);
         assert_eq!(read_answer(""), None);

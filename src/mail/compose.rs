@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use lettre::address::AddressError;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::{Address as MailAddress, Message};
 
 use super::calendar::Entry;
+use super::dkim::Signer;
 use super::ours::Ours;
 use super::token::Token;
 use crate::domain::ids::NoticeId;
@@ -33,8 +34,10 @@ pub struct Letter<'a> {
     pub token: Option<&'a Token>,
     /// The Message-ID that is answered, with brackets or without.
     pub in_reply_to: Option<&'a str>,
-    /// The calendar entry that goes along.
-    pub entry: Option<&'a Entry>,
+    /// The calendar entries that go along.
+    pub entries: &'a [Entry],
+    /// Who signs it.
+    pub signer: Option<&'a Signer>,
     /// When it was written: the same at every attempt to deliver it.
     pub at: DateTime<Utc>,
 }
@@ -109,31 +112,56 @@ pub fn compose(letter: &Letter<'_>, ours: &Ours, our_name: &str) -> Result<Compo
         Notice::Transcript(_) => "auto-replied",
         _ => "auto-generated",
     };
+    // That its reader is away is worth knowing where an answer is waited for; all else is noise.
+    let suppressed = if letter.notice.asks() { "DR, RN, NRN, AutoReply" } else { "All" };
+    let (domain, kind) = (ours.domain(), letter.notice.name());
     for (name, value) in [
         ("Auto-Submitted", submitted.to_owned()),
-        ("X-Auto-Response-Suppress", "All".to_owned()),
+        ("X-Auto-Response-Suppress", suppressed.to_owned()),
+        ("List-Id", format!("<notices.{}.{domain}>", ours.mailbox())),
+        ("Feedback-ID", format!("{kind}:{}:patchbot:{domain}", quarter_of(letter.notice))),
         ("X-Patchbot-Notice", id.to_string()),
     ] {
         let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|why| broken(&why))?;
         message = message.raw_header(HeaderValue::new(name, value));
     }
+    let border = |name: &str| format!("=_{}_{name}", id.0.simple());
     let mut parts = MultiPart::alternative()
-        .boundary(format!("=_{}", id.0.simple()))
+        .boundary(border("a"))
         .singlepart(SinglePart::plain(letter.rendered.text.clone()))
         .singlepart(SinglePart::html(letter.rendered.html.clone()));
-    if let Some(entry) = letter.entry {
+    let calendar = |entry: &Entry| {
         let kind = format!("text/calendar; charset=utf-8; method={}", entry.method.as_str());
-        let kind = ContentType::parse(&kind).map_err(|why| broken(&why))?;
-        parts = parts.singlepart(SinglePart::builder().header(kind).body(entry.text.clone()));
-    }
-    let message = message.multipart(parts).map_err(|why| broken(&why))?;
-    Ok(Composed {
-        id,
-        from: ours.bounce_address(id),
-        to: letter.to.to_string(),
-        message_id,
-        raw: message.formatted(),
-    })
+        ContentType::parse(&kind).map_err(|why| broken(&why))
+    };
+    let message = match letter.entries {
+        [only] => {
+            let part = SinglePart::builder().header(calendar(only)?).body(only.text.clone());
+            parts = parts.singlepart(part);
+            message.multipart(parts)
+        }
+        [] => message.multipart(parts),
+        // A mail program takes one invitation from a mail; the others are files that open in the calendar.
+        several => {
+            let mut all = MultiPart::mixed().boundary(border("m")).multipart(parts);
+            for entry in several {
+                let name = format!("{}.ics", entry.server);
+                all = all.singlepart(Attachment::new(name).body(entry.text.clone(), calendar(entry)?));
+            }
+            message.multipart(all)
+        }
+    };
+    let raw = message.map_err(|why| broken(&why))?.formatted();
+    let raw = match letter.signer {
+        Some(signer) => signer.sign(&raw, letter.at).map_err(|why| broken(&why))?,
+        None => raw,
+    };
+    Ok(Composed { id, from: ours.bounce_address(id), to: letter.to.to_string(), message_id, raw })
+}
+
+/// The quarter that a notice is about; a word where it is about none.
+fn quarter_of(notice: &Notice) -> &str {
+    notice.windows().first().map_or("all", |window| window.quarter.as_str())
 }
 
 fn address(text: &str) -> Result<MailAddress, ComposeError> {
@@ -167,7 +195,7 @@ fn thread_id(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::calendar::entry;
+    use crate::mail::calendar::entries;
     use crate::mail::read::headers::Section;
     use crate::mail::read::{Inbound, Machine, read};
     use crate::render::{Renderer, samples};
@@ -196,7 +224,7 @@ mod tests {
         let rendered = Renderer::new(None).unwrap().render(&sample.notice, &sample.footing).unwrap();
         let to = Address::parse("ada@owners.test").unwrap();
         let at = "2026-11-30T08:00:00Z".parse().unwrap();
-        let entry = entry(&sample.notice, &ours(), &to, at);
+        let entries = entries(&sample.notice, &ours(), &to, at);
         let letter = Letter {
             id: NoticeId(Uuid::from_u128(7)),
             notice: &sample.notice,
@@ -205,7 +233,8 @@ mod tests {
             to_name: Some(&change.name),
             token: change.token.as_ref(),
             in_reply_to: change.answers.as_deref(),
-            entry: entry.as_ref(),
+            entries: &entries,
+            signer: None,
             at,
         };
         compose(&letter, &ours(), "patchbot").unwrap()
@@ -226,7 +255,9 @@ mod tests {
             ("Reply-To", "patchbot <patchbot+mfrggzdfmztwq2lknnwg23tpobyxe43u@patch.test>"),
             ("Message-ID", "<00000000-0000-0000-0000-000000000007@patch.test>"),
             ("Auto-Submitted", "auto-generated"),
-            ("X-Auto-Response-Suppress", "All"),
+            ("X-Auto-Response-Suppress", "DR, RN, NRN, AutoReply"),
+            ("List-Id", "<notices.patchbot.patch.test>"),
+            ("Feedback-ID", "daily_reminder:2027-Q1:patchbot:patch.test"),
             ("X-Patchbot-Notice", "00000000-0000-0000-0000-000000000007"),
             ("Date", "Mon, 30 Nov 2026 08:00:00 +0000"),
         ] {
@@ -278,7 +309,7 @@ mod tests {
                 section.fields.iter().map(|field| String::from_utf8_lossy(field.name).to_lowercase()).collect();
             names.sort_unstable();
             prop_assert_eq!(names, [
-                "auto-submitted", "content-type", "date", "from", "message-id", "mime-version", "reply-to", "subject", "to",
+                "auto-submitted", "content-type", "date", "feedback-id", "from", "list-id", "message-id", "mime-version", "reply-to", "subject", "to",
                 "x-auto-response-suppress", "x-patchbot-notice",
             ]);
         }

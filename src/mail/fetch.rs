@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::connect::{ConnectError, Place, Security, Stream, Trusted, dial, protect};
 use super::read::LARGEST;
+use super::utf7::encoded;
 use crate::config::secret::Secret;
 
 /// Targets of the log that must stay above `trace`: the library writes the login's password there.
@@ -249,7 +250,7 @@ impl Mailbox {
             uid_plus: offers.has_str("UIDPLUS"),
         };
         if let After::MoveTo(folder) = &self.settings.after {
-            match self.within("CREATE", imap.create(folder)).await {
+            match self.within("CREATE", imap.create(encoded(folder))).await {
                 // It is there already.
                 Err(FetchError::Command { why, .. }) if is_refusal(&why) => {}
                 created => created?,
@@ -271,7 +272,7 @@ impl Mailbox {
     }
 
     async fn open(&self, session: &mut Session) -> Result<async_imap::types::Mailbox, FetchError> {
-        match timeout(self.settings.timeout, session.imap.select(&self.settings.folder)).await {
+        match timeout(self.settings.timeout, session.imap.select(encoded(&self.settings.folder))).await {
             Ok(Ok(folder)) => {
                 // What was told up to here is in the answer; what is told from here on is news.
                 while session.imap.unsolicited_responses.try_recv().is_ok() {}
@@ -414,10 +415,10 @@ impl Mailbox {
         match &self.settings.after {
             After::MarkSeen => self.store(session, &uid, "+FLAGS.SILENT (\\Seen)").await,
             After::MoveTo(folder) if session.can.move_ => {
-                self.within("UID MOVE", session.imap.uid_mv(&uid, folder)).await
+                self.within("UID MOVE", session.imap.uid_mv(&uid, encoded(folder))).await
             }
             After::MoveTo(folder) => {
-                self.within("UID COPY", session.imap.uid_copy(&uid, folder)).await?;
+                self.within("UID COPY", session.imap.uid_copy(&uid, encoded(folder))).await?;
                 self.store(session, &uid, "+FLAGS.SILENT (\\Seen \\Deleted)").await?;
                 if session.can.uid_plus {
                     let expunging = async {

@@ -5,10 +5,12 @@
 //! ([`mod@read`], gate, token, [`mod@trim`], command language), and [`auth`] says whom it is from. What is pure stays so: a
 //! kept message can be read again at any time and comes to the same.
 
+pub mod absence;
 pub mod auth;
 pub mod calendar;
 pub mod compose;
 pub mod connect;
+pub mod dkim;
 pub mod fetch;
 pub mod ours;
 pub mod read;
@@ -16,3 +18,4 @@ pub mod reading;
 pub mod send;
 pub mod token;
 pub mod trim;
+pub mod utf7;

@@ -138,6 +138,26 @@ pub enum Inbound {
     Human(Box<InboundMail>),
 }
 
+/// The domains that signed a message, each with its key's name; whether the signatures hold is not looked at.
+#[must_use]
+pub fn signers(raw: &[u8]) -> Vec<(String, String)> {
+    const MOST: usize = 8;
+    let section = Section::cut(raw);
+    let tag = |value: &str, wanted: &str| {
+        let found =
+            value.split(';').filter_map(|tag| tag.split_once('=')).find(|(name, _)| name.trim() == wanted);
+        found.map(|(_, value)| value.split_whitespace().collect::<String>())
+    };
+    section
+        .all("DKIM-Signature")
+        .take(MOST)
+        .filter_map(|value| {
+            let value = String::from_utf8_lossy(value).into_owned();
+            Some((tag(&value, "d")?, tag(&value, "s")?))
+        })
+        .collect()
+}
+
 /// Reads a raw message.
 ///
 /// # Errors
@@ -172,8 +192,7 @@ fn read_message(raw: &[u8], ours: &Ours) -> Result<Inbound, Unreadable> {
 
 fn read_human(section: Section<'_>, recipients: Vec<String>) -> Result<Inbound, Unreadable> {
     let from = section.gate()?;
-    let mut answers = section.ids("In-Reply-To");
-    answers.extend(section.ids("References").into_iter().rev());
+    let answers = answers(&section);
     let mut walk = Walk::default();
     let mut mail = InboundMail {
         from,
@@ -200,6 +219,13 @@ fn read_human(section: Section<'_>, recipients: Vec<String>) -> Result<Inbound, 
     mail.plain = bodies.plain;
     mail.html = bodies.html;
     Ok(Inbound::Human(Box::new(mail)))
+}
+
+/// What a message answers: In-Reply-To, then References from the newest to the oldest.
+fn answers(section: &Section<'_>) -> Vec<String> {
+    let mut answers = section.ids("In-Reply-To");
+    answers.extend(section.ids("References").into_iter().rev());
+    answers
 }
 
 fn recipients(section: &Section<'_>) -> Vec<String> {
@@ -232,5 +258,7 @@ fn auto_reply(section: &Section<'_>, away: bool) -> AutoReply {
         from: section.sender(),
         subject: section.text("Subject").unwrap_or_default(),
         text: text.trim().chars().take(MOST_LETTERS).collect(),
+        answers: answers(section),
+        sent: section.all("Date").next().and_then(sent),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use patchbot_commands::{Command, NotUnderstood, Target, parse_reply};
+use patchbot_commands::{Command, NotUnderstood, Target, is_confirmation, parse_reply};
 
 use super::calendar::CalendarAnswer;
 use super::ours::Ours;
@@ -82,6 +82,8 @@ pub struct Typed {
     pub text: String,
     /// What that means.
     pub commands: Result<Vec<Command>, NotUnderstood>,
+    /// Whether that is nothing but "confirm".
+    pub confirms: bool,
     /// What its sender's calendar says; never a decision.
     pub calendar: Option<CalendarAnswer>,
     /// Why it must be asked about before anything of it is done.
@@ -172,6 +174,7 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
     Typed {
         token: token::find(&subject, recipients.iter().map(String::as_str), ours.mailbox()),
         notices: notices(&answers, ours),
+        confirms: is_confirmation(&trimmed.text),
         text: trimmed.text,
         from,
         subject,
@@ -185,7 +188,8 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
 }
 
 /// The notices of ours that a message answers, each once.
-fn notices(answers: &[String], ours: &Ours) -> Vec<NoticeId> {
+#[must_use]
+pub fn notices(answers: &[String], ours: &Ours) -> Vec<NoticeId> {
     let mut found = Vec::new();
     for notice in answers.iter().filter_map(|id| ours.notice_of(id)) {
         if !found.contains(&notice) {

@@ -128,8 +128,9 @@ macro_rules! templates {
 
 /// Every built-in template by its name.
 const BUILT_IN: &[(&str, &str)] = templates![
-    "monthly_notice", "approval_request", "daily_reminder", "starting", "missed", "decision",
-    "precheck_alert", "completion_notice", "failure_notice", "transcript",
+    "monthly_notice", "approval_request", "weekly_followup", "weekly_reminder", "daily_reminder", "starting",
+    "missed", "decision", "decisions", "precheck_alert", "completion_notice", "failure_notice", "transcript",
+    "daily_report", "weekly_report", "monthly_report", "operator_alert",
 ];
 
 /// Turns notices into mails.
@@ -390,15 +391,19 @@ mod tests {
 
         these servers of yours are to be patched in 2027-Q1, and these are the times I propose:
 
-         1. web01.owners.test (web, waits for approval)
+        Group web
+
+         1. web01.owners.test (waits for approval)
             Thu 3 Dec 2026, 20:00–23:00 America/New_York
             Fri 4 Dec 2026, 02:00–05:00 Europe/Berlin, your time
             Fri 4 Dec 2026, 01:00–04:00 UTC
 
-         2. web02.owners.test (web, waits for approval)
+         2. web02.owners.test (waits for approval)
             Thu 3 Dec 2026, 21:00 to Fri 4 Dec 2026, 00:00 America/New_York
             Fri 4 Dec 2026, 03:00–06:00 Europe/Berlin, your time
             Fri 4 Dec 2026, 02:00–05:00 UTC
+
+        Without a group
 
          3. db01.owners.test (waits for approval)
             Thu 10 Dec 2026, 21:00 to Fri 11 Dec 2026, 00:00 Europe/Berlin

@@ -6,8 +6,9 @@ use chrono_tz::Tz;
 use super::{Footing, ReplyTo};
 use crate::domain::answer::Verdict;
 use crate::domain::notice::{
-    CompletionNotice, DecisionNotice, Digest, FailureNotice, FindingLine, Notice, PackageLine, PrecheckAlert,
-    ShownTime, Transcript, WindowLine, WindowNotice,
+    AlertNotice, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest, FailureNotice,
+    FindingLine, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime, Tally, Transcript,
+    WeekAhead, WindowLine, WindowNotice,
 };
 use crate::domain::shown::{line, shown};
 
@@ -44,17 +45,25 @@ pub fn samples() -> Vec<Sample> {
             "approval_request",
             Notice::ApprovalRequest(digest(&[web01("waits for approval"), web02()], AUTOMATIC)),
         ),
+        answerable("weekly_followup", Notice::WeeklyFollowup(followup())),
+        answerable("weekly_reminder", Notice::WeeklyReminder(week())),
         answerable("daily_reminder", Notice::DailyReminder(reminder())),
         answerable("starting", Notice::Starting(starting())),
         answerable("missed", Notice::Missed(missed())),
         answerable("decision-approved", Notice::Decision(approved())),
         answerable("decision-moved", Notice::Decision(moved())),
+        answerable("decisions", Notice::Decisions(decisions())),
         answerable("precheck_alert", Notice::PrecheckAlert(alert())),
         final_word("completion_notice", Notice::CompletionNotice(completion())),
         final_word("failure_notice", Notice::FailureNotice(failure())),
         answerable("transcript-done", Notice::Transcript(partly())),
         answerable("transcript-not_understood", Notice::Transcript(not_understood())),
+        answerable("transcript-confirm", Notice::Transcript(confirm())),
         final_word("transcript-refused", Notice::Transcript(refused())),
+        final_word("daily_report", Notice::DailyReport(report("4 servers were patched, 1 failed."))),
+        final_word("weekly_report", Notice::WeeklyReport(report("31 servers were patched, 2 failed."))),
+        final_word("monthly_report", Notice::MonthlyReport(report("112 of 240 servers are patched."))),
+        final_word("operator_alert", Notice::OperatorAlert(operator_alert())),
     ]
 }
 
@@ -92,6 +101,7 @@ fn window(number: usize, server: &str, zone: Tz, after: i64, state: &str) -> Win
         state: state.to_owned(),
         start: time(hours(after), zone),
         end: time(hours(after.saturating_add(3)), zone),
+        today: None,
     }
 }
 
@@ -132,6 +142,122 @@ fn digest(windows: &[WindowLine], silence: &str) -> Digest {
         windows: numbered.collect(),
         deadline: line(hours(-226), BERLIN),
         silence: silence.to_owned(),
+        note: None,
+    }
+}
+
+/// Two groups, one server that would be blocked, handed on to the second owner.
+fn followup() -> Digest {
+    let blocked =
+        "Today this would be blocked: disk /var: 96 % used, 85 % allowed; held packages: 2 (nginx, php).";
+    let db01 = WindowLine {
+        host_group: Some("databases".to_owned()),
+        today: Some(blocked.to_owned()),
+        ..window(1, "db01.owners.test", BERLIN, 163, "waits for approval")
+    };
+    let web02 = WindowLine { today: Some("On Mon 23 Nov its checks passed.".to_owned()), ..web02() };
+    let note = "ada@owners.test is away until Mon 7 Dec 2026, 00:00 Europe/Berlin, so you are asked as well.";
+    Digest { note: Some(note.to_owned()), ..digest(&[db01, web01("waits for approval"), web02], SLIPS) }
+}
+
+fn week() -> WeekAhead {
+    WeekAhead {
+        reader: "Ada".to_owned(),
+        quarter: "2027-Q1".to_owned(),
+        windows: vec![
+            web01("approved by ada@owners.test by mail"),
+            WindowLine { state: "approved, because nobody answered".to_owned(), ..web02() },
+        ],
+        sentences: vec![
+            "Nothing is left to do for you. A day before each of them I remind you once more.".to_owned(),
+        ],
+        next: vec!["To take one back, reply \"withdraw 1\"; for its state, reply \"status\".".to_owned()],
+    }
+}
+
+fn decisions() -> DecisionsNotice {
+    let line = |window: WindowLine, what: &str| DecidedLine {
+        window,
+        what: what.to_owned(),
+        reason: None,
+        before: None,
+    };
+    let moved = DecidedLine {
+        reason: Some("release on Thursday night".to_owned()),
+        before: Some(time(hours(0), NEW_YORK)),
+        ..line(window(2, "web02.owners.test", NEW_YORK, 168, "waits for approval"), "moved")
+    };
+    let decided = vec![line(web01("approved by bob@owners.test by mail"), "approved"), moved];
+    DecisionsNotice {
+        reader: "Ada".to_owned(),
+        quarter: "2027-Q1".to_owned(),
+        by: "bob@owners.test".to_owned(),
+        channel: "by mail".to_owned(),
+        decided_at: time(hours(-100), BERLIN),
+        windows: decided.iter().map(|line| line.window.clone()).collect(),
+        decided,
+        next: vec![
+            "To change one, reply with its number, for example \"decline 1\" or \"withdraw 1\".".to_owned(),
+        ],
+    }
+}
+
+fn tally(what: &str, numbers: [u32; 6]) -> Tally {
+    let [all, patched, approved, waiting, declined, failed] = numbers;
+    Tally { what: what.to_owned(), all, patched, approved, waiting, declined, failed }
+}
+
+fn report(summary: &str) -> Report {
+    let section = |title: &str, urgent, lines: &[&str]| Section {
+        title: title.to_owned(),
+        urgent,
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    Report {
+        reader: "Olga".to_owned(),
+        quarter: "2027-Q1".to_owned(),
+        span: "Thu 3 Dec 2026, 08:00 to Fri 4 Dec 2026, 08:00 Europe/Berlin".to_owned(),
+        summary: summary.to_owned(),
+        tallies: vec![
+            tally("all", [240, 112, 60, 58, 6, 4]),
+            tally("web", [200, 100, 50, 44, 4, 2]),
+            tally("databases", [40, 12, 10, 14, 2, 2]),
+        ],
+        sections: vec![
+            section(
+                "Needs a person",
+                true,
+                &["web07.owners.test failed in the install (openssl could not be configured)."],
+            ),
+            section("Patched", false, &["web01.owners.test, after a reboot", "web02.owners.test"]),
+            section(
+                "Tonight",
+                false,
+                &[
+                    "db01.owners.test: Fri 4 Dec 2026, 21:00 Europe/Berlin (20:00 UTC), approved by ada@owners.test by mail",
+                ],
+            ),
+        ],
+    }
+}
+
+fn operator_alert() -> AlertNotice {
+    AlertNotice {
+        reader: "Olga".to_owned(),
+        headline: "A mail to ada@owners.test cannot be delivered.".to_owned(),
+        lines: vec!["550 5.1.1 User unknown.".to_owned(), "bob@owners.test was asked as well.".to_owned()],
+    }
+}
+
+fn confirm() -> Transcript {
+    Transcript {
+        verdict: Verdict::Confirm,
+        said: vec!["approve all except web02".to_owned()],
+        lines: vec!["By mail I want to be sure which servers remain. It waits for your word.".to_owned()],
+        next: vec!["If this is what you mean, answer \"confirm\", or with exactly this: \"approve web01.owners.test\"".to_owned()],
+        windows: vec![web01("waits for approval")],
+        confirms: vec!["approve web01.owners.test".to_owned()],
+        ..partly()
     }
 }
 
@@ -288,6 +414,8 @@ fn partly() -> Transcript {
         ],
         next: vec!["Reply \"move web02.owners.test to 2026-12-10 21:00\", or with another time between 20:00 and 24:00.".to_owned()],
         windows: vec![web01("approved by ada@owners.test by mail"), web02()],
+        confirms: Vec::new(),
+        entries: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use crate::domain::notice::{Digest, Notice, WindowLine};
+use crate::domain::notice::{Digest, Notice, Transcript, WindowLine};
 
 /// One way to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,14 +21,32 @@ pub struct Way {
 #[must_use]
 pub fn ways(notice: &Notice) -> Vec<Way> {
     match notice {
-        Notice::MonthlyNotice(digest) | Notice::ApprovalRequest(digest) => digest_ways(digest),
+        Notice::MonthlyNotice(digest) | Notice::ApprovalRequest(digest) | Notice::WeeklyFollowup(digest) => {
+            digest_ways(digest)
+        }
+        Notice::WeeklyReminder(week) => quoted_ways(&week.next),
         Notice::DailyReminder(one) | Notice::Starting(one) | Notice::Missed(one) => quoted_ways(&one.next),
         Notice::Decision(decision) => quoted_ways(&decision.next),
+        Notice::Decisions(decisions) => quoted_ways(&decisions.next),
         Notice::PrecheckAlert(alert) => quoted_ways(&alert.next),
         Notice::FailureNotice(failure) => quoted_ways(&failure.next),
+        Notice::Transcript(transcript) if !transcript.confirms.is_empty() => confirming(transcript),
         Notice::Transcript(transcript) => quoted_ways(&transcript.next),
-        Notice::CompletionNotice(_) => Vec::new(),
+        Notice::CompletionNotice(_)
+        | Notice::DailyReport(_)
+        | Notice::WeeklyReport(_)
+        | Notice::MonthlyReport(_)
+        | Notice::OperatorAlert(_) => Vec::new(),
     }
+}
+
+/// The finished answer to a question comes first.
+fn confirming(transcript: &Transcript) -> Vec<Way> {
+    let words = transcript.confirms.join("; ");
+    let mut ways =
+        vec![Way { words: words.clone(), means: String::new(), label: "Yes, do exactly this".to_owned() }];
+    ways.extend(quoted_ways(&transcript.next).into_iter().filter(|way| way.words != words));
+    ways
 }
 
 fn digest_ways(digest: &Digest) -> Vec<Way> {

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::domain::event::AuditEvent;
 use crate::domain::ids::{InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
+use crate::domain::inbound::{Outcome, Stage};
 use crate::domain::person::{Address, Identity, Person};
 use crate::domain::quarter::Quarter;
 use crate::domain::run::{RunState, Step};
@@ -26,8 +27,8 @@ use crate::domain::window::Window;
 use error::StoreError;
 use records::{
     AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, InboxMail, Lease, MailOutcome,
-    Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Received, ReplyToken, RunRow,
-    Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
+    Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability, Received,
+    ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
 };
 
 /// The database. Cheap to clone.
@@ -286,6 +287,8 @@ forward! {
     decisions::insert_decision(decision: &DecisionRow) -> ();
     /// Whether a request has led to a decision about a window already.
     decisions::was_decided_by(window: WindowId, request: &str) -> bool;
+    /// How many decisions were taken since, by what was decided.
+    decisions::count_decisions_since(since: DateTime<Utc>) -> Vec<(String, i64)>;
     /// A window's decisions, the oldest first.
     decisions::decisions_of(window: WindowId) -> Vec<DecisionRow>;
 
@@ -322,6 +325,8 @@ forward! {
     runs::took_by(server: ServerId) -> Vec<records::Took>;
     /// How long the last runs on an operating system took.
     runs::took_on(system: &str) -> Vec<records::Took>;
+    /// The runs that ended since, in their order.
+    runs::runs_ended_since(since: DateTime<Utc>) -> Vec<RunRow>;
     /// Writes that a step begins.
     runs::begin_step(run: RunId, step: Step, now: DateTime<Utc>) -> i64;
     /// Writes how a step ended.
@@ -344,6 +349,8 @@ forward! {
 
     /// Puts a message into the outbox; `false` when its dedupe key was there before.
     outbox::add_notification(new: &NewNotification) -> bool;
+    /// A message by its id.
+    outbox::notification_by_id(id: NoticeId) -> Option<Notification>;
     /// Claims messages that are to be delivered now.
     outbox::claim_notifications(claim: &Claim<'_>, medium: Medium) -> Vec<(Notification, Lease)>;
     /// Writes how a delivery ended; `Stale` when the lease was taken over.
@@ -352,6 +359,8 @@ forward! {
     outbox::release_outbox() -> u64;
     /// The latest messages of the outbox, newest first.
     outbox::latest_notifications(most: i64) -> Vec<Sent>;
+    /// How many mails left since.
+    outbox::mails_sent_since(since: DateTime<Utc>) -> i64;
     /// How many messages wait, and how many are parked.
     outbox::count_notifications() -> (i64, i64);
 
@@ -376,6 +385,33 @@ forward! {
     inbox::release_inbox() -> u64;
     /// The latest mails that came in, newest first.
     inbox::latest_mail(most: i64) -> Vec<Received>;
+    /// When a mail came in, and as what.
+    inbox::raw_mail(id: InboxId) -> Option<(DateTime<Utc>, Vec<u8>)>;
+    /// Notes what a mail is known again by; `false` when another one has the same: then it came before.
+    inbox::recognise_mail(id: InboxId, fingerprint: &str) -> bool;
+    /// Whether another mail is known by the same.
+    inbox::came_before(id: InboxId, fingerprint: &str) -> bool;
+    /// The mail with a hash.
+    inbox::mail_by_hash(hash: &str) -> Option<InboxId>;
+    /// How many mails of a person were read since.
+    inbox::mails_of_person_since(person: PersonId, since: DateTime<Utc>) -> u32;
+    /// How many mails of known people were read since.
+    inbox::mails_of_people_since(since: DateTime<Utc>) -> u32;
+    /// How many mails ended at a stage in one way since.
+    inbox::mails_ended_since(stage: Stage, outcome: Outcome, since: DateTime<Utc>) -> u32;
+    /// How the mails that came in since ended, by outcome.
+    inbox::count_mails_since(since: DateTime<Utc>) -> Vec<(String, u32)>;
+    /// How many mails wait to be read.
+    inbox::mails_waiting() -> u32;
+    /// The latest mails that said they come from a domain, newest first, as they came in.
+    inbox::latest_mail_of_domain(domain: &str, most: i64) -> Vec<(DateTime<Utc>, Vec<u8>)>;
+
+    /// What is known about reaching a person by mail.
+    reachability::reachability_of(person: PersonId) -> Reachability;
+    /// Keeps what is known about reaching a person by mail.
+    reachability::put_reachability(person: PersonId, known: &Reachability, now: DateTime<Utc>) -> ();
+    /// Everybody who cannot be reached or is away now.
+    reachability::absent_people(now: DateTime<Utc>) -> Vec<(PersonId, Reachability)>;
 
     /// Remembers the chat message that shows a window in a channel.
     cards::put_card(card: &CardRow, now: DateTime<Utc>) -> ();

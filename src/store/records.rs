@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, Revision, RunId, ServerId, WindowId};
+use crate::domain::inbound::{Outcome, Stage};
 use crate::domain::message::{Message, ShownWindow};
 use crate::domain::quarter::Quarter;
 use crate::domain::run::{RunPlan, RunState, Step};
@@ -408,6 +409,8 @@ pub struct ReplyToken {
     pub expires_at: DateTime<Utc>,
     /// When a decision was taken with it, or with another token of the same mail.
     pub used_at: Option<DateTime<Utc>>,
+    /// The commands that the mail asks to be confirmed, in their exact words.
+    pub confirms: Vec<String>,
 }
 
 /// A mail as it came in.
@@ -455,8 +458,10 @@ pub struct InboxMail {
 /// How the reading of a mail ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailOutcome {
-    /// A word: `executed`, `refused`, `asked_back`, `ignored`, `rejected`.
-    pub outcome: &'static str,
+    /// How.
+    pub outcome: Outcome,
+    /// At which stage.
+    pub stage: Stage,
     /// Why, in a sentence.
     pub reason: String,
     /// The address in From, when there is one.
@@ -476,8 +481,29 @@ pub struct Received {
     pub sender: Option<String>,
     /// How reading it ended; `new` before.
     pub outcome: String,
+    /// The stage it ended at.
+    pub stage: Option<Stage>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What is known about reaching a person by mail.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reachability {
+    /// Since when mail to the person comes back.
+    pub unreachable_since: Option<DateTime<Utc>>,
+    /// What the last mail came back with.
+    pub unreachable_why: Option<String>,
+    /// Until when the person is away.
+    pub away_until: Option<DateTime<Utc>>,
+}
+
+impl Reachability {
+    /// Whether others should be told as well, and why: the end of a sentence that begins with the person's name.
+    #[must_use]
+    pub fn absent(&self, now: DateTime<Utc>) -> bool {
+        self.unreachable_since.is_some() || self.away_until.is_some_and(|until| until > now)
+    }
 }
 
 /// A chat message that shows a window.

@@ -6,14 +6,18 @@ use chrono::TimeDelta;
 
 use super::Ticked;
 use super::retry::backoff;
+use crate::app::reach::Bounce;
 use crate::app::reply::{Reply, Unheeded};
 use crate::app::{App, Failure};
 use crate::domain::chain::sha256;
+use crate::domain::inbound::{Limits, Outcome, Stage};
+use crate::mail::absence::absence;
 use crate::mail::auth::{Authenticator, Trust};
 use crate::mail::fetch::{Arrived, Content, Cursor};
 use crate::mail::ours::Ours;
 use crate::mail::read::Flag;
-use crate::mail::reading::{Dropped, Reading, Typed, reading};
+use crate::mail::reading::{Dropped, Reading, Typed, notices, reading};
+use crate::store::Tx;
 use crate::store::error::StoreError;
 use crate::store::records::{Claim, InboxMail, NewMail};
 
@@ -29,14 +33,28 @@ pub struct InboxReader {
     app: App,
     ours: Ours,
     authenticator: Arc<Authenticator>,
+    limits: Limits,
     owner: String,
+}
+
+/// What a mail would come to, stage by stage.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// The stages it passes, each with what is found there; the last one is where it ends.
+    pub stages: Vec<(Stage, String)>,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// The commands it says, in their exact words.
+    pub commands: Vec<String>,
+    /// The servers they are about.
+    pub servers: Vec<String>,
 }
 
 impl InboxReader {
     /// A reader for mails to `ours`.
     #[must_use]
-    pub fn new(app: App, ours: Ours, authenticator: Authenticator, owner: String) -> Self {
-        Self { app, ours, authenticator: Arc::new(authenticator), owner }
+    pub fn new(app: App, ours: Ours, authenticator: Authenticator, limits: Limits, owner: String) -> Self {
+        Self { app, ours, authenticator: Arc::new(authenticator), limits, owner }
     }
 
     /// Reads the mails that wait.
@@ -46,6 +64,10 @@ impl InboxReader {
     pub async fn tick(&self) -> Result<Ticked, Failure> {
         let now = self.app.now();
         let mut tx = self.app.store.begin().await?;
+        if self.is_flooded(&mut tx).await? {
+            tx.commit().await?;
+            return Ok(Ticked(0));
+        }
         let mails = tx.claim_mail(&Claim { owner: &self.owner, now, until: now + LEASE, most: MOST }).await?;
         tx.commit().await?;
         let count = mails.len();
@@ -65,40 +87,69 @@ impl InboxReader {
         Ok(Ticked(count))
     }
 
+    /// Whether more was answered in the last hour than people write; then the rest waits, and operators are told.
+    async fn is_flooded(&self, tx: &mut Tx) -> Result<bool, Failure> {
+        if tx.mails_waiting().await? == 0 {
+            return Ok(false);
+        }
+        let answered = tx.mails_of_people_since(self.app.now() - TimeDelta::hours(1)).await?;
+        if answered < self.limits.per_hour {
+            return Ok(false);
+        }
+        self.app.tell_flood(tx, self.limits.per_hour).await?;
+        Ok(true)
+    }
+
     async fn read(&self, mail: &InboxMail) -> Result<&'static str, Failure> {
-        let typed = match reading(&mail.raw, &self.ours) {
-            Reading::Typed(typed) => typed,
-            Reading::Dropped(dropped) => {
-                let unheeded = dropped_because(&dropped);
+        let outcome = match reading(&mail.raw, &self.ours) {
+            Reading::Typed(typed) => match self.authenticator.check(&mail.raw, self.app.now()).await {
+                Trust::Authenticated { content_type_signed, fingerprint, .. } => {
+                    let reply = reply(*typed, content_type_signed, fingerprint, &self.ours);
+                    self.app.handle_reply(mail, &reply, &self.limits).await?
+                }
+                Trust::TryLater(reason) if self.app.now() - mail.received_at < PATIENCE => {
+                    self.put_off(mail, &reason).await?;
+                    return Ok("put_off");
+                }
+                Trust::TryLater(reason) => {
+                    let reason = format!("{reason} This has been so for a day; the mail is given up.");
+                    self.reject(mail, &typed, reason).await?
+                }
+                Trust::Unauthenticated(reason) => self.reject(mail, &typed, reason).await?,
+            },
+            Reading::Dropped(dropped) => self.drop(mail, &dropped).await?,
+        };
+        Ok(outcome.as_str())
+    }
+
+    async fn drop(&self, mail: &InboxMail, dropped: &Dropped) -> Result<Outcome, Failure> {
+        let unheeded = dropped_because(dropped);
+        match dropped {
+            Dropped::Bounce(delivery) => {
+                let bounce =
+                    Bounce { notice: delivery.notice, failed: delivery.failed, why: bounced_with(delivery) };
+                self.app.note_bounce(mail, &bounce, unheeded.reason).await
+            }
+            Dropped::AutoReply(reply) if reply.away => {
+                let day = reply.sent.unwrap_or(mail.received_at).date_naive();
+                let absence = absence(&format!("{}\n{}", reply.subject, reply.text), day);
+                let notices = notices(&reply.answers, &self.ours);
+                self.app.note_absence(mail, reply.from.as_ref(), &notices, absence, unheeded.reason).await
+            }
+            _ => {
                 let outcome = unheeded.outcome;
                 self.app.leave_unheeded(mail, &unheeded).await?;
-                return Ok(outcome);
-            }
-        };
-        match self.authenticator.check(&mail.raw, self.app.now()).await {
-            Trust::Authenticated { content_type_signed, .. } => {
-                self.app.handle_reply(mail, &reply(*typed, content_type_signed)).await
-            }
-            Trust::Unauthenticated(reason) => self.reject(mail, &typed, reason).await,
-            Trust::TryLater(reason) if self.app.now() - mail.received_at < PATIENCE => {
-                self.put_off(mail, &reason).await?;
-                Ok("put_off")
-            }
-            Trust::TryLater(reason) => {
-                self.reject(
-                    mail,
-                    &typed,
-                    format!("{reason} This has been so for a day; the mail is given up."),
-                )
-                .await
+                Ok(outcome)
             }
         }
     }
 
-    async fn reject(&self, mail: &InboxMail, typed: &Typed, reason: String) -> Result<&'static str, Failure> {
-        let unheeded = Unheeded { outcome: "rejected", reason, sender: Some(typed.from.to_string()) };
+    async fn reject(&self, mail: &InboxMail, typed: &Typed, reason: String) -> Result<Outcome, Failure> {
+        let sender = Some(typed.from.to_string());
+        let unheeded =
+            Unheeded { outcome: Outcome::Rejected, stage: Stage::Sender, reason, sender, person: None };
         self.app.leave_unheeded(mail, &unheeded).await?;
-        Ok("rejected")
+        Ok(unheeded.outcome)
     }
 
     async fn put_off(&self, mail: &InboxMail, why: &str) -> Result<(), Failure> {
@@ -108,13 +159,65 @@ impl InboxReader {
         tx.commit().await?;
         Ok(())
     }
+
+    /// Says what a mail would come to, by doing it in a transaction that is thrown away.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rehearse(&self, raw: &[u8]) -> Result<Rehearsed, Failure> {
+        let mut stages = vec![(Stage::Fetch, format!("{} bytes.", raw.len()))];
+        let end = |stages: Vec<(Stage, String)>, outcome| Rehearsed {
+            stages,
+            outcome,
+            commands: Vec::new(),
+            servers: Vec::new(),
+        };
+        let typed = match reading(raw, &self.ours) {
+            Reading::Typed(typed) => typed,
+            Reading::Dropped(dropped) => {
+                let unheeded = dropped_because(&dropped);
+                if unheeded.stage > Stage::Machine {
+                    stages.push((Stage::Machine, "A person wrote it, as far as its headers say.".to_owned()));
+                }
+                stages.push((unheeded.stage, unheeded.reason));
+                return Ok(end(stages, unheeded.outcome));
+            }
+        };
+        stages.push((Stage::Machine, "A person wrote it, as far as its headers say.".to_owned()));
+        stages.push((Stage::Headers, format!("It says it is from {}: \"{}\".", typed.from, typed.subject)));
+        let reply = match self.authenticator.check(raw, self.app.now()).await {
+            Trust::Authenticated { by, content_type_signed, fingerprint } => {
+                stages.push((Stage::Sender, format!("Proven: {by}.")));
+                reply(*typed, content_type_signed, fingerprint, &self.ours)
+            }
+            Trust::Unauthenticated(reason) => {
+                stages.push((Stage::Sender, reason));
+                return Ok(end(stages, Outcome::Rejected));
+            }
+            Trust::TryLater(reason) => {
+                stages.push((Stage::Sender, format!("{reason} It would be tried again later.")));
+                return Ok(end(stages, Outcome::Rejected));
+            }
+        };
+        let mut tx = self.app.store.begin().await?;
+        // The mail itself may be kept already; then it did not come before, it is the one that came.
+        let kept = tx.mail_by_hash(&sha256(raw)).await?.unwrap_or_else(|| self.app.inbox_id());
+        let judged = self.app.judge(&mut tx, kept, &reply, &self.limits).await?;
+        drop(tx);
+        stages.extend(judged.passed);
+        stages.push((judged.stage, judged.reason));
+        Ok(Rehearsed { stages, outcome: judged.outcome, commands: judged.commands, servers: judged.servers })
+    }
 }
 
-fn reply(mut typed: Typed, content_type_signed: bool) -> Reply {
+/// What is kept of a typed mail for the decision.
+#[must_use]
+pub fn reply(mut typed: Typed, content_type_signed: bool, fingerprint: String, ours: &Ours) -> Reply {
     // Text outside of the parts harms only where nobody has signed the border between them.
     if content_type_signed {
         typed.flags.remove(&Flag::Loose);
     }
+    let calendar = typed.calendar.as_ref().and_then(|answer| answer.word(ours));
     let doubt = typed.doubt().map(|doubt| format!("{doubt} So nothing was decided."));
     let token = typed.token.ok().flatten().map(|token| token.hash().as_str().to_owned());
     Reply {
@@ -123,12 +226,27 @@ fn reply(mut typed: Typed, content_type_signed: bool) -> Reply {
         notices: typed.notices,
         text: typed.text,
         commands: typed.commands,
+        confirms: typed.confirms,
+        calendar,
         doubt,
+        fingerprint: Some(fingerprint),
     }
 }
 
+fn bounced_with(delivery: &crate::mail::read::Delivery) -> String {
+    let said = delivery.diagnostic.clone().or_else(|| delivery.status.clone());
+    let said = said.unwrap_or_else(|| "the other server did not say why".to_owned());
+    said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
+}
+
 fn dropped_because(dropped: &Dropped) -> Unheeded {
-    let ignored = |reason: String| Unheeded { outcome: "ignored", reason, sender: None };
+    let ignored = |reason: String| Unheeded {
+        outcome: Outcome::Ignored,
+        stage: Stage::Machine,
+        reason,
+        sender: None,
+        person: None,
+    };
     match dropped {
         Dropped::OwnMail => ignored("It is a mail of patchbot's own that came back.".to_owned()),
         Dropped::AutoReply(reply) => {
@@ -147,9 +265,11 @@ fn dropped_because(dropped: &Dropped) -> Unheeded {
         Dropped::Receipt => ignored("It is a receipt.".to_owned()),
         Dropped::List => ignored("It came through a list or in bulk.".to_owned()),
         Dropped::Unreadable(why) => Unheeded {
-            outcome: "quarantined",
+            outcome: Outcome::Quarantined,
+            stage: Stage::Headers,
             reason: format!("It cannot be read without doubt ({}): {why}.", dropped.name()),
             sender: None,
+            person: None,
         },
     }
 }

@@ -4,6 +4,8 @@ pub mod due;
 pub mod hosts;
 pub mod inbox;
 pub mod outbox;
+pub mod pace;
+pub mod reports;
 pub mod retry;
 pub mod runner;
 

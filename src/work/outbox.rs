@@ -5,22 +5,25 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
 
 use super::Ticked;
+use super::pace::{Minute, Pace, Queue, domain_of};
 use super::retry::backoff;
 use crate::app::{App, Failure};
 use crate::chat::{Chat, Undelivered};
-use crate::domain::message::{Alert, Answerable, Message, Tone};
+use crate::domain::message::{Answerable, Message};
 use crate::domain::notice::Notice;
 use crate::domain::person::Address;
 use crate::mail::calendar;
 use crate::mail::compose::{Composed, Letter, compose};
+use crate::mail::dkim::Signer;
 use crate::mail::ours::Ours;
 use crate::mail::send::{Mailer, SendError};
 use crate::mail::token::Token;
 use crate::render::{Footing, Renderer, ReplyTo};
 use crate::store::error::StoreError;
-use crate::store::records::{Claim, Delivery, Lease, Medium, NewNotification, Notification, ReplyToken};
+use crate::store::records::{Claim, Delivery, Lease, Medium, Notification, ReplyToken};
 
 /// A claim on a message holds so long: longer than any delivery may take.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
@@ -42,6 +45,8 @@ pub struct Postman {
     pub name: String,
     /// Whom to ask.
     pub contact: String,
+    /// Who signs the mails; none leaves that to the server.
+    pub signer: Option<Arc<Signer>>,
 }
 
 /// Delivers one medium's messages.
@@ -50,7 +55,8 @@ pub struct Outbox {
     app: App,
     way: Way,
     owner: String,
-    at_once: usize,
+    pace: Pace,
+    minute: Minute,
 }
 
 #[derive(Debug, Clone)]
@@ -63,13 +69,22 @@ impl Outbox {
     /// Delivers mails, `at_once` at the same time.
     #[must_use]
     pub fn mail(app: App, postman: Postman, owner: String, at_once: usize) -> Self {
-        Self { app, way: Way::Mail(postman), owner, at_once }
+        let pace = Pace { at_once, per_domain: 0, per_minute: 0 };
+        Self { app, way: Way::Mail(postman), owner, pace, minute: Minute::default() }
+    }
+
+    /// Delivers no faster than the mail server's keepers allow.
+    #[must_use]
+    pub fn paced(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
     }
 
     /// Delivers cards and alerts to chat.
     #[must_use]
     pub fn chat(app: App, chat: Chat, owner: String) -> Self {
-        Self { app, way: Way::Chat(chat), owner, at_once: 1 }
+        let pace = Pace { at_once: 1, per_domain: 0, per_minute: 0 };
+        Self { app, way: Way::Chat(chat), owner, pace, minute: Minute::default() }
     }
 
     fn medium(&self) -> Medium {
@@ -85,21 +100,28 @@ impl Outbox {
     /// When the database does not answer.
     pub async fn tick(&self) -> Result<Ticked, Failure> {
         let now = self.app.now();
-        let most = i64::try_from(self.at_once.saturating_mul(8)).unwrap_or(8);
+        let most = self.pace.at_once.saturating_mul(8).min(self.minute.left(&self.pace, Instant::now()));
+        if most == 0 {
+            return Ok(Ticked(0));
+        }
+        let most = i64::try_from(most).unwrap_or(8);
         let claim = Claim { owner: &self.owner, now, until: now + LEASE, most };
         let mut tx = self.app.store.begin().await?;
         let claimed = tx.claim_notifications(&claim, self.medium()).await?;
         tx.commit().await?;
         let count = claimed.len();
-        let mut waiting = claimed.into_iter();
-        let mut under_way: FuturesUnordered<_> = waiting
-            .by_ref()
-            .take(self.at_once)
-            .map(|(message, lease)| self.deliver(message, lease))
-            .collect();
-        while let Some(done) = under_way.next().await {
+        let claimed =
+            claimed.into_iter().map(|(message, lease)| (domain_of(&message.recipient), (message, lease)));
+        let mut queue = Queue::new(claimed, self.pace);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while let Some((domain, (message, lease))) = queue.next() {
+                self.minute.count(&self.pace, Instant::now());
+                under_way.push(async move { (domain, self.deliver(message, lease).await) });
+            }
+            let Some((domain, done)) = under_way.next().await else { break };
+            queue.done(&domain);
             done?;
-            under_way.extend(waiting.next().map(|(message, lease)| self.deliver(message, lease)));
         }
         Ok(Ticked(count))
     }
@@ -133,40 +155,10 @@ impl Outbox {
             Err(StoreError::Stale(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        if let Delivery::Parked { why } = &delivery {
-            self.tell_parked(&mut tx, &message, why).await?;
+        if let (Delivery::Parked { why }, Medium::Mail) = (&delivery, message.medium) {
+            self.app.undeliverable(&mut tx, &message, why).await?;
         }
         tx.commit().await?;
-        Ok(())
-    }
-
-    /// Operators are told of a message that nobody will get. An alert that could not be posted alerts nobody again.
-    async fn tell_parked(
-        &self,
-        tx: &mut crate::store::Tx,
-        message: &Notification,
-        why: &str,
-    ) -> Result<(), Failure> {
-        let (Some(channel), Medium::Mail) = (&self.app.chat.slack_ops, message.medium) else { return Ok(()) };
-        tx.add_notification(&NewNotification {
-            id: crate::domain::ids::NoticeId(self.app.ids.next()),
-            medium: Medium::Slack,
-            recipient: channel.clone(),
-            kind: "alert",
-            person: None,
-            window: message.window,
-            dedupe_key: format!("parked/{}", message.id),
-            message: Message::Alert(Alert {
-                tone: Tone::Bad,
-                headline: format!("A mail to {} cannot be delivered.", message.recipient),
-                lines: vec![
-                    format!("{why}."),
-                    "Reach the owner another way, or correct the address in the inventory.".to_owned(),
-                ],
-            }),
-            created_at: self.app.now(),
-        })
-        .await?;
         Ok(())
     }
 
@@ -219,6 +211,7 @@ impl Outbox {
                     windows: answerable.windows.clone(),
                     expires_at: answerable.until,
                     used_at: None,
+                    confirms: answerable.confirms.clone(),
                 })
                 .await?;
                 tx.commit().await?;
@@ -237,7 +230,7 @@ impl Outbox {
             Ok(rendered) => rendered,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let entry = calendar::entry(notice, &postman.ours, &to, message.created_at);
+        let entries = calendar::entries(notice, &postman.ours, &to, message.created_at);
         let letter = Letter {
             id: message.id,
             notice,
@@ -246,7 +239,8 @@ impl Outbox {
             to_name: None,
             token: token.as_ref(),
             in_reply_to,
-            entry: entry.as_ref(),
+            entries: &entries,
+            signer: postman.signer.as_deref(),
             at: message.created_at,
         };
         Ok(compose(&letter, &postman.ours, &postman.name).map_err(|error| error.to_string()))

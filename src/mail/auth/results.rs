@@ -5,7 +5,7 @@ use mail_auth::common::headers::Header;
 use mail_auth::common::verify::VerifySignature as _;
 use mail_auth::dkim::Signature;
 
-use super::{Moment, Proof, Trust, signs};
+use super::{Moment, Proof, Trust, fingerprint, signs};
 use crate::mail::read::headers::Section;
 
 /// One method's result: `dkim=pass header.d=owners.test`.
@@ -65,7 +65,8 @@ pub(super) fn vouched(
         proofs.iter().any(selected) && moment.flaw(header).is_none()
     })?;
     let content_type_signed = signs(&header.header, "content-type");
-    Some(Trust::Authenticated { by: Proof::Results { authserv_id }, content_type_signed })
+    let fingerprint = fingerprint(&header.header);
+    Some(Trust::Authenticated { by: Proof::Results { authserv_id }, content_type_signed, fingerprint })
 }
 
 /// The authserv-id and the results of a header, comments left out.

@@ -47,6 +47,10 @@ pub struct AutoReply {
     pub subject: String,
     /// The first lines of its text.
     pub text: String,
+    /// What it answers, without brackets.
+    pub answers: Vec<String>,
+    /// When it says it was sent.
+    pub sent: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// How a message looks from its headers alone.

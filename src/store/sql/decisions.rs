@@ -1,5 +1,6 @@
 //! Decisions about windows, never changed after they were taken.
 
+use chrono::{DateTime, Utc};
 use const_format::concatcp;
 use serde_json::Value;
 use sqlx::Row as _;
@@ -18,6 +19,7 @@ const COLS: &str = "id, window_id, revision, person_id, decided_by, channel, dec
     version";
 
 statements! {
+    COUNT_SINCE = "SELECT decided, COUNT(*) AS decisions FROM decisions WHERE decided_at > $1 GROUP BY decided ORDER BY decided";
     INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
     BY_REQUEST = "SELECT COUNT(*) AS decisions FROM decisions WHERE window_id = $1 AND request = $2";
     OF_WINDOW = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id = $1 ORDER BY decided_at, id");
@@ -92,4 +94,12 @@ pub(in crate::store) async fn was_decided_by(
     let decisions: i64 =
         sqlx::query(BY_REQUEST).bind(window.0).bind(request).fetch_one(conn).await?.try_get("decisions")?;
     Ok(decisions > 0)
+}
+
+pub(in crate::store) async fn count_decisions_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows = sqlx::query(COUNT_SINCE).bind(since).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((row.try_get("decided")?, row.try_get("decisions")?))).collect()
 }

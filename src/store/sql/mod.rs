@@ -28,6 +28,7 @@ pub(in crate::store) mod occupancy;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 pub(in crate::store) mod prechecks;
+pub(in crate::store) mod reachability;
 mod rows;
 pub(in crate::store) mod runs;
 pub(in crate::store) mod servers;
@@ -49,6 +50,7 @@ pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, Stor
         outbox::ALL,
         people::ALL,
         prechecks::ALL,
+        reachability::ALL,
         runs::ALL,
         servers::ALL,
         stand_ins::ALL,

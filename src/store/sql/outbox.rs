@@ -26,6 +26,8 @@ statements! {
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     PARKED = "UPDATE notifications SET state = 'parked', last_error = $4, lease_owner = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
+    BY_ID = "SELECT id, medium, recipient, person_id, window_id, payload, attempts, created_at FROM notifications WHERE id = $1";
+    SENT_SINCE = "SELECT COUNT(*) AS messages FROM notifications WHERE state = 'sent' AND medium = 'mail' AND sent_at > $1";
     LATEST = "SELECT medium, recipient, kind, state, created_at, sent_at, last_error FROM notifications \
         ORDER BY created_at DESC, id DESC LIMIT $1";
     COUNT = "SELECT state, COUNT(*) AS messages FROM notifications WHERE state IN ('waiting', 'parked') GROUP BY state";
@@ -35,10 +37,10 @@ fn medium(text: &str) -> Option<Medium> {
     [Medium::Mail, Medium::Slack].into_iter().find(|medium| medium.as_str() == text)
 }
 
-fn notification(row: &Row, claim: &Claim<'_>) -> Result<(Notification, Lease), StoreError> {
+fn message(row: &Row) -> Result<Notification, StoreError> {
     const T: &str = "notifications";
     let attempts: i64 = row.try_get("attempts")?;
-    let notification = Notification {
+    Ok(Notification {
         id: NoticeId(row.try_get("id")?),
         medium: word(row, T, "medium", medium)?,
         recipient: row.try_get("recipient")?,
@@ -47,10 +49,20 @@ fn notification(row: &Row, claim: &Claim<'_>) -> Result<(Notification, Lease), S
         message: json(row, T, "payload")?,
         attempts: attempts.saturating_sub(1),
         created_at: row.try_get("created_at")?,
-    };
+    })
+}
+
+fn notification(row: &Row, claim: &Claim<'_>) -> Result<(Notification, Lease), StoreError> {
     let lease =
         Lease { owner: claim.owner.to_owned(), epoch: row.try_get("lease_epoch")?, until: claim.until };
-    Ok((notification, lease))
+    Ok((message(row)?, lease))
+}
+
+pub(in crate::store) async fn notification_by_id(
+    conn: &mut Conn,
+    id: NoticeId,
+) -> Result<Option<Notification>, StoreError> {
+    sqlx::query(BY_ID).bind(id.0).fetch_optional(conn).await?.as_ref().map(message).transpose()
 }
 
 pub(in crate::store) async fn add_notification(
@@ -141,4 +153,11 @@ pub(in crate::store) async fn count_notifications(conn: &mut Conn) -> Result<(i6
 
 pub(in crate::store) async fn release_outbox(conn: &mut Conn) -> Result<u64, StoreError> {
     Ok(sqlx::query(RELEASE).execute(conn).await?.rows_affected())
+}
+
+pub(in crate::store) async fn mails_sent_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    Ok(sqlx::query(SENT_SINCE).bind(since).fetch_one(conn).await?.try_get("messages")?)
 }

@@ -27,6 +27,7 @@ statements! {
     REPORT = "UPDATE patch_history SET report = $2 WHERE id = $1";
     BY_ID = concatcp!("SELECT ", COLS, " FROM patch_history WHERE id = $1");
     OF_SERVER = concatcp!("SELECT ", COLS, " FROM patch_history WHERE server_id = $1 ORDER BY started_at DESC, id DESC");
+    ENDED_SINCE = concatcp!("SELECT ", COLS, " FROM patch_history WHERE ended_at > $1 ORDER BY ended_at, id");
     BEGIN_STEP = "INSERT INTO run_steps (run_id, number, step, started_at) \
         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM run_steps WHERE run_id = $1 RETURNING number";
     END_STEP = "UPDATE run_steps SET ended_at = $3, outcome = $4 WHERE run_id = $1 AND number = $2 AND ended_at IS NULL";
@@ -158,4 +159,11 @@ pub(in crate::store) async fn took_by(conn: &mut Conn, server: ServerId) -> Resu
 
 pub(in crate::store) async fn took_on(conn: &mut Conn, system: &str) -> Result<Vec<Took>, StoreError> {
     sqlx::query(TOOK_ON).bind(system.to_lowercase()).fetch_all(conn).await?.iter().map(took).collect()
+}
+
+pub(in crate::store) async fn runs_ended_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<RunRow>, StoreError> {
+    sqlx::query(ENDED_SINCE).bind(since).fetch_all(conn).await?.iter().map(run).collect()
 }

@@ -10,10 +10,10 @@ use crate::domain::ids::{InboxId, NoticeId, PersonId};
 use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
 
-const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at";
+const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at, confirms";
 
 statements! {
-    INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6)");
+    INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
     BY_HASH = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE hash = $1");
     OF_NOTIFICATION = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
     USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
@@ -28,12 +28,14 @@ pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) 
         .bind(Json(&token.windows))
         .bind(token.expires_at)
         .bind(token.used_at)
+        .bind((!token.confirms.is_empty()).then_some(Json(&token.confirms)))
         .execute(conn)
         .await?;
     Ok(())
 }
 
 fn token(row: &Row) -> Result<ReplyToken, StoreError> {
+    let confirms: Option<Json<Vec<String>>> = row.try_get("confirms")?;
     Ok(ReplyToken {
         hash: row.try_get("hash")?,
         person: PersonId(row.try_get("person_id")?),
@@ -41,6 +43,7 @@ fn token(row: &Row) -> Result<ReplyToken, StoreError> {
         windows: json(row, "reply_tokens", "lines")?,
         expires_at: row.try_get("expires_at")?,
         used_at: row.try_get("used_at")?,
+        confirms: confirms.map(|Json(commands)| commands).unwrap_or_default(),
     })
 }
 

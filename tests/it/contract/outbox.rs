@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use patchbot::clock::Ids;
 use patchbot::domain::ids::{InboxId, NoticeId, Revision, WindowId};
+use patchbot::domain::inbound::{Outcome, Stage};
 use patchbot::domain::message::{Alert, Message, ShownWindow, Tone};
 use patchbot::store::error::StoreError;
 use patchbot::store::records::{Claim, Delivery, MailOutcome, Medium, NewMail, NewNotification, ReplyToken};
@@ -114,7 +115,8 @@ async fn a_mail_that_was_put_off_comes_again_and_a_closed_one_does_not(fresh: Fr
     let again = tx.claim_mail(&later).await.unwrap().remove(0);
     assert_eq!(again.attempts, 1);
     let outcome = MailOutcome {
-        outcome: "ignored",
+        outcome: Outcome::Ignored,
+        stage: Stage::Machine,
         reason: "It is a machine's mail.".to_owned(),
         sender: None,
         person: None,
@@ -147,6 +149,7 @@ async fn a_notice_is_answered_once_whichever_of_its_tokens_is_used(fresh: Fresh)
         }],
         expires_at: utc("2026-12-04T00:00:00Z"),
         used_at: None,
+        confirms: Vec::new(),
     };
     let (first, second) = (token("t1"), token("t2"));
     tx.insert_token(&first).await.unwrap();

@@ -150,7 +150,12 @@ impl World {
     async fn check_at(&self, raw: &str, at: DateTime<Utc>) -> Trust {
         let mut settings = self.settings.clone();
         settings.resolver = Some(name_server(self.records.clone()).await);
-        Authenticator::new(settings).unwrap().check(raw.as_bytes(), at).await
+        let mut trust = Authenticator::new(settings).unwrap().check(raw.as_bytes(), at).await;
+        if let Trust::Authenticated { fingerprint, .. } = &mut trust {
+            // It hangs on the signature's bytes; a test of its own looks at it.
+            *fingerprint = String::new();
+        }
+        trust
     }
 
     async fn check(&self, raw: &str) -> Trust {
@@ -160,7 +165,7 @@ impl World {
 
 fn by_signature(content_type_signed: bool) -> Trust {
     let by = Proof::Signature { domain: "owners.test".to_owned(), selector: "s1".to_owned() };
-    Trust::Authenticated { by, content_type_signed }
+    Trust::Authenticated { by, content_type_signed, fingerprint: String::new() }
 }
 
 #[tokio::test]
@@ -276,7 +281,7 @@ async fn the_word_of_our_own_mail_server_counts_and_no_other() {
     assert!(matches!(world.check(&with(&[good])).await, Trust::Unauthenticated(_)), "nobody is configured");
     world.settings.authserv_ids = vec!["mx.patch.test".to_owned()];
     let by = Proof::Results { authserv_id: "mx.patch.test".to_owned() };
-    let vouched = Trust::Authenticated { by, content_type_signed: true };
+    let vouched = Trust::Authenticated { by, content_type_signed: true, fingerprint: String::new() };
     assert_eq!(world.check(&with(&[good])).await, vouched);
     assert_eq!(world.check(&with(&["mx.else.test; none", good])).await, vouched);
     for lines in [
@@ -316,7 +321,8 @@ async fn a_trusted_domain_is_believed_by_its_exact_name_only() {
     let mut world = world();
     world.settings.trusted_domains = vec!["Owners.test".to_owned()];
     let by = Proof::TrustedDomain("owners.test".to_owned());
-    assert_eq!(world.check(MESSAGE).await, Trust::Authenticated { by, content_type_signed: false });
+    let trust = Trust::Authenticated { by, content_type_signed: false, fingerprint: String::new() };
+    assert_eq!(world.check(MESSAGE).await, trust);
     for from in ["ada@sub.owners.test", "ada@evil-owners.test", "ada@owners.test.evil.test"] {
         let raw = MESSAGE.replace("ada@owners.test", from);
         assert!(matches!(world.check(&raw).await, Trust::Unauthenticated(_)), "{from}");

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use patchbot::config::secret::Secret;
 use patchbot::domain::ids::NoticeId;
 use patchbot::domain::person::Address;
-use patchbot::mail::calendar::entry;
+use patchbot::mail::calendar::entries;
 use patchbot::mail::compose::{Composed, Letter, compose};
 use patchbot::mail::connect::{Place, Security};
 use patchbot::mail::ours::Ours;
@@ -34,7 +34,7 @@ pub(super) fn notice(sample: &str, id: u128, token: &Token) -> Composed {
     let footing = Footing { reply: Some(reply), ..sample.footing };
     let rendered = Renderer::new(None).unwrap().render(&sample.notice, &footing).unwrap();
     let to = Address::parse("ada@owners.test").unwrap();
-    let entry = entry(&sample.notice, &ours, &to, at());
+    let entries = entries(&sample.notice, &ours, &to, at());
     let letter = Letter {
         id: NoticeId(Uuid::from_u128(id)),
         notice: &sample.notice,
@@ -43,7 +43,8 @@ pub(super) fn notice(sample: &str, id: u128, token: &Token) -> Composed {
         to_name: Some("Ada Example"),
         token: Some(token),
         in_reply_to: None,
-        entry: entry.as_ref(),
+        entries: &entries,
+        signer: None,
         at: at(),
     };
     compose(&letter, &ours, "patchbot").unwrap()

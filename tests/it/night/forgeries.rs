@@ -117,11 +117,11 @@ async fn only_the_owners_signed_word_counts() {
 
     let only_quoted =
         ada("\nOn Tue, Nov 24, 2026 at 9:00 AM bob <bob@owners.test> wrote:\n> approve\n").signed();
-    assert_eq!(night.receives(&only_quoted).await.0, "asked_back");
+    assert_eq!(night.receives(&only_quoted).await.0, "clarify");
     assert_eq!(night.state().await, "state: waits for approval");
 
     let genuine = ada("Approved.\n\nThanks,\nAda\n\nOn Tue, Nov 24, 2026 at 9:00 AM patchbot <patchbot@patchbot.test> wrote:\n> Hello").signed();
-    assert_eq!(night.receives(&genuine).await.0, "executed");
+    assert_eq!(night.receives(&genuine).await.0, "accepted");
     assert_eq!(night.state().await, "state: approved by ada@owners.test by mail");
     // The transcript of the quoted one, and the transcript of the approval: one mail each.
     let mails = night.mails_to_ada(3).await;
@@ -130,7 +130,7 @@ async fn only_the_owners_signed_word_counts() {
     // The same token once more decides nothing, and says so.
     let again = ada("decline").signed();
     let (outcome, reason) = night.receives(&again).await;
-    assert_eq!(outcome, "refused", "{reason}");
+    assert_eq!(outcome, "rejected", "{reason}");
     assert!(reason.contains("each notice can be answered once"), "{reason}");
     assert_eq!(night.state().await, "state: approved by ada@owners.test by mail");
     night.bot.stop().await.unwrap();

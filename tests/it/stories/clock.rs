@@ -13,11 +13,14 @@ async fn a_quarter_from_the_notice_to_the_start_tells_each_thing_once() {
     let notice = world.mail_to("ada");
     assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-10 20:00:00");
     world.sleep_until("2026-12-01 12:00 Europe/Berlin").await;
-    insta::assert_snapshot!(world.mails().join("\n"), @"ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?");
+    insta::assert_snapshot!(world.mails().join("\n"), @"
+    ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?
+    ada@owners.test: 2027-Q1: web01 still waits for your answer
+    ");
     world.sleep_until("2026-12-07 12:00 Europe/Berlin").await;
     let request = world.mail_to("ada");
     insta::assert_snapshot!(request.shown());
-    assert_eq!(world.replies("ada", &request, "yes, approved").await, "executed");
+    assert_eq!(world.replies("ada", &request, "yes, approved").await, "accepted");
     world.mails();
     world.sleep_until("2026-12-09 21:00 Europe/Berlin").await;
     insta::assert_snapshot!(world.mail_to("ada").shown());
@@ -55,6 +58,7 @@ async fn without_an_answer_nothing_is_patched_and_everybody_is_told() {
     ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?
     ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?
     ada@owners.test: 2027-Q1: web01 needs your approval for the coming week
+    ada@owners.test: 2027-Q1: web01 still waits for your answer
     ada@owners.test: 2027-Q1: web01 was not patched
     ada@owners.test: 2027-Q1: web01 will be patched on Thu 10 Dec 2026, 20:00 Europe/Berlin
     ");
@@ -77,6 +81,7 @@ async fn where_silence_counts_as_consent_it_is_logged_and_told() {
     ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?
     ada@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?
     ada@owners.test: 2027-Q1: web01 needs your approval for the coming week
+    ada@owners.test: 2027-Q1: web01 still waits for your answer
     ada@owners.test: 2027-Q1: web01 was auto-approved by patchbot
     ");
     insta::assert_snapshot!(world.audit("web01").await.join("\n"), @"patchbot by the schedule: Nobody answered by the deadline: web01 counts as approved for Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).");

@@ -1,8 +1,13 @@
 //! Stories: one file per promise to the people who use patchbot.
 
+mod abuse;
 mod clock;
+mod confirming;
 mod import;
+mod invitations;
+mod mondays;
 mod questions;
+mod reaching;
 mod replies;
 mod two_owners;
 mod undo;

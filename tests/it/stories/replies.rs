@@ -33,7 +33,7 @@ async fn an_approval_by_mail_is_done_and_answered_with_exactly_one_mail() {
     let (mut world, notice) = noticed().await;
     assert_eq!(
         world.replies("ada", &notice, "Approved, thanks!\r\n\r\nBest regards\r\nAda").await,
-        "executed"
+        "accepted"
     );
     for server in ["web01", "web02", "db01"] {
         assert_eq!(world.state(server).await, "approved by ada@owners.test by mail");
@@ -52,7 +52,7 @@ async fn numbered_lines_are_decided_one_by_one() {
     let (mut world, notice) = noticed().await;
     assert_eq!(
         world.replies("ada", &notice, "1 ok; 2 move 2026-12-17 21:00; 3 no: quarter-end").await,
-        "executed"
+        "accepted"
     );
     insta::assert_snapshot!(world.mail_to("ada").shown());
     let states = [world.state("db01").await, world.state("web01").await, world.state("web02").await];
@@ -66,29 +66,29 @@ async fn numbered_lines_are_decided_one_by_one() {
 #[tokio::test]
 async fn what_is_not_understood_changes_nothing_and_is_answered_with_what_can_be_said() {
     let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "Approved, but only after the backup").await, "asked_back");
+    assert_eq!(world.replies("ada", &notice, "Approved, but only after the backup").await, "clarify");
     insta::assert_snapshot!(world.mail_to("ada").shown());
     assert_eq!(world.state("web01").await, "waits for approval");
     // The same notice can still be answered: nothing was decided with it.
-    assert_eq!(world.replies("ada", &notice, "approve").await, "executed");
+    assert_eq!(world.replies("ada", &notice, "approve").await, "accepted");
 }
 
 #[tokio::test]
 async fn a_time_in_words_is_confirmed_by_digits_first() {
     let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "move web01 to Friday 20:00").await, "refused");
+    assert_eq!(world.replies("ada", &notice, "move web01 to Friday 20:00").await, "confirm");
     let asked = world.mail_to("ada");
     assert!(asked.text.contains("\"move web01 to 2026-11-27 20:00\""), "{}", asked.text);
     assert_eq!(world.state("web01").await, "waits for approval");
     let exactly = "move web01 to 2026-12-18 20:00";
-    assert_eq!(world.replies("ada", &asked, exactly).await, "executed");
+    assert_eq!(world.replies("ada", &asked, exactly).await, "accepted");
     assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-18 20:00:00");
 }
 
 #[tokio::test]
 async fn exclusions_are_confirmed_by_names_first() {
     let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "approve all except db01").await, "refused");
+    assert_eq!(world.replies("ada", &notice, "approve all except db01").await, "confirm");
     let asked = world.mail_to("ada");
     assert!(asked.text.contains("\"approve web01 web02\""), "{}", asked.text);
     assert_eq!(world.state("web02").await, "waits for approval");
@@ -99,11 +99,11 @@ async fn a_notice_is_answered_once_and_its_transcript_once_more() {
     let (mut world, notice) = noticed().await;
     world.replies("ada", &notice, "approve web01").await;
     let transcript = world.mail_to("ada");
-    assert_eq!(world.replies("ada", &notice, "approve web02").await, "refused");
+    assert_eq!(world.replies("ada", &notice, "approve web02").await, "rejected");
     let refused = world.mail_to("ada");
     assert!(refused.text.contains("each notice can be answered once"), "{}", refused.text);
     assert_eq!(world.state("web02").await, "waits for approval");
-    assert_eq!(world.replies("ada", &transcript, "approve web02").await, "executed");
+    assert_eq!(world.replies("ada", &transcript, "approve web02").await, "accepted");
     assert_eq!(world.state("web02").await, "approved by ada@owners.test by mail");
 }
 
@@ -139,7 +139,7 @@ async fn a_server_that_strips_the_plus_address_changes_nothing() {
     let (mut world, notice) = noticed().await;
     let mut letter = Letter::answering(&notice, "ada", "approve");
     letter.to = "patchbot@patchbot.test".to_owned();
-    assert_eq!(world.receives(&letter).await, "executed");
+    assert_eq!(world.receives(&letter).await, "accepted");
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_subject_that_was_rewritten_falls_back_to_what_the_mail_answers() {
     let mut letter = Letter::answering(&notice, "ada", "approve");
     letter.to = "patchbot@patchbot.test".to_owned();
     letter.subject = "RE: patching".to_owned();
-    assert_eq!(world.receives(&letter).await, "executed");
+    assert_eq!(world.receives(&letter).await, "accepted");
     assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
 }
 
@@ -167,6 +167,8 @@ async fn out_of_office_and_bounces_decide_nothing_and_are_never_answered() {
     away.subject = format!("Automatic reply: {}", notice.subject);
     assert_eq!(world.receives(&away).await, "ignored");
     assert_eq!(world.state("web01").await, "waits for approval");
+    // Somebody else is asked as well; nobody answers the machine.
+    assert_eq!(world.mails(), ["bob@owners.test: 2027-Q1: web01 is to be patched, does the time suit you?"]);
     world.done();
 }
 
@@ -176,12 +178,12 @@ async fn a_command_that_stands_only_in_the_quote_is_nobodys_word() {
     let mut letter = Letter::answering(&notice, "ada", "");
     letter.body = "\r\n\r\nOn Tue, Nov 24, 2026 at 9:00 AM bob <bob@owners.test> wrote:\r\n\r\n> approve\r\n"
         .to_owned();
-    assert_eq!(world.receives(&letter).await, "asked_back");
+    assert_eq!(world.receives(&letter).await, "clarify");
     assert_eq!(world.state("web01").await, "waits for approval");
     // Outlook quotes without a mark.
     let mut letter = Letter::answering(&notice, "ada", "");
     letter.body = "\r\n________________________________\r\nFrom: bob <bob@owners.test>\r\nSent: Tuesday, November 24, 2026 9:00 AM\r\nTo: Ada <ada@owners.test>\r\nSubject: x\r\n\r\napprove\r\n".to_owned();
-    assert_eq!(world.receives(&letter).await, "asked_back");
+    assert_eq!(world.receives(&letter).await, "clarify");
     assert_eq!(world.state("web01").await, "waits for approval");
 }
 
@@ -190,7 +192,7 @@ async fn an_answer_after_the_plan_changed_decides_nothing() {
     let (mut world, notice) = noticed().await;
     world.says("ada", "move web01 to 2026-12-17 21:00").await;
     world.mails();
-    assert_eq!(world.replies("ada", &notice, "approve web01").await, "refused");
+    assert_eq!(world.replies("ada", &notice, "approve web01").await, "rejected");
     let refused = world.mail_to("ada");
     assert!(refused.text.contains("The plan of web01 has changed since that was shown"), "{}", refused.text);
     assert_eq!(world.state("web01").await, "waits for approval");
@@ -201,7 +203,7 @@ async fn an_answer_after_the_window_decides_nothing() {
     let (mut world, notice) = noticed().await;
     world.sleep_until("2026-12-20 09:00 Europe/Berlin").await;
     world.mails();
-    assert_eq!(world.replies("ada", &notice, "approve").await, "refused");
+    assert_eq!(world.replies("ada", &notice, "approve").await, "rejected");
     assert!(world.mail_to("ada").text.contains("The windows of that notice are over"));
 }
 
@@ -212,7 +214,7 @@ async fn a_known_person_without_a_token_is_told_how_and_an_unknown_one_nothing()
     letter.subject = "please patch".to_owned();
     letter.to = "patchbot@patchbot.test".to_owned();
     letter.answers = None;
-    assert_eq!(world.receives(&letter).await, "asked_back");
+    assert_eq!(world.receives(&letter).await, "clarify");
     assert!(world.mail_to("ada").text.contains("reply to that one"));
     letter.from = "eve@stranger.test".to_owned();
     assert_eq!(world.receives(&letter).await, "rejected");

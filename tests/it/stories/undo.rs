@@ -93,9 +93,9 @@ async fn the_answer_to_a_reply_can_itself_be_answered_with_undo() {
     let mut world = World::new(TUESDAY).await.server("web01", "ada").server("web02", "ada");
     world.plan().await;
     let notice = world.mail_to("ada");
-    assert_eq!(world.replies("ada", &notice, "approve all").await, "executed");
+    assert_eq!(world.replies("ada", &notice, "approve all").await, "accepted");
     let transcript = world.mail_to("ada");
-    assert_eq!(world.replies("ada", &transcript, "undo").await, "executed");
+    assert_eq!(world.replies("ada", &transcript, "undo").await, "accepted");
     insta::assert_snapshot!(world.mail_to("ada").shown());
     assert_eq!(world.state("web02").await, "waits for approval");
 }

@@ -1,11 +1,8 @@
 //! Mails as people read and answer them: the real composition, the real reading; the proof of the sender is told apart.
 
-use patchbot::app::reply::{Reply, Unheeded};
-use patchbot::domain::person::Address;
 use patchbot::mail::compose::Composed;
-use patchbot::mail::ours::Ours;
-use patchbot::mail::reading::{Reading, reading};
-use patchbot::store::records::{Claim, NewMail};
+use patchbot::mail::fetch::{Arrived, Content};
+use patchbot::work::inbox::accept;
 
 use super::{BOT, World, mail_of};
 
@@ -15,8 +12,9 @@ pub(crate) struct Mail {
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) text: String,
+    pub(crate) raw: Vec<u8>,
     reply_to: String,
-    message_id: String,
+    pub(crate) message_id: String,
 }
 
 impl Mail {
@@ -27,6 +25,7 @@ impl Mail {
             to: composed.to.clone(),
             subject: parsed.subject().unwrap().to_owned(),
             text: parsed.body_text(0).unwrap().replace("\r\n", "\n").trim().to_owned(),
+            raw: composed.raw.clone(),
             reply_to: reply_to.unwrap_or(BOT).to_owned(),
             message_id: composed.message_id.clone(),
         }
@@ -74,16 +73,18 @@ impl Letter {
         }
     }
 
-    fn raw(&self, number: usize) -> Vec<u8> {
+    pub(crate) fn raw(&self, number: usize) -> Vec<u8> {
         let answers = self
             .answers
             .as_ref()
             .map(|id| format!("In-Reply-To: {id}\r\nReferences: {id}\r\n"))
             .unwrap_or_default();
         let more: String = self.headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let kind = "Content-Type: text/plain; charset=utf-8\r\n";
+        let kind = if more.contains("Content-Type: ") { "" } else { kind };
         format!(
             "From: {}\r\nTo: {}\r\nSubject: {}\r\nDate: Tue, 24 Nov 2026 09:00:00 +0100\r\nMessage-ID: <{number}@owners.test>\r\n\
-             MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n{answers}{more}\r\n{}",
+             MIME-Version: 1.0\r\n{kind}Content-Transfer-Encoding: 8bit\r\n{answers}{more}\r\n{}",
             self.from, self.to, self.subject, self.body
         )
         .into_bytes()
@@ -121,55 +122,31 @@ impl World {
     }
 
     /// Somebody answers a mail; the sender is proven. What became of it.
-    pub(crate) async fn replies(&mut self, who: &str, mail: &Mail, words: &str) -> &'static str {
+    pub(crate) async fn replies(&mut self, who: &str, mail: &Mail, words: &str) -> String {
         self.receives(&Letter::answering(mail, who, words)).await
     }
 
-    /// A mail comes in whose sender is proven. What became of it.
-    pub(crate) async fn receives(&mut self, letter: &Letter) -> &'static str {
-        let now = self.app.now();
+    /// A mail comes in; senders of owners.test are proven. What became of it.
+    pub(crate) async fn receives(&mut self, letter: &Letter) -> String {
         let number = self.app.ids.next().as_u128() as usize;
-        let raw = letter.raw(number);
-        let id = self.app.inbox_id();
-        let mut tx = self.app.store.begin().await.unwrap();
-        let hash = number.to_string();
-        let message_id = format!("<{number}@owners.test>");
-        let new = NewMail {
-            id,
-            mailbox: "INBOX",
-            uidvalidity: 1,
-            uid: i64::try_from(number % (1 << 40)).unwrap(),
-            message_id: Some(&message_id),
-            hash: &hash,
-            raw: &raw,
-            received_at: now,
-            set_aside: None,
-        };
-        assert!(tx.accept_mail(&new).await.unwrap());
-        let claim = Claim { owner: "world", now, until: now + chrono::TimeDelta::minutes(1), most: 1 };
-        let kept = tx.claim_mail(&claim).await.unwrap().remove(0);
-        tx.commit().await.unwrap();
-        let outcome = match reading(&kept.raw, &Ours::new(Address::parse(BOT).unwrap())) {
-            Reading::Dropped(dropped) => {
-                let unheeded =
-                    Unheeded { outcome: "ignored", reason: dropped.name().to_owned(), sender: None };
-                self.app.leave_unheeded(&kept, &unheeded).await.unwrap();
-                "ignored"
-            }
-            Reading::Typed(typed) => {
-                let doubt = typed.flags.iter().next().map(|flag| flag.sentence().to_owned());
-                let reply = Reply {
-                    from: typed.from,
-                    token: typed.token.unwrap().map(|token| token.hash().as_str().to_owned()),
-                    notices: typed.notices,
-                    text: typed.text,
-                    commands: typed.commands,
-                    doubt,
-                };
-                self.app.handle_reply(&kept, &reply).await.unwrap()
-            }
-        };
+        self.receives_raw(&letter.raw(number)).await
+    }
+
+    /// A mail comes in as it is. What became of it.
+    pub(crate) async fn receives_raw(&mut self, raw: &[u8]) -> String {
+        self.uid += 1;
+        let arrived = Arrived { validity: 1, uid: self.uid, content: Content::Whole(raw.to_vec()) };
+        accept(&self.app, "INBOX", arrived).await.unwrap();
+        self.reader.tick().await.unwrap();
+        let mails = self.app.store.read().await.unwrap().latest_mail(1).await.unwrap();
         self.settle().await;
-        outcome
+        mails.into_iter().next().unwrap().outcome
+    }
+
+    /// Why the last mail ended as it did.
+    pub(crate) async fn why(&self) -> String {
+        let mails = self.app.store.read().await.unwrap().latest_mail(1).await.unwrap();
+        let last = mails.into_iter().next().unwrap();
+        format!("{}: {}", last.stage.unwrap().as_str(), last.reason.unwrap())
     }
 }

@@ -16,17 +16,23 @@ use patchbot::app::{App, ChatPlaces};
 use patchbot::clock::{Clock, Ids};
 use patchbot::domain::answer::Channel;
 use patchbot::domain::event::Actor;
+use patchbot::domain::inbound::Limits;
 use patchbot::domain::person::{Address, Identity, Role};
 use patchbot::domain::policy::{Policies, Policy};
 use patchbot::domain::quarter::Quarters;
+use patchbot::domain::timeline::Every;
 use patchbot::domain::window::Window;
+use patchbot::mail::auth::{AuthSettings, Authenticator};
 use patchbot::mail::ours::Ours;
 use patchbot::mail::send::Mailer;
 use patchbot::render::Renderer;
 use patchbot::ssh::{LoginKey, Remote, Settings};
+use patchbot::work::Ticked;
 use patchbot::work::due::Scheduler;
 use patchbot::work::hosts::{Defaults, Hosts, Times};
+use patchbot::work::inbox::InboxReader;
 use patchbot::work::outbox::{Outbox, Postman};
+use patchbot::work::reports::Reporter;
 
 pub(crate) use mails::Mail;
 
@@ -42,6 +48,10 @@ const KEY: &str = include_str!("../../data/stranger.key");
 pub(crate) struct World {
     pub(crate) app: App,
     outbox: Outbox,
+    reporter: Option<Reporter>,
+    reader: InboxReader,
+    /// The UID of the last mail that came in.
+    uid: u32,
     scheduler: Scheduler,
     sent: Arc<Mutex<Vec<patchbot::mail::compose::Composed>>>,
     /// How many of the sent mails have been looked at.
@@ -90,6 +100,7 @@ impl World {
             ours: Ours::new(Address::parse(BOT).unwrap()),
             name: "patchbot".to_owned(),
             contact: "olga@patchbot.test".to_owned(),
+            signer: None,
         };
         let outbox = Outbox::mail(app.clone(), postman, "world".to_owned(), 2);
         let times = Times {
@@ -105,19 +116,28 @@ impl World {
         let scheduler = Scheduler::new(app.clone(), hosts, "world".to_owned(), 8);
         let sheet =
             "server_name,primary_owner,secondary_owner,server_timezone,host_group,ip_address\n".to_owned();
-        Self { app, outbox, scheduler, sent, read: 0, sheet, _fresh: fresh }
+        let reader = reader(&app);
+        Self { app, outbox, reporter: None, reader, uid: 0, scheduler, sent, read: 0, sheet, _fresh: fresh }
     }
 
     /// The same database under a program that was started anew.
     pub(crate) fn restarted(self) -> Self {
-        let Self { app, sheet, sent, read, _fresh, .. } = self;
+        let Self { app, sheet, sent, read, uid, _fresh, .. } = self;
         let time = app.now().with_timezone(&Tz::UTC).format("%Y-%m-%d %H:%M UTC").to_string();
         let mut world = Self::on(_fresh, &time, app.policies.default.clone());
         world.sheet = sheet;
+        world.uid = uid;
         let earlier = std::mem::take(&mut *sent.lock().unwrap());
         world.sent.lock().unwrap().extend(earlier);
         world.read = read;
         world
+    }
+
+    /// The operators get their reports in this story.
+    pub(crate) fn reporting(mut self) -> Self {
+        self.reporter =
+            Some(Reporter::new(self.app.clone(), vec![Every::Daily, Every::Weekly, Every::Monthly]));
+        self
     }
 
     /// Adds a server in Berlin to the sheet that [`World::plan`] imports.
@@ -155,8 +175,12 @@ impl World {
             self.scheduler.tasks().close();
             self.scheduler.tasks().wait().await;
             self.scheduler.tasks().reopen();
+            let reported = match &self.reporter {
+                Some(reporter) => reporter.tick().await.unwrap(),
+                None => Ticked::default(),
+            };
             let sent = self.outbox.tick().await.unwrap();
-            if due.is_idle() && sent.is_idle() {
+            if due.is_idle() && reported.is_idle() && sent.is_idle() {
                 return;
             }
         }
@@ -189,6 +213,8 @@ impl World {
             let waiting = tx.waiting(subject, quarter).await.unwrap();
             earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
         }
+        let report = self.reporter.as_ref().and_then(Reporter::next_due);
+        earliest = earliest.into_iter().chain(report).min();
         earliest.map(|at| at.max(self.app.now() + TimeDelta::microseconds(1)))
     }
 
@@ -223,6 +249,16 @@ impl World {
 
     /// The sentences of the operators' channel so far.
     pub(crate) async fn alerts(&self) -> Vec<String> {
+        self.all_alerts().await.into_iter().map(|alert| alert.headline).collect()
+    }
+
+    /// The same with all their lines.
+    pub(crate) async fn alert_lines(&self) -> Vec<String> {
+        let alerts = self.all_alerts().await.into_iter();
+        alerts.flat_map(|alert| std::iter::once(alert.headline).chain(alert.lines)).collect()
+    }
+
+    async fn all_alerts(&self) -> Vec<patchbot::domain::message::Alert> {
         let now = self.app.now();
         let claim = patchbot::store::records::Claim { owner: "reader", now, until: now, most: 1000 };
         let mut tx = self.app.store.begin().await.unwrap();
@@ -230,7 +266,7 @@ impl World {
         messages
             .into_iter()
             .filter_map(|(message, _)| match message.message {
-                patchbot::domain::message::Message::Alert(alert) => Some(alert.headline),
+                patchbot::domain::message::Message::Alert(alert) => Some(alert),
                 _ => None,
             })
             .collect()
@@ -253,6 +289,19 @@ impl World {
         let unread: Vec<String> = self.unread().iter().map(Mail::headline).collect();
         assert!(unread.is_empty(), "mails that the story did not look at: {unread:#?}");
     }
+}
+
+/// Reads mails; nobody else can send from owners.test to this mailbox, so its senders are proven.
+fn reader(app: &App) -> InboxReader {
+    let settings = AuthSettings {
+        resolver: Some("127.0.0.1:9".parse().unwrap()),
+        timeout: Duration::from_millis(100),
+        authserv_ids: Vec::new(),
+        trusted_domains: vec!["owners.test".to_owned(), "patchbot.test".to_owned()],
+    };
+    let authenticator = Authenticator::new(settings).unwrap();
+    let ours = Ours::new(Address::parse(BOT).unwrap());
+    InboxReader::new(app.clone(), ours, authenticator, Limits::default(), "world".to_owned())
 }
 
 pub(crate) fn mail_of(who: &str) -> String {

@@ -1,0 +1,106 @@
+//! Mondays: what still waits for an answer, and what is patched this week; and what the last look at a server found.
+
+use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
+
+use super::notices::{Letter, answerable};
+use super::prechecks::findings_sentence;
+use super::{App, Failure};
+use crate::domain::notice::{Notice, WeekAhead, WindowLine};
+use crate::domain::person::Person;
+use crate::domain::server::Server;
+use crate::domain::timeline::wall;
+use crate::domain::window::{Window, WindowState};
+use crate::store::Tx;
+
+/// What was found longer ago says nothing about today.
+const OLDEST_LOOK: TimeDelta = TimeDelta::days(35);
+/// So many days after a monthly notice nobody is asked the same again.
+const ASKED_LATELY: u32 = 6;
+
+impl App {
+    /// Whether an owner was asked about everything in the last days, by the notice of the first of the month.
+    pub(crate) fn was_asked_lately(&self, reader: &Person) -> bool {
+        let today = self.now().with_timezone(&reader.zone.unwrap_or(self.zone)).date_naive();
+        today.day() <= ASKED_LATELY
+    }
+
+    /// Whether a window still waits for a time or an answer.
+    pub(crate) fn still_waits(window: &Window) -> bool {
+        matches!(window.state, WindowState::Unscheduled | WindowState::Proposed)
+    }
+
+    /// Whether a window starts between this Monday and the next, and is settled as far as its owners go.
+    pub(crate) fn is_this_week(&self, server: &Server, window: &Window) -> bool {
+        let today = self.now().with_timezone(&server.zone).date_naive();
+        let back = u64::from(today.weekday().days_since(Weekday::Mon));
+        let monday = today.checked_sub_days(Days::new(back)).unwrap_or(today);
+        let next = monday.checked_add_days(Days::new(7)).unwrap_or(monday);
+        let (from, to) = (self.now(), wall(next, NaiveTime::MIN, server.zone));
+        window.approval().is_some()
+            && !window.state.is_settled()
+            && window.plan.is_some_and(|plan| plan.starts_at >= from && plan.starts_at < to)
+    }
+
+    /// Tells an owner what is patched this week.
+    pub(crate) async fn mail_week(
+        &self,
+        tx: &mut Tx,
+        reader: &Person,
+        windows: &[(Server, Window)],
+        key: &str,
+    ) -> Result<(), Failure> {
+        let Some((_, first)) = windows.first() else { return Ok(()) };
+        let mut lines: Vec<WindowLine> = (1..)
+            .zip(windows)
+            .map(|(number, (server, window))| self.window_line(number, server, window, reader.zone))
+            .collect();
+        self.look_back(tx, &mut lines, windows).await?;
+        let numbered: Vec<(usize, &Window)> = (1..).zip(windows.iter().map(|(_, window)| window)).collect();
+        let answerable = answerable(&numbered, self.now());
+        let notice = Notice::WeeklyReminder(WeekAhead {
+            reader: reader.name.clone(),
+            quarter: first.quarter.to_string(),
+            windows: lines,
+            sentences: vec![
+                "Nothing is left to do for you. A day before each of them I remind you once more.".to_owned(),
+            ],
+            next: vec![
+                "To take an approval back, reply with its number, for example \"withdraw 1\".".to_owned(),
+                "To see where they stand, reply \"status\".".to_owned(),
+            ],
+        });
+        let letter = Letter { notice, answerable, window: None, key: key.to_owned(), in_reply_to: None };
+        self.mail(tx, reader, letter).await
+    }
+
+    /// Puts into each line what the last look at the server found.
+    pub(crate) async fn look_back(
+        &self,
+        tx: &mut Tx,
+        lines: &mut [WindowLine],
+        windows: &[(Server, Window)],
+    ) -> Result<(), Failure> {
+        for (line, (server, _)) in lines.iter_mut().zip(windows) {
+            line.today = self.last_look(tx, server).await?;
+        }
+        Ok(())
+    }
+
+    /// What the last look at a server found, as a sentence; nothing when nobody has looked lately.
+    pub(crate) async fn last_look(&self, tx: &mut Tx, server: &Server) -> Result<Option<String>, Failure> {
+        let Some(row) = tx.latest_precheck(server.id).await? else { return Ok(None) };
+        let age = self.now().signed_duration_since(row.taken_at);
+        if age > OLDEST_LOOK {
+            return Ok(None);
+        }
+        let day = row.taken_at.with_timezone(&server.zone).format("%a %-d %b");
+        let found = findings_sentence(&row);
+        let found = found.trim_end_matches('.');
+        Ok(Some(match (row.blocked, age < TimeDelta::days(1)) {
+            (true, true) => format!("Today this would be blocked: {found}."),
+            (true, false) => format!("On {day} this would have been blocked: {found}."),
+            (false, true) => format!("Today its checks {found}."),
+            (false, false) => format!("On {day} its checks {found}."),
+        }))
+    }
+}

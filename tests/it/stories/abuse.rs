@@ -1,0 +1,84 @@
+//! Mail that wants to do harm: replayed, guessed, too much of it, disguised; it is counted, told, and never answered.
+
+use crate::world::World;
+use crate::world::mails::{Letter, Mail};
+
+const TUESDAY: &str = "2026-11-24 09:00 Europe/Berlin";
+
+async fn noticed() -> (World, Mail) {
+    let mut world = World::new(TUESDAY).await.server("web01", "ada").server("db01", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    (world, notice)
+}
+
+#[tokio::test]
+async fn the_same_mail_over_another_way_is_neither_acted_on_nor_answered_again() {
+    let (mut world, notice) = noticed().await;
+    let letter = Letter::answering(&notice, "ada", "status").raw(7);
+    assert_eq!(world.receives_raw(&letter).await, "accepted");
+    world.mails();
+    let over_another_way = [b"Received: from mx2.owners.test\r\n".as_slice(), &letter].concat();
+    assert_eq!(world.receives_raw(&over_another_way).await, "ignored");
+    assert_eq!(
+        world.why().await,
+        "replay: The same mail came before; it is neither acted on nor answered again."
+    );
+    world.done();
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_gets_no_answer_and_the_operators_are_told() {
+    let (mut world, notice) = noticed().await;
+    for guess in 0..5 {
+        let mut letter = Letter::answering(&notice, "ada", "approve");
+        letter.to = "patchbot@patchbot.test".to_owned();
+        let token = data_encoding::BASE32_NOPAD.encode(&[guess; 20]);
+        letter.subject = format!("Re: web01 [#{token}]");
+        assert_eq!(world.receives(&letter).await, "rejected");
+    }
+    assert_eq!(world.why().await.split(':').next(), Some("token"));
+    assert_eq!(world.alerts().await, ["5 mails in an hour had a reply token that was not their sender's."]);
+    assert_eq!(world.state("web01").await, "waits for approval");
+    world.done();
+}
+
+#[tokio::test]
+async fn who_writes_too_much_is_not_answered_any_more_and_harms_nobody_else() {
+    let (mut world, notice) = noticed().await;
+    for _ in 0..60 {
+        assert_eq!(world.replies("ada", &notice, "status").await, "accepted");
+    }
+    world.mails();
+    assert_eq!(world.replies("ada", &notice, "approve").await, "quarantined");
+    assert_eq!(world.alerts().await, ["ada@owners.test writes more than 60 mails an hour."]);
+    assert_eq!(world.state("web01").await, "waits for approval");
+    world.done();
+    // Mail that only claims to be hers counts for nothing: an hour later she is heard again.
+    world.sleep_until("2026-11-24 10:01 Europe/Berlin").await;
+    assert_eq!(world.replies("ada", &notice, "approve").await, "accepted");
+}
+
+#[tokio::test]
+async fn a_forger_cannot_use_up_anybodys_limit() {
+    let (mut world, notice) = noticed().await;
+    for _ in 0..70 {
+        let mut forged = Letter::answering(&notice, "eve", "status");
+        forged.from = "ada@elsewhere.test".to_owned();
+        assert_eq!(world.receives(&forged).await, "rejected");
+    }
+    assert_eq!(world.replies("ada", &notice, "approve").await, "accepted");
+}
+
+#[tokio::test]
+async fn names_that_only_look_like_a_servers_are_asked_back() {
+    let (mut world, notice) = noticed().await;
+    for words in [
+        "approve wеb01", "approve \u{202e}10bew", "approve web0l", "approve ｗｅｂ01",
+        "approve web\u{200b}01x",
+    ] {
+        assert_ne!(world.replies("ada", &notice, words).await, "accepted", "{words}");
+        assert_eq!(world.state("web01").await, "waits for approval");
+    }
+    world.mails();
+}
