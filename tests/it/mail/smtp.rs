@@ -56,14 +56,14 @@ fn plain_to(address: SocketAddr) -> SmtpSettings {
         port: address.port(),
         security: Security::None,
         ca_file: None,
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(6),
     };
     SmtpSettings {
         place,
         login: None,
         hello: "patchbot.test".to_owned(),
         connections: 2,
-        timeout: Duration::from_secs(3),
+        timeout: Duration::from_secs(8),
     }
 }
 
