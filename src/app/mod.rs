@@ -18,6 +18,7 @@ pub mod reach;
 pub mod reply;
 pub mod reports;
 pub mod run;
+pub mod selection;
 pub mod targets;
 pub mod weekly;
 pub(crate) mod why;

@@ -1,10 +1,11 @@
 //! Planning a quarter: every server without a time gets a proposal and its reason, or the rules that exclude it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveTime;
 
 use super::calendar::{REMEMBERED, holds_slot, why_down};
+use super::selection::owners;
 use super::{App, Failure};
 use crate::domain::bounds::Excluded;
 use crate::domain::event::{Actor, AuditEvent, What};
@@ -12,10 +13,11 @@ use crate::domain::filter::{Filter, Subject as Filtered};
 use crate::domain::history::History;
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::occupancy::{Occupancy, Place};
+use crate::domain::person::Person;
 use crate::domain::planner::{Assigned, Candidate, Planner, canaries_too_late};
 use crate::domain::policy::Policies;
 use crate::domain::quarter::Quarter;
-use crate::domain::server::Server;
+use crate::domain::server::{Rank, Server};
 use crate::domain::shown::line;
 use crate::domain::timeline::{Due, Event, next_for_window, wall};
 use crate::domain::window::{Window, WindowState};
@@ -82,9 +84,7 @@ pub struct PlanReport {
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
     pub(crate) windows: BTreeMap<ServerId, Window>,
-    pub(crate) owners: BTreeMap<ServerId, Vec<PersonId>>,
-    pub(crate) names: BTreeMap<PersonId, String>,
-    pub(crate) zones: BTreeMap<PersonId, Option<chrono_tz::Tz>>,
+    pub(crate) owners: HashMap<ServerId, Vec<(Rank, Person)>>,
     pub(crate) history: History,
     pub(crate) waiting_for_reboot: BTreeSet<ServerId>,
 }
@@ -113,9 +113,8 @@ impl Fleet {
 
     fn fits(&self, server: &Server, filter: Option<&Filter>) -> bool {
         let Some(filter) = filter else { return true };
-        let owners = self.owners.get(&server.id).into_iter().flatten();
-        let owners: Vec<String> = owners.filter_map(|owner| self.names.get(owner).cloned()).collect();
-        filter.fits(Filtered { server, window: self.windows.get(&server.id), owners: &owners })
+        let owners = self.owners.get(&server.id).map_or(&[][..], Vec::as_slice);
+        filter.fits(Filtered { server, window: self.windows.get(&server.id), owners })
     }
 }
 
@@ -126,13 +125,7 @@ impl App {
             tx.all_servers().await?.into_iter().filter(|server| server.active).collect();
         let windows =
             tx.windows_of_quarter(quarter).await?.into_iter().map(|window| (window.server, window)).collect();
-        let mut owners: BTreeMap<ServerId, Vec<PersonId>> = BTreeMap::new();
-        for (server, ownership) in tx.all_ownerships().await? {
-            owners.entry(server).or_default().push(ownership.person);
-        }
-        let people = tx.all_people().await?;
-        let names = people.iter().map(|person| (person.id, person.name.clone())).collect();
-        let zones = people.iter().map(|person| (person.id, person.zone)).collect();
+        let owners = owners(tx).await?;
         let mut history = History::default();
         let since = self.now() - REMEMBERED;
         for took in tx.took_since(since).await? {
@@ -146,7 +139,7 @@ impl App {
             }
         }
         let waiting_for_reboot = tx.waiting_for_reboot(since).await?.into_iter().collect();
-        Ok(Fleet { servers, windows, owners, names, zones, history, waiting_for_reboot })
+        Ok(Fleet { servers, windows, owners, history, waiting_for_reboot })
     }
 
     /// Proposes a window for every active server that has none in the quarter.
@@ -284,7 +277,7 @@ impl App {
         let now = self.now();
         let mut new = Vec::new();
         let mut due: Vec<(Subject, Option<Due>)> = Vec::new();
-        let mut written_to: BTreeSet<PersonId> = BTreeSet::new();
+        let mut written_to: BTreeMap<PersonId, Option<chrono_tz::Tz>> = BTreeMap::new();
         for (server, assigned) in chosen {
             let present = fleet.windows.get(&server.id).cloned();
             let is_new = present.is_none();
@@ -294,7 +287,8 @@ impl App {
                 window = window.with_plan(assigned.plan);
                 let next = next_for_window(&window, self.policy(server), None, now);
                 due.push((Subject::Window(window.id), next));
-                written_to.extend(fleet.owners.get(&server.id).into_iter().flatten());
+                let owners = fleet.owners.get(&server.id).into_iter().flatten();
+                written_to.extend(owners.map(|(_, person)| (person.id, person.zone)));
             }
             if is_new {
                 new.push(window);
@@ -303,8 +297,8 @@ impl App {
             }
         }
         tx.insert_windows(&new).await?;
-        for person in written_to {
-            let zone = fleet.zones.get(&person).copied().flatten().unwrap_or(self.zone);
+        for (person, zone) in written_to {
+            let zone = zone.unwrap_or(self.zone);
             let at = wall(self.quarters.first_day(quarter), nine(), zone).max(now);
             due.push((Subject::Owner(person), Some(Due { at, event: Event::MonthlyNotice })));
         }

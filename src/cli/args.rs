@@ -56,6 +56,9 @@ pub(super) enum Doing {
     List {
         /// The quarter, as 2027-Q1; the current one when it is left out.
         quarter: Option<String>,
+        /// Only the servers that fit, as 'group=db and env=prod and state!=approved'.
+        #[arg(long, short, value_name = "FILTER")]
+        filter: Option<String>,
     },
     /// Show everything about one server.
     Show {

@@ -100,7 +100,9 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Import { file, apply } => inventory::import(&config, screen, file, *apply).await,
         Doing::Export { file } => inventory::export(&config, screen, file.as_deref()).await,
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
-        Doing::List { quarter } => windows::list(&config, screen, quarter.as_deref()).await,
+        Doing::List { quarter, filter } => {
+            windows::list(&config, screen, quarter.as_deref(), filter.as_deref()).await
+        }
         Doing::Show { server } => windows::ask(&config, screen, "show", server).await,
         Doing::Slots { server } => windows::ask(&config, screen, "slots", server).await,
         Doing::Why { server } => windows::ask(&config, screen, "why", server).await,

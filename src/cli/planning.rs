@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::Plan;
+use super::windows::typed_filter;
 use super::{Ended, Screen, setup};
 use crate::app::App;
 use crate::app::plan::{Keep, Order, PlanReport};
 use crate::config::Config;
-use crate::domain::filter::Filter;
 use crate::domain::quarter::Quarter;
 
 /// Reads what a person typed, or complains.
@@ -21,14 +21,10 @@ pub(super) fn read<T, E: std::fmt::Display>(screen: &mut Screen, read: Result<T,
 
 pub(super) async fn plan(config: &Config, screen: &mut Screen, plan: &Plan) -> anyhow::Result<Ended> {
     let Some(quarter) = read(screen, plan.quarter.parse::<Quarter>()) else { return Ok(Ended::Refused) };
-    let only = match plan.only.as_deref().map(Filter::parse) {
-        None => None,
-        Some(filter) => match read(screen, filter) {
-            None => return Ok(Ended::Refused),
-            filter => filter,
-        },
-    };
     let app = setup::app(config).await?;
+    let Some(only) = typed_filter(&app, screen, "--only", plan.only.as_deref()).await? else {
+        return Ok(Ended::Refused);
+    };
     let dry = plan.dry_run || plan.diff.is_some();
     let keep = if dry { Keep::No } else { Keep::Yes };
     let order = Order { quarter, only: only.as_ref(), seed: plan.seed, keep };

@@ -14,6 +14,7 @@ mod chat;
 mod contract;
 mod hosts;
 mod keeping;
+mod lists;
 mod mail;
 mod migrations;
 mod night;

@@ -1,0 +1,45 @@
+//! Lists that an administrator cuts down with a filter, in the built program.
+
+use crate::program::Program;
+
+const SHEET: &str = "server_name,primary_owner,server_timezone,host_group,environment,Cost Center\n\
+    web01,ada@owners.test,Europe/Berlin,web,prod,4711\n\
+    web02,ada@owners.test,Europe/Berlin,web,test,4711\n\
+    db01,bob@owners.test,UTC,db,prod,12\n";
+
+fn with_three_servers() -> Program {
+    let program = Program::on_sqlite();
+    std::fs::write(program.folder().join("fleet.csv"), SHEET).unwrap();
+    program.says(&["import", "fleet.csv", "--apply"]);
+    program
+}
+
+#[test]
+fn a_list_names_the_servers_that_fit_a_filter() {
+    let program = with_three_servers();
+    let names = |filter: &str| -> Vec<String> {
+        let text = program.says(&["--json", "list", "2099-Q1", "--filter", filter]);
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        rows.iter().map(|row| row["server"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("group=web and env=prod"), ["web01"]);
+    assert_eq!(names("cost_center>100 or owner=bob*"), ["db01", "web01", "web02"]);
+    assert_eq!(names("not (env in (test, dev)) and state=none"), ["db01", "web01"]);
+    insta::assert_snapshot!(program.says(&["list", "2099-Q1", "--filter", "env=production"]), @"
+    2099-Q1 (1 Nov 2098 to 31 Jan 2099)
+    → nothing fits env=production; there are prod (2), test (1).
+    0 servers.
+    ");
+}
+
+#[test]
+fn a_filter_with_a_slip_of_the_finger_is_refused_wherever_it_is_typed() {
+    let program = with_three_servers();
+    let refused = |words: &[&str]| {
+        let (code, text) = program.run(words);
+        assert_eq!(code, 3, "{text}");
+        text
+    };
+    insta::assert_snapshot!(refused(&["list", "--filter", "gruop=web"]), @r#"patchbot: --filter: there is no column "gruop"; did you mean group?"#);
+    insta::assert_snapshot!(refused(&["plan", "2099-Q1", "--only", "state!=aproved"]), @r#"patchbot: --only: state is never "aproved"; did you mean approved? Its words are none, unscheduled, proposed, approved, auto_approved, locked, running, completed, failed, missed, needs_human, declined, deferred, cancelled"#);
+}
