@@ -81,6 +81,7 @@ commands! {
     why::Why,
     history::History,
     whoami::Whoami,
+    calendar::Calendar,
     help::Help,
 }
 

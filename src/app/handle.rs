@@ -148,6 +148,7 @@ impl App {
             Command::Why(it) => self.why(tx, said, &it.server).await,
             Command::History(it) => self.history(tx, said, &it.server).await,
             Command::Whoami(_) => self.whoami(tx, said).await,
+            Command::Calendar(_) => self.calendar_link(tx, said).await,
             Command::Help(it) => Ok(super::questions::help(said, it.command)),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod calendar;
 pub mod clockwork;
 pub mod decide;
 pub mod export;
+pub mod feeds;
 pub mod handle;
 pub mod import;
 pub mod notices;
@@ -63,6 +64,8 @@ pub struct App {
     pub zone: Tz,
     /// Where chat messages go.
     pub chat: Arc<ChatPlaces>,
+    /// Where the pages are reached from outside: `https://patchbot.example.org`; nothing when they are not.
+    pub public_url: Option<Arc<str>>,
 }
 
 /// Something broke on our side; nothing was changed.

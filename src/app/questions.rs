@@ -5,6 +5,7 @@ use patchbot_commands::{CATALOG, Effect, List, ServerName, Spec, Surface, Target
 use super::handle::Said;
 use super::{App, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
+use crate::domain::feed::Feed;
 use crate::domain::permit::{authorize, sees_everything};
 use crate::domain::person::{Person, Role};
 use crate::domain::refusal::Refusal;
@@ -203,6 +204,24 @@ impl App {
             told.into_iter().skip(skipped).map(|(at, what)| format!("{} — {what}", line(at, server.zone))),
         );
         Ok(done(lines))
+    }
+
+    pub(crate) async fn calendar_link(&self, tx: &mut Tx, said: &Said<'_>) -> Result<Answer, Stop> {
+        let Some(mail) = &said.person.mail else {
+            return Ok(done(vec![
+                "Your calendar needs a mail address of yours, and I know none.".to_owned(),
+            ]));
+        };
+        let link = self.feed_link(tx, &Feed::Owner(mail.clone())).await?;
+        Ok(match link {
+            Some(link) => done(vec![
+                format!("Your calendar, to subscribe to: {link}"),
+                "It shows the windows of your servers. Whoever has the link sees them: keep it to yourself."
+                    .to_owned(),
+            ]),
+            None => done(vec!["There are no calendars to subscribe to here.".to_owned()])
+                .then("An administrator can offer them: http.public_url in the configuration."),
+        })
     }
 
     pub(crate) async fn whoami(&self, tx: &mut Tx, said: &Said<'_>) -> Result<Answer, Stop> {

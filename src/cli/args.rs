@@ -131,6 +131,8 @@ pub(super) enum Doing {
     },
     /// Show the audit, verify that nothing in it was changed, or export it for an auditor.
     Audit(Audit),
+    /// Write a calendar of the windows (iCalendar), or the link to subscribe to it.
+    Calendar(Calendar),
     /// Copy the SQLite database to a new file, while patchbot works on.
     Backup {
         /// The new file.
@@ -152,6 +154,25 @@ pub(super) enum Doing {
         #[arg(long)]
         open: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Calendar {
+    /// Only the servers of this owner.
+    #[arg(long, value_name = "MAIL", conflicts_with = "group")]
+    pub(super) owner: Option<String>,
+    /// Only the servers of this host group.
+    #[arg(long, value_name = "NAME")]
+    pub(super) group: Option<String>,
+    /// The file; the terminal when it is left out.
+    #[arg(conflicts_with = "link")]
+    pub(super) file: Option<PathBuf>,
+    /// Say the link to subscribe to instead; whoever has it sees these windows.
+    #[arg(long)]
+    pub(super) link: bool,
+    /// End all links that were given out.
+    #[arg(long, conflicts_with_all = ["owner", "group", "file", "link"])]
+    pub(super) end_links: bool,
 }
 
 #[derive(Debug, Args)]

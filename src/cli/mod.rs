@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod backup;
+mod calendar;
 mod checks;
 mod hosts;
 mod inventory;
@@ -121,6 +122,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
             }
             Some(Auditing::Export { file }) => audit::export(&config, screen, file).await,
         },
+        Doing::Calendar(asked) => calendar::calendar(&config, screen, asked).await,
         Doing::Backup { file } => backup::backup(&config, screen, file).await,
         Doing::Restore { file } => backup::restore(&config, screen, file).await,
         Doing::RenderNotice { name, folder, open } => {

@@ -208,9 +208,10 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
         });
     }
     {
-        let (listen, store, pulse, stop) =
-            (config.http.listen, app.store.clone(), supervisor.pulse(), stop.clone());
-        supervisor.run("http", async move { Ok(http::serve(listen, store, pulse, metrics, stop).await?) });
+        let (listen, app, pulse, stop) = (config.http.listen, app.clone(), supervisor.pulse(), stop.clone());
+        let domain = setup::domain(config);
+        supervisor
+            .run("http", async move { Ok(http::serve(listen, app, domain, pulse, metrics, stop).await?) });
     }
     tracing::info!(engine = app.store.engine(), "patchbot serves");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

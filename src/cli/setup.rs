@@ -62,9 +62,15 @@ pub(super) async fn app(config: &Config) -> anyhow::Result<App> {
         quarters: Arc::new(config.quarters.clone()),
         zone: config.operations.zone.0,
         chat: Arc::new(chat),
+        public_url: config.http.public_url.as_deref().map(Arc::from),
     };
     app.give_roles(&config.roles()).await?;
     Ok(app)
+}
+
+/// What stands behind the ids of calendar entries.
+pub(super) fn domain(config: &Config) -> String {
+    config.mail.as_ref().map_or("patchbot", |mail| mail.address.domain()).to_owned()
 }
 
 /// The way to the servers.

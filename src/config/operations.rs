@@ -39,10 +39,12 @@ section! {
 }
 
 section! {
-    /// The pages for machines: /healthz and /metrics. Loopback only.
+    /// The pages for machines: /healthz, /metrics and /calendar/. Loopback only.
     pub struct Http in "http" {
         /// Where they are.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9117)), "\"127.0.0.1:9117\"";
+        /// Where a proxy makes /calendar/ reachable, for links that calendars subscribe to. Pass on nothing else.
+        public_url: Option<String> = None, "# \"https://patchbot.example.org\"";
     }
 }
 

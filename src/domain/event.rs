@@ -37,10 +37,12 @@ pub enum What {
     Enrolled,
     /// An account was linked to a person, or a role given.
     IdentityLinked,
+    /// All links to calendars ended.
+    LinksRenewed,
 }
 
 impl What {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::InventoryImported,
         Self::QuarterPlanned,
         Self::Decided,
@@ -54,6 +56,7 @@ impl What {
         Self::MailIgnored,
         Self::Enrolled,
         Self::IdentityLinked,
+        Self::LinksRenewed,
     ];
 
     /// The name in the database.
@@ -73,6 +76,7 @@ impl What {
             Self::MailIgnored => "mail_ignored",
             Self::Enrolled => "enrolled",
             Self::IdentityLinked => "identity_linked",
+            Self::LinksRenewed => "links_renewed",
         }
     }
 

@@ -10,6 +10,7 @@ pub mod days;
 pub mod decision;
 pub mod event;
 pub mod facts;
+pub mod feed;
 pub mod filter;
 pub mod gate;
 pub mod history;

@@ -1,4 +1,6 @@
-//! The loopback pages for machines: `/healthz` and `/metrics`.
+//! The loopback pages for machines: `/healthz`, `/metrics` and `/calendar/…`.
+
+pub mod calendar;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::store::Store;
 use crate::supervisor::Pulse;
 
@@ -85,13 +88,14 @@ pub fn counters() -> Result<PrometheusHandle, HttpError> {
     PrometheusBuilder::new().install_recorder().map_err(|error| HttpError::Metrics(error.to_string()))
 }
 
-/// Opens the pages and serves them until `stop`.
+/// Opens the pages and serves them until `stop`; `domain` stands behind the ids of calendar entries.
 ///
 /// # Errors
 /// When the address cannot be opened.
 pub async fn serve(
     address: SocketAddr,
-    store: Store,
+    app: App,
+    domain: String,
     pulse: Arc<Pulse>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
@@ -101,6 +105,7 @@ pub async fn serve(
     let pages = Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics_page))
-        .with_state(Pages { store, pulse, metrics });
+        .with_state(Pages { store: app.store.clone(), pulse, metrics })
+        .merge(calendar::router(app, domain));
     axum::serve(listener, pages).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(refused)
 }

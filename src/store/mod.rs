@@ -26,9 +26,9 @@ use crate::domain::timeline::Due;
 use crate::domain::window::Window;
 use error::StoreError;
 use records::{
-    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, InboxMail, Lease, MailOutcome,
-    Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability, Received,
-    ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
+    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, InboxMail, Lease,
+    MailOutcome, Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability,
+    Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
 };
 
 /// The database. Cheap to clone.
@@ -241,6 +241,12 @@ forward! {
     windows::windows_of_quarter(quarter: Quarter) -> Vec<Window>;
     /// The windows of the servers that somebody owns, in a quarter, by start.
     windows::windows_of_owner(person: PersonId, quarter: Quarter) -> Vec<Window>;
+    /// All windows that start from `from` on, by start, with their servers' names and groups.
+    windows::feed_of_all(from: DateTime<Utc>) -> Vec<FeedRow>;
+    /// Those of one host group.
+    windows::feed_of_group(from: DateTime<Utc>, group: &str) -> Vec<FeedRow>;
+    /// Those of the servers that somebody owns.
+    windows::feed_of_owner(from: DateTime<Utc>, person: PersonId) -> Vec<FeedRow>;
     /// Adds many windows at once.
     windows::insert_windows(windows: &[Window]) -> ();
     /// How many windows that hold a slot start at each instant.

@@ -530,6 +530,17 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// A window as a calendar shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedRow {
+    /// The window.
+    pub window: crate::domain::window::Window,
+    /// Its server's name.
+    pub server: String,
+    /// Its server's host group.
+    pub host_group: Option<String>,
+}
+
 /// What a due row says, for `why` and `show`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {

@@ -18,6 +18,7 @@ mod lists;
 mod mail;
 mod migrations;
 mod night;
+mod pages;
 mod program;
 mod stories;
 mod world;

@@ -12,9 +12,16 @@ use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
 use crate::domain::window::{Consent, Plan, Window};
 use crate::store::error::{StoreError, one};
+use crate::store::records::FeedRow;
 
 const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
     w.moves, w.crossed_by, w.version, w.consents";
+
+const FEED: &str = concatcp!(
+    "SELECT ",
+    COLS,
+    ", s.name, s.host_group FROM windows w JOIN servers s ON s.id = w.server_id WHERE w.starts_at >= $1"
+);
 
 statements! {
     INSERT = "INSERT INTO windows (id, server_id, quarter, revision, local_time, zone, starts_at, ends_at, slot_hour, state, \
@@ -30,6 +37,10 @@ statements! {
     OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
     OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
+    FEED_OF_ALL = concatcp!(FEED, " ORDER BY w.starts_at, w.id");
+    FEED_OF_GROUP = concatcp!(FEED, " AND s.host_group = $2 ORDER BY w.starts_at, w.id");
+    FEED_OF_OWNER = concatcp!(FEED, " AND w.server_id IN (SELECT o.server_id FROM ownerships o WHERE o.person_id = $2) \
+        ORDER BY w.starts_at, w.id");
     STARTS = "SELECT starts_at, COUNT(*) AS windows FROM windows WHERE starts_at >= $1 AND starts_at < $2 \
         AND state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
 }
@@ -159,4 +170,31 @@ pub(in crate::store) async fn starts(
 fn count(row: &Row) -> Result<u32, StoreError> {
     let windows: i64 = row.try_get("windows")?;
     Ok(u32::try_from(windows).unwrap_or(u32::MAX))
+}
+
+fn feed_row(row: &Row) -> Result<FeedRow, StoreError> {
+    Ok(FeedRow { window: window(row)?, server: row.try_get("name")?, host_group: row.try_get("host_group")? })
+}
+
+pub(in crate::store) async fn feed_of_all(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+) -> Result<Vec<FeedRow>, StoreError> {
+    sqlx::query(FEED_OF_ALL).bind(from).fetch_all(conn).await?.iter().map(feed_row).collect()
+}
+
+pub(in crate::store) async fn feed_of_group(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+    group: &str,
+) -> Result<Vec<FeedRow>, StoreError> {
+    sqlx::query(FEED_OF_GROUP).bind(from).bind(group).fetch_all(conn).await?.iter().map(feed_row).collect()
+}
+
+pub(in crate::store) async fn feed_of_owner(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+    person: PersonId,
+) -> Result<Vec<FeedRow>, StoreError> {
+    sqlx::query(FEED_OF_OWNER).bind(from).bind(person.0).fetch_all(conn).await?.iter().map(feed_row).collect()
 }

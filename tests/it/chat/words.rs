@@ -97,6 +97,7 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.
     • /patch history server — Tells what was decided and done: who, when, through which channel, and the runs.
     • /patch whoami — Says who I take you for, your role, your zone and your servers.
+    • /patch calendar — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
     • /patch help [command] — Shows what you can say, here and now.
     /patch help move shows one command with examples.
     "#);

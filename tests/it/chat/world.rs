@@ -265,6 +265,7 @@ impl World {
 
 async fn app_on(folder: &tempfile::TempDir) -> App {
     App {
+        public_url: Some("https://patchbot.test".into()),
         store: Store::sqlite(&folder.path().join("patchbot.db")).await.unwrap(),
         clock: Clock::manual(utc(NOW)),
         ids: Ids::Random,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 const QUARTER: &str = "2027-Q1";
 
-fn utc(text: &str) -> DateTime<Utc> {
+pub(crate) fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 

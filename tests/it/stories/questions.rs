@@ -141,6 +141,18 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     Your zone: not set; you see times in each server's zone.
     You own no server.
     ");
+    let said = world.says("ada", "calendar").await;
+    let (link, rest) = said.split_once(".ics").unwrap();
+    assert!(
+        link.starts_with(
+            "Your calendar, to subscribe to: https://patchbot.test/calendar/owner:ada@owners.test/"
+        ),
+        "{said}"
+    );
+    assert_eq!(
+        rest.trim(),
+        "It shows the windows of your servers. Whoever has the link sees them: keep it to yourself."
+    );
     insta::assert_snapshot!(world.says("ada", "help").await, @r#"
     You can say:
     approve [servers] [because "…"] — Consents to patching at the time that was shown. A later change of the time makes the consent void.
@@ -156,6 +168,7 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.
     history server — Tells what was decided and done: who, when, through which channel, and the runs.
     whoami — Says who I take you for, your role, your zone and your servers.
+    calendar — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
     help [command] — Shows what you can say, here and now.
     "help move" shows one command with examples.
     "#);

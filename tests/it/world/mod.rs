@@ -85,6 +85,7 @@ impl World {
     fn on(fresh: Fresh, time: &str, policy: Policy) -> Self {
         let clock = Clock::manual(at(time));
         let app = App {
+            public_url: Some("https://patchbot.test".into()),
             store: fresh.store.clone(),
             clock: clock.clone(),
             ids: Ids::Random,

@@ -1,5 +1,6 @@
 //! The real program in a folder of its own: configured, served, killed, asked; with a clock that can be moved.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -81,7 +82,8 @@ poll = "200ms"
 settle = "20s"
 
 [http]
-listen = "127.0.0.1:0"
+listen = "{pages}"
+public_url = "http://{pages}"
 
 [lab]
 clock = "{folder}/ahead"
@@ -89,8 +91,15 @@ clock = "{folder}/ahead"
 {tables}
 "#,
             key = lab.ssh_key().display(),
+            pages = Self::pages(lab),
         );
         Ok(std::fs::write(self.folder.join("patching.conf"), text)?)
+    }
+
+    /// Where it serves its pages.
+    #[must_use]
+    pub fn pages(lab: &Lab) -> SocketAddr {
+        SocketAddr::from((lab.loopback(9), 9117))
     }
 
     /// The tables for the lab's mail and name server.
