@@ -242,16 +242,20 @@ impl Bounds<'_> {
         if floor == 0 {
             return Ok(());
         }
-        let down: Vec<String> = others
-            .iter()
-            .filter_map(|other| match (&other.down, other.span) {
+        // Who overlaps this window at different times is not down at once: what counts is its worst instant.
+        let down_at = |instant: DateTime<Utc>| -> Vec<String> {
+            let down = others.iter().filter_map(|other| match (&other.down, other.span) {
                 (Some(why), _) => Some(format!("{} ({why})", other.name)),
-                (None, Some((from, to))) if from < plan.ends_at && at < to => {
+                (None, Some((from, to))) if from <= instant && instant < to => {
                     Some(format!("{} (patched then)", other.name))
                 }
                 (None, _) => None,
-            })
-            .collect();
+            });
+            down.collect()
+        };
+        let begins = others.iter().filter_map(|other| other.span).map(|(from, _)| from);
+        let within = begins.filter(|from| at < *from && *from < plan.ends_at);
+        let down = within.chain([at]).map(down_at).max_by_key(Vec::len).unwrap_or_default();
         let healthy = others.len().saturating_sub(down.len());
         if u32::try_from(healthy).unwrap_or(u32::MAX) < floor {
             return Err(Broken::Quorum {

@@ -165,6 +165,21 @@ fn in_a_service_standbys_go_first_and_enough_stay_healthy() {
 }
 
 #[test]
+fn members_that_are_patched_one_after_the_other_are_not_down_at_once() {
+    let mut world = World::new(|policy| policy.quorum = 1);
+    let member = Place { service: Some("shop".to_owned()), ..Place::default() };
+    world.place = member.clone();
+    for (number, name) in [(1, "web01"), (2, "web02"), (3, "web03")] {
+        world.taken.enlist(id(number), name, &member, &world.policy, None);
+    }
+    world.other(2, &member, "2026-12-03 19:00", "2026-12-03 21:00");
+    world.other(3, &member, "2026-12-03 21:00", "2026-12-03 23:00");
+    insta::assert_snapshot!(world.says("2026-12-03 20:00"), @"until 2026-12-03 22:00");
+    world.other(3, &member, "2026-12-03 20:30", "2026-12-03 22:30");
+    insta::assert_snapshot!(world.says("2026-12-03 20:00"), @"shop needs 1 healthy of its 3 members at any time, and then these are down too: web02 (patched then), web03 (patched then). (rule quorum)");
+}
+
+#[test]
 fn canaries_go_first_and_are_watched() {
     let mut world = World::new(|policy| {
         policy.after = vec!["lab".to_owned()];
