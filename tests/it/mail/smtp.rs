@@ -50,7 +50,7 @@ pub(super) fn notice(sample: &str, id: u128, token: &Token) -> Composed {
     compose(&letter, &ours, "patchbot").unwrap()
 }
 
-fn plain_to(address: SocketAddr) -> SmtpSettings {
+pub(super) fn plain_to(address: SocketAddr) -> SmtpSettings {
     let place = Place {
         host: address.ip().to_string(),
         port: address.port(),

@@ -26,7 +26,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     ("/usr/bin/faketime", "faketime"),
     ("/usr/lib/python3/dist-packages/dkim/__init__.py", "python3-dkim"),
+    ("/usr/sbin/opendkim", "opendkim"),
     ("/usr/sbin/opendkim-testmsg", "opendkim-tools"),
+    ("/usr/bin/swaks", "swaks"),
+    ("/usr/bin/mutt", "mutt"),
+    ("/usr/bin/s-nail", "s-nail"),
+    ("/usr/lib/python3/dist-packages/icalendar/__init__.py", "python3-icalendar"),
+    ("/usr/lib/python3/dist-packages/vobject/__init__.py", "python3-vobject"),
     ("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
 ];
 

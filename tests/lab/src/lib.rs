@@ -37,7 +37,9 @@ pub use check::missing;
 pub use dns::Dns;
 pub use host::{Host, HostBuilder, Sudo};
 pub use installation::{Installation, Said};
-pub use mail::{Algorithm, DOMAINS, Letter, Mail, Mailbox, Message, PASSWORD, Plus, Signature};
+pub use mail::{
+    Algorithm, Client, DOMAINS, Letter, Mail, Mailbox, Message, PASSWORD, Plus, Signature, calendars,
+};
 pub use package::Package;
 pub use postgres::Postgres;
 pub use process::Output;

@@ -1,5 +1,6 @@
 //! A mail system of the lab's own: Postfix and Dovecot, reached as anybody reaches such servers.
 
+mod clients;
 mod keys;
 mod letter;
 mod mailbox;
@@ -20,6 +21,7 @@ use chrono::{DateTime, Utc};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+pub use clients::{Client, calendars};
 pub(crate) use keys::signing_keys;
 pub use letter::{Algorithm, Letter, Signature};
 pub use mailbox::{Mailbox, Message};
@@ -65,6 +67,7 @@ pub struct Mail {
     bounced: BTreeMap<String, String>,
     postfix: Option<Daemon>,
     dovecot: Option<Daemon>,
+    signer: Option<Daemon>,
 }
 
 impl Mail {
@@ -88,6 +91,7 @@ impl Mail {
             bounced: BTreeMap::new(),
             postfix: None,
             dovecot: None,
+            signer: None,
         };
         mail.start_dovecot().await?;
         mail.start_postfix().await?;
@@ -110,6 +114,40 @@ impl Mail {
     #[must_use]
     pub fn relay(&self) -> SocketAddr {
         SocketAddr::from((self.address, 2525))
+    }
+
+    /// Where the owners' mail programs hand their mail to: their server signs it with OpenDKIM, at this machine's time.
+    /// It is started when it is first asked for.
+    ///
+    /// # Errors
+    /// When OpenDKIM does not come up.
+    pub async fn outgoing(&mut self) -> Result<SocketAddr> {
+        if self.signer.is_none() {
+            let folder = self.folder.join("signer");
+            fs::create_dir_all(&folder)?;
+            let (mut keys, mut signing) = (String::new(), String::new());
+            for domain in DOMAINS.iter().filter(|domain| **domain != UNSIGNED) {
+                let key = self.keys.private(domain, keys::RSA);
+                writeln!(keys, "{domain} {domain}:{}:{}", keys::RSA, key.display())?;
+                writeln!(signing, "*@{domain} {domain}")?;
+            }
+            fs::write(folder.join("keytable"), keys)?;
+            fs::write(folder.join("signingtable"), signing)?;
+            fs::write(folder.join("insiders"), "127.0.0.0/8\n")?;
+            let settings = folder.join("opendkim.conf");
+            fs::write(&settings, settings::opendkim(&folder, self.address))?;
+            let words = ["opendkim", "-f", "-x"].map(str::to_owned);
+            let words: Vec<String> = words.into_iter().chain([settings.display().to_string()]).collect();
+            let daemon = Daemon::launch(&self.cage, &folder, "opendkim", &words, &[]).await?;
+            let milter = SocketAddr::from((self.address, settings::SIGNER_PORT));
+            until(PATIENCE, "OpenDKIM to listen", || async {
+                daemon.check()?;
+                Ok(TcpStream::connect(milter).await.is_ok().then_some(()))
+            })
+            .await?;
+            self.signer = Some(daemon);
+        }
+        Ok(SocketAddr::from((self.address, 2526)))
     }
 
     /// IMAP with STARTTLS.

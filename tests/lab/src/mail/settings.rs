@@ -159,7 +159,23 @@ pub(crate) fn master_cf(address: Ipv4Addr) -> String {
          {address}:587 inet n - n - - smtpd -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes \
          -o smtpd_tls_auth_only=yes -o smtpd_client_restrictions=permit_sasl_authenticated,reject\n\
          {address}:2525 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 \
-         -o smtpd_relay_restrictions=permit_mynetworks,reject\n{programs}"
+         -o smtpd_relay_restrictions=permit_mynetworks,reject\n\
+         {address}:2526 inet n - n - - smtpd -o mynetworks=127.0.0.0/8 \
+         -o smtpd_relay_restrictions=permit_mynetworks,reject \
+         -o smtpd_milters=inet:{address}:{SIGNER_PORT} -o milter_default_action=tempfail\n{programs}"
+    )
+}
+
+/// Where the signer of the owners' server listens.
+pub(crate) const SIGNER_PORT: u16 = 8891;
+
+/// OpenDKIM, signing for whoever sends from one of the domains that sign.
+pub(crate) fn opendkim(folder: &Path, address: Ipv4Addr) -> String {
+    let folder = folder.display();
+    format!(
+        "Socket inet:{SIGNER_PORT}@{address}\nMode s\nSyslog no\nCanonicalization relaxed/relaxed\n\
+         KeyTable file:{folder}/keytable\nSigningTable refile:{folder}/signingtable\nInternalHosts {folder}/insiders\n\
+         ExternalIgnoreList {folder}/insiders\nRequireSafeKeys no\nOversignHeaders From\nUserID root\n"
     )
 }
 
