@@ -11,6 +11,7 @@ pub mod feeds;
 pub mod handle;
 pub mod import;
 pub mod notices;
+pub mod outdated;
 pub mod people;
 pub mod plan;
 pub mod prechecks;

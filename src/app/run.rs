@@ -21,6 +21,9 @@ use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Purpose, RunRow};
 
+/// What is wrong is said near the end of a log; more of it is on the host.
+const MOST_LOG_LINES: usize = 15;
+
 /// What is told at the end of a run; grows with its steps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -391,7 +394,12 @@ impl App {
                 step: step.phrase().to_owned(),
                 reasons: reasons.to_vec(),
                 state: state.clone(),
-                log: report.log.clone(),
+                log: report
+                    .log
+                    .iter()
+                    .skip(report.log.len().saturating_sub(MOST_LOG_LINES))
+                    .cloned()
+                    .collect(),
                 next: next.clone(),
             });
             self.mail_about(tx, &about, &reader, notice).await?;

@@ -462,6 +462,31 @@ impl Notice {
         notice
     }
 
+    /// The same notice without some of its windows; none when it is about nothing else.
+    #[must_use]
+    pub fn without(&self, gone: impl Fn(&WindowLine) -> bool) -> Option<Self> {
+        let left: Vec<WindowLine> = self.windows().iter().filter(|line| !gone(line)).cloned().collect();
+        if left.is_empty() {
+            return None;
+        }
+        let mut notice = self.clone();
+        match &mut notice {
+            Self::MonthlyNotice(digest) | Self::ApprovalRequest(digest) | Self::WeeklyFollowup(digest) => {
+                digest.windows = left;
+            }
+            Self::WeeklyReminder(week) => week.windows = left,
+            // All others are about one window, or tell what was.
+            _ => {}
+        }
+        Some(notice)
+    }
+
+    /// Whether it tells what is to come, so that it is worth nothing once that has changed.
+    #[must_use]
+    pub fn grows_old(&self) -> bool {
+        self.asks() && !matches!(self, Self::Missed(_))
+    }
+
     /// Whether it asks its reader for an answer, so that somebody else must be asked when he cannot be reached.
     #[must_use]
     pub fn asks(&self) -> bool {

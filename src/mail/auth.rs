@@ -8,6 +8,7 @@ mod results;
 use std::fmt;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,9 +19,12 @@ use mail_auth::common::headers::Header;
 use mail_auth::common::verify::VerifySignature as _;
 use mail_auth::dkim::Signature;
 use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::hickory_resolver::Resolver;
 use mail_auth::hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+use mail_auth::hickory_resolver::net::runtime::TokioRuntimeProvider;
 use mail_auth::hickory_resolver::system_conf::read_system_conf;
 use mail_auth::{AuthenticatedMessage, DkimResult, DmarcResult, MessageAuthenticator, SpfOutput};
+use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
@@ -133,7 +137,15 @@ impl Authenticator {
         };
         options.timeout = settings.timeout;
         options.attempts = 2;
-        let dns = MessageAuthenticator::new(config, options).map_err(|why| broken(&why))?;
+        // The resolver would load the machine's certificates for DNS over TLS and refuse to work where there are none; names are
+        // asked for in plain DNS, so it gets a TLS that trusts nobody.
+        let tls = distrusting().map_err(|why| broken(&why))?;
+        let resolver = Resolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .with_options(options)
+            .with_tls_config(tls)
+            .build()
+            .map_err(|why| broken(&why))?;
+        let dns = MessageAuthenticator(resolver);
         Ok(Self { dns, settings })
     }
 
@@ -339,6 +351,15 @@ impl Authenticator {
             Err(_) => Err(format!("the name server does not answer about {name} in time")),
         }
     }
+}
+
+/// A TLS that takes no certificate.
+fn distrusting() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }
 
 /// Whether a key's record is good for a decision.

@@ -206,9 +206,19 @@ impl Smtp {
     /// What is wrong, and what to do.
     pub async fn check(&self) -> Result<String, HelloError> {
         let mut connection = self.connect().await?;
-        let server = connection.server_info().to_string();
+        let place = &self.settings.place;
+        let protected = match place.security {
+            Security::None => "without TLS, on this machine",
+            Security::Starttls => "with STARTTLS",
+            Security::Tls => "with TLS",
+        };
+        let known = match &self.settings.login {
+            Some((user, _)) => format!("and lets {user} in"),
+            None => "and asks for no login".to_owned(),
+        };
+        let said = format!("{place} ({}) answers {protected} {known}", connection.server_info().name());
         let _ = timeout(FAREWELL, connection.quit()).await;
-        Ok(server)
+        Ok(said)
     }
 
     /// Hangs up on all connections that wait.

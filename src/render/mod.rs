@@ -216,7 +216,7 @@ impl Renderer {
 
 /// Whether a line would be acted on if it were all that is left of a reply.
 fn speaks(line: &str) -> bool {
-    let bare = line.trim_start_matches(['>', ' ', '\t']);
+    let bare = line.trim_start_matches(['>', '|', ' ', '\t']);
     patchbot_commands::parse_reply(bare).is_ok()
 }
 

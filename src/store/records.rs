@@ -368,6 +368,11 @@ pub enum Delivery {
         /// Why.
         why: String,
     },
+    /// Not sent, because what it says is not true any more.
+    Superseded {
+        /// Why.
+        why: String,
+    },
     /// Given up; an operator has to look.
     Parked {
         /// Why.

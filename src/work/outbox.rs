@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Ticked;
 use super::pace::{Minute, Pace, Queue, domain_of};
 use super::retry::backoff;
+use crate::app::outdated::Timeliness;
 use crate::app::{App, Failure};
 use crate::chat::{Chat, Undelivered};
 use crate::domain::message::{Answerable, Message};
@@ -142,6 +143,10 @@ impl Outbox {
                 tracing::warn!(notice = %message.id, medium, why, "message {} is tried again later", message.id);
                 "later"
             }
+            Delivery::Superseded { why } => {
+                tracing::info!(notice = %message.id, medium, why, "message {} is not sent any more", message.id);
+                "superseded"
+            }
             Delivery::Parked { why } => {
                 tracing::error!(notice = %message.id, medium, why, "message {} is given up", message.id);
                 "parked"
@@ -171,10 +176,15 @@ impl Outbox {
         let Message::Mail { notice, answerable, in_reply_to } = &message.message else {
             return Ok(Delivery::Parked { why: "it is no mail".to_owned() });
         };
-        let mail = match self
-            .compose(postman, message, notice, answerable.as_ref(), in_reply_to.as_deref())
-            .await?
-        {
+        let mut tx = self.app.store.read().await?;
+        let timeliness = self.app.timeliness(&mut tx, message).await?;
+        drop(tx);
+        let (notice, answerable) = match &timeliness {
+            Timeliness::AsWritten => (notice, answerable.as_ref()),
+            Timeliness::Less { notice, answerable } => (notice, answerable.as_ref()),
+            Timeliness::Superseded(why) => return Ok(Delivery::Superseded { why: why.clone() }),
+        };
+        let mail = match self.compose(postman, message, notice, answerable, in_reply_to.as_deref()).await? {
             Ok(mail) => mail,
             Err(why) => return Ok(Delivery::Parked { why }),
         };

@@ -26,6 +26,8 @@ statements! {
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     PARKED = "UPDATE notifications SET state = 'parked', last_error = $4, lease_owner = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
+    SUPERSEDED = "UPDATE notifications SET state = 'superseded', last_error = $4, lease_owner = NULL, lease_until = NULL \
+        WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     BY_ID = "SELECT id, medium, recipient, person_id, window_id, payload, attempts, created_at FROM notifications WHERE id = $1";
     SENT_SINCE = "SELECT COUNT(*) AS messages FROM notifications WHERE state = 'sent' AND medium = 'mail' AND sent_at > $1";
     LATEST = "SELECT medium, recipient, kind, state, created_at, sent_at, last_error FROM notifications \
@@ -114,6 +116,7 @@ pub(in crate::store) async fn end_delivery(
     let done = match delivery {
         Delivery::Sent { message_id } => held(SENT).bind(now).bind(message_id).execute(conn).await?,
         Delivery::Later { at, why } => held(LATER).bind(*at).bind(why).execute(conn).await?,
+        Delivery::Superseded { why } => held(SUPERSEDED).bind(why).execute(conn).await?,
         Delivery::Parked { why } => held(PARKED).bind(why).execute(conn).await?,
     };
     one(done.rows_affected(), "the message")

@@ -6,6 +6,7 @@ mod confirming;
 mod import;
 mod invitations;
 mod mondays;
+mod outages;
 mod questions;
 mod reaching;
 mod replies;
