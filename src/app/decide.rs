@@ -227,6 +227,9 @@ impl App {
         aim: &Aim,
     ) -> Result<Change, Stop> {
         let now = self.now();
+        if takes_a_time(command) {
+            tx.lock(&format!("calendar/{}", aim.window.quarter)).await?;
+        }
         let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
         let bounds = self.bounds(&aim.server, &aim.window, &calendar);
         let case = Case { window: &aim.window, server: &aim.server.name, bounds };
@@ -399,6 +402,11 @@ impl App {
             aim.server.name
         )))
     }
+}
+
+/// Whether a command chooses a time: two of them must not pass each other on the way to the last free one.
+fn takes_a_time(command: &Command) -> bool {
+    matches!(command, Command::Reschedule(_) | Command::Defer(_) | Command::Undo(_))
 }
 
 /// A decision's target and reason.

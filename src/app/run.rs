@@ -1,6 +1,6 @@
 //! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,10 +14,11 @@ use crate::domain::facts::Facts;
 use crate::domain::ids::WindowId;
 use crate::domain::message::Tone;
 use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine};
+use crate::domain::rule::Broken;
 use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, next};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
-use crate::domain::window::{Window, WindowState};
+use crate::domain::window::{Plan, Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Purpose, RunRow};
 
@@ -38,6 +39,22 @@ pub struct Report {
     pub log: Vec<String>,
     /// The state the host is in, one sentence each.
     pub state: Vec<String>,
+}
+
+/// How long a start waits that something stands against which can pass.
+const AGAIN: TimeDelta = TimeDelta::minutes(1);
+
+/// What stands against a start, as a phrase.
+#[derive(Debug)]
+enum Against {
+    /// It can pass in a minute.
+    Now(String),
+    /// It holds for this window.
+    Ever(String),
+}
+
+fn phrase(broken: &Broken) -> String {
+    format!("{} (rule {})", broken.to_string().trim_end_matches('.'), broken.rule())
 }
 
 /// What a start came to.
@@ -95,7 +112,20 @@ impl App {
         } else {
             None
         };
-        if let Some(reason) = missed {
+        let missed = match missed {
+            None => self.what_stands_against(&mut tx, &server, &window, &plan).await?,
+            missed => missed.map(Against::Ever),
+        };
+        // What can pass in a minute is waited for, as long as the start may be late.
+        if let Some(Against::Now(reason)) = &missed
+            && now + AGAIN <= late
+        {
+            tracing::info!(server = server.name, "a start waits: {reason}");
+            tx.postpone(claimed, now + AGAIN).await?;
+            tx.commit().await?;
+            return Ok(Start::Nothing);
+        }
+        if let Some(Against::Now(reason) | Against::Ever(reason)) = missed {
             self.miss(&mut tx, claimed, &server, &window, &reason).await?;
             tx.commit().await?;
             return Ok(Start::Nothing);
@@ -129,6 +159,35 @@ impl App {
         self.tell_start(&mut tx, &server, &running, &run.plan).await?;
         tx.commit().await?;
         Ok(Start::Run(Box::new(run), Box::new(server)))
+    }
+
+    /// What the rules say against a start at this moment: they can have changed since it was approved, a canary can have
+    /// failed, and a service can have lost members. Of a service only one decides at a time.
+    async fn what_stands_against(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        plan: &Plan,
+    ) -> Result<Option<Against>, Failure> {
+        if let Some(service) = server.service() {
+            tx.lock(&format!("service/{service}")).await?;
+        }
+        let calendar = self.calendar(tx, server, window).await?;
+        let bounds = self.bounds(server, window, &calendar);
+        if let Err(broken) = bounds.quorum_now() {
+            return Ok(Some(Against::Now(phrase(&broken))));
+        }
+        // A start within its grace is as legal as the minute it was planned for.
+        if window.crossed_by.is_none()
+            && let Err(broken) = bounds.by_hours(plan.starts_at)
+        {
+            return Ok(Some(Against::Ever(phrase(&broken))));
+        }
+        Ok(self
+            .canaries_not_done(tx, server, window)
+            .await?
+            .map(|why| Against::Ever(format!("{why} (rule soak)"))))
     }
 
     async fn tell_start(

@@ -4,13 +4,60 @@ use serde_json::json;
 
 use super::{Ended, Screen, serve, setup};
 use crate::config::Config;
+use crate::domain::consistency::{Finding, findings};
+use crate::domain::server::Server;
 use crate::render::Renderer;
 
-pub(super) fn check_config(config: &Config, screen: &mut Screen) -> Ended {
+pub(super) async fn check_config(config: &Config, screen: &mut Screen) -> anyhow::Result<Ended> {
     let place =
         config.file.as_ref().map_or_else(|| "the defaults".to_owned(), |file| file.display().to_string());
-    screen.line(&format!("The configuration is right ({place})."));
-    Ended::Well
+    let today = setup::clock(config)?.now().with_timezone(&config.operations.zone.0).date_naive();
+    let mut found = findings(&config.policies, &config.quarters, today);
+    found.extend(without_servers(config).await);
+    let wrong = found.iter().any(|finding| finding.wrong);
+    if screen.wants_json() {
+        let all: Vec<_> = found
+            .iter()
+            .map(|finding| {
+                json!({ "place": finding.place, "rule": finding.rule, "wrong": finding.wrong, "sentence": finding.sentence })
+            })
+            .collect();
+        screen.json(&all);
+    } else {
+        for finding in &found {
+            let word = if finding.wrong { "is wrong" } else { "never triggers" };
+            screen.line(&format!("{}.{} {word}: {}.", finding.place, finding.rule, finding.sentence));
+        }
+        screen.line(&match (wrong, found.is_empty()) {
+            (true, _) => format!("The rules contradict themselves ({place}); mend what is wrong."),
+            (false, true) => format!("The configuration is right ({place})."),
+            (false, false) => {
+                format!("The configuration is right ({place}); the rules named above do nothing.")
+            }
+        });
+    }
+    Ok(if wrong { Ended::Found } else { Ended::Well })
+}
+
+/// Groups with rules that no server of the inventory is in: only where a database is at hand.
+async fn without_servers(config: &Config) -> Vec<Finding> {
+    if config.database.postgres.is_none() && !config.database.sqlite.exists() {
+        return Vec::new();
+    }
+    let Ok(store) = setup::store(config).await else { return Vec::new() };
+    let Ok(mut tx) = store.read().await else { return Vec::new() };
+    let Ok(servers) = tx.all_servers().await else { return Vec::new() };
+    let there: std::collections::BTreeSet<String> =
+        servers.iter().filter(|server| server.active).map(Server::group_key).collect();
+    let empty = config.policies.groups.keys().filter(|group| !there.contains(*group));
+    empty
+        .map(|group| Finding {
+            place: format!("groups.{group}"),
+            rule: "servers",
+            wrong: false,
+            sentence: "no server of the inventory is in this host group".to_owned(),
+        })
+        .collect()
 }
 
 /// What was looked at, and a sentence of what was found.

@@ -92,7 +92,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
     match &arguments.doing {
         Doing::Serve => serve::serve(&config).await,
         Doing::Migrate => setup::migrate(&config, screen).await,
-        Doing::CheckConfig => Ok(checks::check_config(&config, screen)),
+        Doing::CheckConfig => checks::check_config(&config, screen).await,
         Doing::Doctor { domain: Some(domain), selector } => {
             replies::doctor_of_domain(&config, screen, domain, selector.as_deref()).await
         }

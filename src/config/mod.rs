@@ -21,8 +21,10 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::Dict;
 use serde::Deserialize;
 
+use crate::domain::blackout::Blackout;
+use crate::domain::consistency::circle;
 use crate::domain::person::{Address, Role};
-use crate::domain::policy::Policies;
+use crate::domain::policy::{Policies, Policy};
 use crate::domain::quarter::Quarters;
 use crate::domain::zone::parse_zone;
 
@@ -315,9 +317,26 @@ fn policies(all: &Dict, groups: &BTreeMap<String, Dict>) -> Result<Policies, Con
     for (name, rules) in groups {
         let prefix = format!("groups.{name}");
         let policy = read(base().merge(Serialized::defaults(rules)), &prefix)?;
-        policies.groups.insert(name.to_lowercase(), policy);
+        // A blackout of the company is one of every group.
+        let mut policy = policy;
+        policy.blackouts =
+            policies.default.blackouts.iter().chain(own_blackouts(rules, &policy)).cloned().collect();
+        policies.groups.insert(name.trim().to_lowercase(), policy);
     }
-    Ok(policies)
+    if let Some(way) = circle(&policies) {
+        let place = format!("groups.{}.after", way.first().map_or("", String::as_str));
+        let way = way.join(" waits for ");
+        return Err(ConfigError::wrong(
+            place,
+            format!("{way}: nothing of them could ever be planned; break the circle"),
+        ));
+    }
+    Ok(policies.knowing_each_other())
+}
+
+/// The blackouts that a group itself says.
+fn own_blackouts<'a>(rules: &Dict, policy: &'a Policy) -> &'a [Blackout] {
+    if rules.contains_key("blackouts") { &policy.blackouts } else { &[] }
 }
 
 /// The mailbox of the table [imap], and those of the tables [mailboxes.NAME], which inherit from it.
@@ -410,7 +429,7 @@ mod tests {
     fn nothing_to_configure_is_a_configuration() {
         let config = Config::parse("").unwrap();
         assert!(config.mail.is_none() && config.slack.is_none());
-        assert_eq!(config.policies.default, crate::domain::policy::Policy::default());
+        assert_eq!(config.policies.default, Policy::default());
         assert_eq!(config.quarters, Quarters::default());
     }
 
@@ -460,7 +479,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/config.example.toml");
         let example = Config::example();
         let config = Config::parse(&example).unwrap();
-        assert_eq!(config.policies.default, crate::domain::policy::Policy::default());
+        assert_eq!(config.policies.default, Policy::default());
         assert_eq!(config.quarters, Quarters::default());
         if std::fs::read_to_string(path).unwrap_or_default() != example {
             std::fs::write(path, example).unwrap();

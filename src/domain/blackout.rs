@@ -85,6 +85,12 @@ impl Blackout {
         self.walls.is_empty() && self.instants.is_empty()
     }
 
+    /// Whether it lasts through the whole of a wall-clock time.
+    #[must_use]
+    pub fn covers(&self, from: NaiveDateTime, to: NaiveDateTime) -> bool {
+        touched(&self.walls, from, to).is_some_and(|(begin, end)| begin <= from && to <= end)
+    }
+
     /// Whether any of it lies between two wall-clock times (instants are taken as UTC's walls, a day to each side).
     #[must_use]
     pub fn is_within(&self, from: NaiveDateTime, to: NaiveDateTime) -> bool {

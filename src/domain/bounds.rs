@@ -141,11 +141,21 @@ impl Bounds<'_> {
         self.by_rules(at).map_err(Refusal::Rule)
     }
 
-    /// The group's own hours and blackouts, and whether the usual run fits. These hold at the start of a run too.
+    /// The group's own hours and blackouts, and whether the usual run fits.
     ///
     /// # Errors
     /// The rule that a run at that time would break.
     pub fn by_rules(&self, at: DateTime<Utc>) -> Result<Plan, Broken> {
+        let plan = self.by_hours(at)?;
+        self.by_history(at, &plan)?;
+        Ok(plan)
+    }
+
+    /// The group's own hours and blackouts. These hold at the start of a run too.
+    ///
+    /// # Errors
+    /// The rule that a run at that time would break.
+    pub fn by_hours(&self, at: DateTime<Utc>) -> Result<Plan, Broken> {
         let end = self.hours_end(at)?;
         let plan = self.plan(at);
         if let Some(end) = end
@@ -159,7 +169,6 @@ impl Bounds<'_> {
         if let Some((blackout, touched)) = hit {
             return Err(Broken::Blackout { name: blackout.name.clone(), span: touched.phrase(self.zone) });
         }
-        self.by_history(at, &plan)?;
         Ok(plan)
     }
 
@@ -212,6 +221,28 @@ impl Bounds<'_> {
         }
     }
 
+    /// How many of the service are healthy now, beside this one. Nothing starts where too few would be left.
+    ///
+    /// # Errors
+    /// [`Broken::Quorum`], with who is down.
+    pub fn quorum_now(&self) -> Result<(), Broken> {
+        let Some(service) = &self.place.service else { return Ok(()) };
+        let Some((others, floor)) = self.taken.others_of(service, self.server) else { return Ok(()) };
+        let down =
+            others.iter().filter_map(|other| Some(format!("{} ({})", other.name, other.down.as_ref()?)));
+        self.healthy(service, others.len(), floor, down.collect())
+    }
+
+    fn healthy(&self, service: &str, others: usize, floor: u32, down: Vec<String>) -> Result<(), Broken> {
+        let floor = floor.max(self.policy.quorum);
+        let healthy = u32::try_from(others.saturating_sub(down.len())).unwrap_or(u32::MAX);
+        if floor == 0 || healthy >= floor {
+            return Ok(());
+        }
+        let members = others.saturating_add(1);
+        Err(Broken::Quorum { service: service.to_owned(), floor, members, down })
+    }
+
     /// The order in the service, and how many of it must be healthy.
     fn by_service(&self, at: DateTime<Utc>, plan: &Plan) -> Result<(), Broken> {
         let Some(service) = &self.place.service else { return Ok(()) };
@@ -238,10 +269,6 @@ impl Bounds<'_> {
                 }
             }
         }
-        let floor = floor.max(self.policy.quorum);
-        if floor == 0 {
-            return Ok(());
-        }
         // Who overlaps this window at different times is not down at once: what counts is its worst instant.
         let down_at = |instant: DateTime<Utc>| -> Vec<String> {
             let down = others.iter().filter_map(|other| match (&other.down, other.span) {
@@ -256,16 +283,7 @@ impl Bounds<'_> {
         let begins = others.iter().filter_map(|other| other.span).map(|(from, _)| from);
         let within = begins.filter(|from| at < *from && *from < plan.ends_at);
         let down = within.chain([at]).map(down_at).max_by_key(Vec::len).unwrap_or_default();
-        let healthy = others.len().saturating_sub(down.len());
-        if u32::try_from(healthy).unwrap_or(u32::MAX) < floor {
-            return Err(Broken::Quorum {
-                service: service.clone(),
-                floor,
-                members: others.len().saturating_add(1),
-                down,
-            });
-        }
-        Ok(())
+        self.healthy(service, others.len(), floor, down)
     }
 
     /// Canaries first, then a time to watch them, then the others.

@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod calendar;
 pub mod chain;
 pub mod check;
+pub mod consistency;
 pub mod days;
 pub mod decision;
 pub mod event;

@@ -10,5 +10,6 @@ mod outages;
 mod questions;
 mod reaching;
 mod replies;
+mod starts;
 mod two_owners;
 mod undo;

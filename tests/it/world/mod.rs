@@ -77,21 +77,26 @@ impl World {
 
     /// A world at a time, with these rules.
     pub(crate) async fn with(time: &str, policy: Policy) -> Self {
+        Self::ruled(time, Policies { default: policy, groups: BTreeMap::new() }).await
+    }
+
+    /// A world at a time, with these rules for its host groups.
+    pub(crate) async fn ruled(time: &str, policies: Policies) -> Self {
         let fresh = match std::env::var("PATCHBOT_STORIES_ON").as_deref() {
             Ok("postgres") => crate::contract::postgres().await,
             _ => crate::contract::sqlite().await,
         };
-        Self::on(fresh, time, policy)
+        Self::on(fresh, time, policies)
     }
 
-    fn on(fresh: Fresh, time: &str, policy: Policy) -> Self {
+    fn on(fresh: Fresh, time: &str, policies: Policies) -> Self {
         let clock = Clock::manual(at(time));
         let app = App {
             public_url: Some("https://patchbot.test".into()),
             store: fresh.store.clone(),
             clock: clock.clone(),
             ids: Ids::Random,
-            policies: Arc::new(Policies { default: policy, groups: BTreeMap::new() }),
+            policies: Arc::new(policies.knowing_each_other()),
             quarters: Arc::new(Quarters::default()),
             zone: Tz::Europe__Berlin,
             chat: Arc::new(ChatPlaces { slack_ops: Some("C0OPS".to_owned()), slack_windows: None }),
@@ -137,9 +142,15 @@ impl World {
 
     /// The same database under a program that was started anew.
     pub(crate) fn restarted(self) -> Self {
+        let policies = Policies::clone(&self.app.policies);
+        self.restarted_under(policies)
+    }
+
+    /// The same database under a program that was started anew with these rules.
+    pub(crate) fn restarted_under(self, policies: Policies) -> Self {
         let Self { app, sheet, sent, read, uid, _fresh, .. } = self;
         let time = app.now().with_timezone(&Tz::UTC).format("%Y-%m-%d %H:%M UTC").to_string();
-        let mut world = Self::on(_fresh, &time, app.policies.default.clone());
+        let mut world = Self::on(_fresh, &time, policies);
         world.sheet = sheet;
         world.uid = uid;
         let earlier = std::mem::take(&mut *sent.lock().unwrap());
@@ -183,6 +194,12 @@ impl World {
         let mail = |who: &str| if who.is_empty() { String::new() } else { format!("{who}@owners.test") };
         // Nobody listens at this address.
         self.sheet.push_str(&format!("{name},{},{},{zone},web,127.0.0.9\n", mail(owner), mail(second)));
+        self
+    }
+
+    /// Has this sheet imported instead.
+    pub(crate) fn sheet(mut self, sheet: &str) -> Self {
+        sheet.clone_into(&mut self.sheet);
         self
     }
 
