@@ -1,44 +1,35 @@
-//! `calendar`: the quarter, day by day.
+//! `calendar`: a link to subscribe to.
 
 use std::fmt;
 
 use crate::grammar::error::ParseError;
 use crate::grammar::lex::Words;
-use crate::grammar::quarter::QuarterName;
 use crate::grammar::spec::{EVERYWHERE, Example};
-use crate::list::QUARTER;
 use crate::{Effect, Say, Spec};
 
-/// Asks for the calendar of a quarter.
+/// Asks for the link to one's calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Calendar {
-    /// The quarter; the current one when absent.
-    pub quarter: Option<QuarterName>,
-}
+pub struct Calendar;
 
 impl Say for Calendar {
     const SPEC: Spec = Spec {
         name: "calendar",
-        aliases: &["cal"],
-        usage: "calendar [quarter]",
-        about: "Shows the quarter day by day: how many servers are patched when, which days are closed, and which are yours; in chat as a picture.",
-        args: &[QUARTER],
-        examples: &[
-            Example { line: "calendar", means: "the current quarter" },
-            Example { line: "calendar 2027-Q1", means: "that quarter" },
-        ],
+        aliases: &["ical"],
+        usage: "calendar",
+        about: "Gives you a link that your calendar can subscribe to; it shows the windows of your servers.",
+        args: &[],
+        examples: &[Example { line: "calendar", means: "your own link; whoever has it sees your windows" }],
         surfaces: EVERYWHERE,
         effect: Effect::Read,
     };
 
-    fn parse(words: &mut Words) -> Result<Self, ParseError> {
-        Ok(Self { quarter: QuarterName::take(words)? })
+    fn parse(_: &mut Words) -> Result<Self, ParseError> {
+        Ok(Self)
     }
 }
 
 impl fmt::Display for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::SPEC.name)?;
-        self.quarter.iter().try_for_each(|quarter| write!(f, " {quarter}"))
+        f.write_str(Self::SPEC.name)
     }
 }

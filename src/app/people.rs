@@ -107,7 +107,7 @@ impl App {
         Ok(())
     }
 
-    pub(crate) async fn audit_person(
+    async fn audit_person(
         &self,
         tx: &mut Tx,
         actor: Actor,

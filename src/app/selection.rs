@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::import::columns::column_of;
 use super::{App, Failure};
-use crate::domain::filter::{Filter, NotAFilter, Subject};
+use crate::domain::filter::{Filter, NotAFilter, Subject, fold};
 use crate::domain::ids::ServerId;
 use crate::domain::person::Person;
 use crate::domain::quarter::Quarter;
@@ -22,6 +23,26 @@ pub(crate) struct Headings {
     pub(crate) all: Vec<String>,
     /// Those among them that patchbot does not understand and keeps as they are.
     pub(crate) others: Vec<String>,
+}
+
+impl Headings {
+    /// With those of another file: its order, and behind it what it does not have.
+    pub(crate) fn with(self, all: &[String], others: &[String]) -> Self {
+        let join = |new: &[String], old: Vec<String>, same: fn(&str, &str) -> bool| {
+            let mut joined = new.to_vec();
+            joined.extend(old.into_iter().filter(|heading| !new.iter().any(|other| same(other, heading))));
+            joined
+        };
+        let means_the_same = |one: &str, other: &str| match column_of(other) {
+            Some(column) => column_of(one) == Some(column),
+            None => fold(one) == fold(other),
+        };
+        let named: Vec<String> = all.iter().filter(|heading| !heading.is_empty()).cloned().collect();
+        Self {
+            all: join(&named, self.all, means_the_same),
+            others: join(others, self.others, |one, other| fold(one) == fold(other)),
+        }
+    }
 }
 
 /// A server, and what lists show of it.
@@ -126,5 +147,6 @@ pub(crate) async fn headings(tx: &mut Tx) -> Result<Headings, Failure> {
     let servers = tx.all_servers().await?;
     let others: BTreeSet<String> =
         servers.into_iter().flat_map(|server| server.attributes.into_keys()).collect();
-    Ok(Headings { all: Vec::new(), others: others.into_iter().collect() })
+    let others = others.into_iter().filter(|heading| column_of(heading).is_none());
+    Ok(Headings { all: Vec::new(), others: others.collect() })
 }

@@ -60,7 +60,7 @@ impl App {
     }
 
     /// The other windows of a server's owners in the quarter that have a time.
-    pub(crate) async fn siblings(
+    async fn siblings(
         &self,
         tx: &mut Tx,
         server: &Server,
@@ -142,14 +142,8 @@ impl App {
     }
 }
 
-/// What taking an offered time costs, behind a dash.
+/// What taking an offered time costs, in brackets.
 fn cost(offer: &Offer) -> String {
-    let costs = costs(offer);
-    if costs.is_empty() { String::new() } else { format!(" — {}", costs.join("; ")) }
-}
-
-/// What taking an offered time costs, one phrase each.
-pub(crate) fn costs(offer: &Offer) -> Vec<String> {
     let mut costs = Vec::new();
     match offer.days_later {
         0 => {}
@@ -167,7 +161,7 @@ pub(crate) fn costs(offer: &Offer) -> Vec<String> {
     if offer.last {
         costs.push("the last day in this quarter".to_owned());
     }
-    costs
+    if costs.is_empty() { String::new() } else { format!(" — {}", costs.join("; ")) }
 }
 
 /// How often an owner can still move a window.

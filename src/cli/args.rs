@@ -39,16 +39,22 @@ pub(super) enum Doing {
     },
     /// Compare an inventory file with the database; with --apply take it over, all of it or nothing.
     Import {
-        /// The CSV file.
+        /// The file: CSV as any spreadsheet writes it, or .xlsx.
         file: PathBuf,
         /// Take it over when nothing is wrong with it.
         #[arg(long)]
         apply: bool,
+        /// Servers that the file does not have leave the inventory, and their open windows are cancelled.
+        #[arg(long)]
+        retire_absent: bool,
     },
-    /// Write the inventory as CSV.
+    /// Write the inventory as CSV, with the headings of the files that were imported.
     Export {
         /// The file; the terminal when it is left out.
         file: Option<PathBuf>,
+        /// Only the servers that fit, as 'group=db and env=prod and state!=approved'.
+        #[arg(long, short, value_name = "FILTER")]
+        filter: Option<String>,
     },
     /// Propose a window for every server that has none in the quarter.
     Plan(Plan),
@@ -143,6 +149,12 @@ pub(super) enum Doing {
         /// The backup.
         file: PathBuf,
     },
+    /// Write the completion of these commands and options for a shell.
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Show how a notice looks, with sample values.
     RenderNotice {
         /// Its name; all names when left out.
@@ -204,6 +216,10 @@ pub(super) enum Auditing {
 
 const EXPORTED: &str = "Each line is \"HASH  JSON\": the SHA-256 of the JSON's bytes, two spaces, the JSON. \"last\" in it is the hash \
 of the line before, so that no line can be changed, taken out or moved unnoticed.";
+
+const COMPLETIONS: &str = "Bash:  patchbot completions bash > /etc/bash_completion.d/patchbot\n\
+Zsh:   patchbot completions zsh > /usr/share/zsh/site-functions/_patchbot\n\
+Fish:  patchbot completions fish > /usr/share/fish/vendor_completions.d/patchbot.fish";
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {

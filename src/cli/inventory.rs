@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::json;
 
+use super::windows::typed_filter;
 use super::{Ended, Screen, setup};
-use crate::app::import::{Apply, Preview};
+use crate::app::import::{Absent, Apply, Preview};
 use crate::config::Config;
 
 /// More names than this are counted, not listed.
@@ -16,23 +17,23 @@ pub(super) async fn import(
     config: &Config,
     screen: &mut Screen,
     file: &Path,
-    apply: bool,
+    apply: Apply,
+    absent: Absent,
 ) -> anyhow::Result<Ended> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let app = setup::app(config).await?;
-    let how = if apply { Apply::Now } else { Apply::Preview };
     let progress = screen.progress(0, "comparing");
-    let preview = app.import(&bytes, how, &setup::actor()).await?;
+    let preview = app.import_with(&bytes, apply, absent, &setup::actor()).await?;
     progress.finish_and_clear();
     if screen.wants_json() {
         screen.json(&preview_json(&preview, apply));
     } else {
-        show(screen, &preview, apply);
+        show(screen, &preview, apply, absent);
     }
     Ok(if preview.errors.is_empty() { Ended::Well } else { Ended::Refused })
 }
 
-fn show(screen: &mut Screen, preview: &Preview, apply: bool) {
+fn show(screen: &mut Screen, preview: &Preview, apply: Apply, absent: Absent) {
     let mut names = |title: &str, names: &[String]| {
         if names.is_empty() {
             return;
@@ -51,7 +52,12 @@ fn show(screen: &mut Screen, preview: &Preview, apply: bool) {
     names("Changed", &changed);
     names("Windows from the file's dates", &preview.windows);
     names("Conflicts: what was decided in patchbot stays", &preview.conflicts);
-    names("In the database and not in the file: they stay", &preview.absent);
+    let absent = match absent {
+        Absent::Stay => "In the database and not in the file: they stay (--retire-absent takes them out)",
+        Absent::Leave => "In the database and not in the file: they leave the inventory",
+    };
+    names(absent, &preview.absent);
+    names("Windows that are cancelled with them", &preview.cancelled);
     let warnings: Vec<String> = preview.warnings.iter().map(ToString::to_string).collect();
     names("Remarks", &warnings);
     let errors: Vec<String> = preview.errors.iter().map(ToString::to_string).collect();
@@ -65,12 +71,12 @@ fn show(screen: &mut Screen, preview: &Preview, apply: bool) {
     ));
     screen.line(match (preview.errors.is_empty(), apply) {
         (false, _) => "→ Nothing was changed. Mend the lines named above and import the file again.",
-        (true, false) => "→ Nothing was changed yet. To take it over, say the same with --apply.",
-        (true, true) => "The file was taken over.",
+        (true, Apply::Preview) => "→ Nothing was changed yet. To take it over, say the same with --apply.",
+        (true, Apply::Now) => "The file was taken over.",
     });
 }
 
-fn preview_json(preview: &Preview, apply: bool) -> serde_json::Value {
+fn preview_json(preview: &Preview, apply: Apply) -> serde_json::Value {
     let problems = |list: &[crate::app::import::Problem]| -> Vec<_> {
         list.iter()
             .map(|problem| json!({ "line": problem.line, "column": problem.column, "sentence": problem.sentence }))
@@ -82,10 +88,11 @@ fn preview_json(preview: &Preview, apply: bool) -> serde_json::Value {
         "unchanged": preview.unchanged,
         "absent": preview.absent,
         "windows": preview.windows,
+        "cancelled": preview.cancelled,
         "conflicts": preview.conflicts,
         "errors": problems(&preview.errors),
         "warnings": problems(&preview.warnings),
-        "applied": apply && preview.errors.is_empty(),
+        "applied": apply == Apply::Now && preview.errors.is_empty(),
     })
 }
 
@@ -93,18 +100,20 @@ pub(super) async fn export(
     config: &Config,
     screen: &mut Screen,
     file: Option<&Path>,
+    filter: Option<&str>,
 ) -> anyhow::Result<Ended> {
     let app = setup::app(config).await?;
-    let text = app.export().await?;
+    let Some(filter) = typed_filter(&app, screen, "--filter", filter).await? else {
+        return Ok(Ended::Refused);
+    };
+    let quarter = app.quarters.current(app.now(), app.zone);
+    let exported = app.export(filter.as_ref().map(|filter| (filter, quarter))).await?;
     match file {
-        None => screen.line(text.trim_end()),
+        None => screen.line(exported.csv.trim_end()),
         Some(path) => {
-            std::fs::write(path, &text).with_context(|| format!("{} cannot be written", path.display()))?;
-            screen.line(&format!(
-                "{} servers were written to {}.",
-                text.lines().count().saturating_sub(1),
-                path.display()
-            ));
+            std::fs::write(path, &exported.csv)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+            screen.line(&format!("{} servers were written to {}.", exported.servers, path.display()));
         }
     }
     Ok(Ended::Well)

@@ -17,8 +17,9 @@ mod windows;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
+use crate::app::import::{Absent, Apply};
 use crate::config::{Config, ConfigError};
 use args::{Arguments, Auditing, Doing};
 pub use screen::Screen;
@@ -66,6 +67,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "patchbot", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
 /// An error with its causes as one sentence, without repeating what a cause already said.
 fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
@@ -80,6 +87,11 @@ fn sentence(error: &anyhow::Error) -> String {
 }
 
 async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended> {
+    if let Doing::Completions { shell } = &arguments.doing {
+        // Packages are built where there is no configuration.
+        screen.line(completions(*shell).trim_end());
+        return Ok(Ended::Well);
+    }
     let config = match Config::load(arguments.config.as_deref()) {
         Ok(config) => config,
         // A wrong configuration is an answer, not a breakdown.
@@ -98,8 +110,14 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         }
         Doing::Doctor { domain: None, .. } => checks::doctor(&config, screen).await,
         Doing::ReplayMail { file, at } => replies::replay_mail(&config, screen, file, at.as_deref()).await,
-        Doing::Import { file, apply } => inventory::import(&config, screen, file, *apply).await,
-        Doing::Export { file } => inventory::export(&config, screen, file.as_deref()).await,
+        Doing::Import { file, apply, retire_absent } => {
+            let apply = if *apply { Apply::Now } else { Apply::Preview };
+            let absent = if *retire_absent { Absent::Leave } else { Absent::Stay };
+            inventory::import(&config, screen, file, apply, absent).await
+        }
+        Doing::Export { file, filter } => {
+            inventory::export(&config, screen, file.as_deref(), filter.as_deref()).await
+        }
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
         Doing::List { quarter, filter } => {
             windows::list(&config, screen, quarter.as_deref(), filter.as_deref()).await
@@ -123,6 +141,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
             Some(Auditing::Export { file }) => audit::export(&config, screen, file).await,
         },
         Doing::Calendar(asked) => calendar::calendar(&config, screen, asked).await,
+        Doing::Completions { .. } => Ok(Ended::Well),
         Doing::Backup { file } => backup::backup(&config, screen, file).await,
         Doing::Restore { file } => backup::restore(&config, screen, file).await,
         Doing::RenderNotice { name, folder, open } => {

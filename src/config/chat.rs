@@ -1,4 +1,4 @@
-//! Chat: the tokens, places and endpoints of Slack and Discord.
+//! Chat: Slack's tokens, places and endpoint.
 
 use std::time::Duration;
 

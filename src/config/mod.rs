@@ -72,6 +72,7 @@ struct Written {
     database: database::Database,
     operations: operations::Operations,
     quarters: operations::QuarterMonths,
+    inventory: operations::Inventory,
     mail: Option<mail::Mail>,
     smtp: Option<mail::Smtp>,
     imap: Option<Dict>,
@@ -115,6 +116,8 @@ pub struct Config {
     pub operations: operations::Operations,
     /// The quarters.
     pub quarters: Quarters,
+    /// The inventory that another system drops.
+    pub inventory: operations::Inventory,
     /// Mail, when it is on.
     pub mail: Option<MailSections>,
     /// Slack, when it is on.
@@ -249,6 +252,7 @@ impl Config {
             database: written.database,
             operations: written.operations,
             quarters,
+            inventory: written.inventory,
             mail,
             slack: written.slack,
             ssh: written.ssh,
@@ -285,6 +289,7 @@ impl Config {
             database::Database::DESCRIBED,
             operations::Operations::DESCRIBED,
             operations::QuarterMonths::DESCRIBED,
+            operations::Inventory::DESCRIBED,
             mail::Mail::DESCRIBED,
             mail::Smtp::DESCRIBED,
             mail::Imap::DESCRIBED,

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::TimeZone;
 use super::section::section;
+use super::{Time, TimeZone};
 use crate::domain::person::Address;
 use crate::domain::timeline::Every;
 
@@ -35,6 +36,20 @@ section! {
         q3: Vec<u32> = vec![5, 6, 7], "[5, 6, 7]";
         /// The fourth.
         q4: Vec<u32> = vec![8, 9, 10], "[8, 9, 10]";
+    }
+}
+
+section! {
+    /// An inventory that another system drops, for "serve" to take over. What is wrong, or changes much, waits for a person.
+    pub struct Inventory in "inventory" {
+        /// The file; it is moved away when it was dealt with, so the service must be allowed to write into its folder.
+        file: Option<PathBuf> = None, "# \"/var/lib/patching/drop/servers.csv\"";
+        /// Whether the file is looked at only when its checksum is beside it, as "sha256sum servers.csv > servers.csv.sha256" writes it.
+        checksum: bool = true, "true";
+        /// How often it is looked for.
+        every: Time = Duration::from_secs(60).into(), "\"1m\"";
+        /// When more of a hundred servers would change, be new or be missing, a person has to take the file over.
+        most_changed: usize = 10, "10";
     }
 }
 

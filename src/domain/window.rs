@@ -342,6 +342,21 @@ impl Window {
             .map(|window| Self { consents: Vec::new(), ..window })
     }
 
+    /// Whether it can end without a run: it is neither over nor running.
+    #[must_use]
+    pub fn can_be_cancelled(&self) -> bool {
+        !self.state.is_settled() && !matches!(self.state, WindowState::Running { .. })
+    }
+
+    /// Ends it without a run.
+    ///
+    /// # Errors
+    /// When it runs, or is over.
+    pub fn cancel(self, reason: impl Into<String>) -> Result<Self, BadTransition> {
+        let allowed = self.can_be_cancelled();
+        self.change(WindowState::Cancelled { reason: reason.into() }, allowed)
+    }
+
     /// Closes an approved window for owners' changes.
     ///
     /// # Errors

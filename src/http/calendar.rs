@@ -99,8 +99,7 @@ struct Feeds {
     domain: String,
 }
 
-/// The calendars to subscribe to; `domain` stands behind the ids of their entries.
-pub fn router(app: App, domain: String) -> Router {
+pub(super) fn router(app: App, domain: String) -> Router {
     Router::new().route("/calendar/{feed}/{file}", get(page)).with_state(Feeds { app, domain })
 }
 

@@ -43,3 +43,38 @@ fn a_filter_with_a_slip_of_the_finger_is_refused_wherever_it_is_typed() {
     insta::assert_snapshot!(refused(&["list", "--filter", "gruop=web"]), @r#"patchbot: --filter: there is no column "gruop"; did you mean group?"#);
     insta::assert_snapshot!(refused(&["plan", "2099-Q1", "--only", "state!=aproved"]), @r#"patchbot: --only: state is never "aproved"; did you mean approved? Its words are none, unscheduled, proposed, approved, auto_approved, locked, running, completed, failed, missed, needs_human, declined, deferred, cancelled"#);
 }
+
+#[test]
+fn an_export_has_the_servers_that_fit_and_the_headings_that_were_imported() {
+    let program = with_three_servers();
+    insta::assert_snapshot!(program.says(&["export", "--filter", "env=prod"]), @"
+    server_name,primary_owner,server_timezone,host_group,environment,Cost Center
+    db01,bob@owners.test,UTC,db,prod,12
+    web01,ada@owners.test,Europe/Berlin,web,prod,4711
+    ");
+}
+
+#[test]
+fn shells_complete_commands_and_options() {
+    let home = tempfile::tempdir().unwrap();
+    let script = std::process::Command::new(env!("CARGO_BIN_EXE_patchbot"))
+        .args(["completions", "bash"])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    std::fs::write(home.path().join("patchbot.bash"), &script.stdout).unwrap();
+    let complete = |words: &str| {
+        let asked = format!(
+            "source patchbot.bash; COMP_WORDS=(patchbot {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1)); _patchbot patchbot \"${{COMP_WORDS[-1]}}\" x; echo \"${{COMPREPLY[*]}}\""
+        );
+        let output = std::process::Command::new("bash")
+            .args(["-c", &asked])
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(complete("enr"), "enroll");
+    assert_eq!(complete("import --app"), "--apply");
+    assert_eq!(complete("completions fi"), "fish");
+}

@@ -1,69 +1,22 @@
-//! Reads an inventory file: dialects, headings, and one sentence for every cell that is wrong. Pure.
+//! Reads an inventory file: one entry for each server, and one sentence for every cell that is wrong. Pure.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
+use csv::StringRecord;
 
+pub(crate) use super::cells::FileStatus;
+use super::cells::{date, status, time};
+use super::columns::{Column, column_of};
+use super::table::Table;
+use crate::domain::filter::fold;
 use crate::domain::person::Address;
 use crate::domain::policy::RebootRule;
 use crate::domain::zone::parse_zone;
 
-/// A column that patchbot understands. Everything else is kept as an attribute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Column {
-    Name,
-    PrimaryOwner,
-    SecondaryOwner,
-    Zone,
-    Group,
-    Environment,
-    System,
-    Address,
-    Port,
-    User,
-    Jump,
-    Reboot,
-    /// The date of a quarter, 0 to 3.
-    Date(usize),
-    /// The time of a quarter.
-    Time(usize),
-    /// The approval of a quarter.
-    Approval(usize),
-}
-
-/// Headings, folded to lower case with blanks, dashes and underscores removed, and what they mean.
-const HEADINGS: &[(&str, Column)] = &[
-    ("servername", Column::Name),
-    ("server", Column::Name),
-    ("hostname", Column::Name),
-    ("host", Column::Name),
-    ("fqdn", Column::Name),
-    ("name", Column::Name),
-    ("primaryowner", Column::PrimaryOwner),
-    ("owner", Column::PrimaryOwner),
-    ("owneremail", Column::PrimaryOwner),
-    ("secondaryowner", Column::SecondaryOwner),
-    ("backupowner", Column::SecondaryOwner),
-    ("servertimezone", Column::Zone),
-    ("timezone", Column::Zone),
-    ("tz", Column::Zone),
-    ("hostgroup", Column::Group),
-    ("group", Column::Group),
-    ("environment", Column::Environment),
-    ("env", Column::Environment),
-    ("operatingsystem", Column::System),
-    ("os", Column::System),
-    ("ipaddress", Column::Address),
-    ("ip", Column::Address),
-    ("sshport", Column::Port),
-    ("port", Column::Port),
-    ("sshuser", Column::User),
-    ("jumphost", Column::Jump),
-    ("rebootrule", Column::Reboot),
-    ("reboot", Column::Reboot),
-];
+/// What a spreadsheet shows in the place of a value that a formula has not got.
+const FORMULA_ERRORS: [&str; 7] = ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"];
 
 /// What stands in a file for one quarter of one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,43 +24,6 @@ pub(crate) struct QuarterCell {
     pub(crate) date: Option<NaiveDate>,
     pub(crate) time: Option<NaiveTime>,
     pub(crate) approval: Option<FileStatus>,
-}
-
-/// The statuses that such files use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileStatus {
-    Pending,
-    Approved,
-    AutoApproved,
-    Scheduled,
-    Completed,
-    Failed,
-    Cancelled,
-}
-
-impl FileStatus {
-    const ALL: [(&str, Self); 7] = [
-        ("pending", Self::Pending),
-        ("approved", Self::Approved),
-        ("autoapproved", Self::AutoApproved),
-        ("scheduled", Self::Scheduled),
-        ("completed", Self::Completed),
-        ("failed", Self::Failed),
-        ("cancelled", Self::Cancelled),
-    ];
-
-    /// The status as files write it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Approved => "Approved",
-            Self::AutoApproved => "Auto-Approved",
-            Self::Scheduled => "Scheduled",
-            Self::Completed => "Completed",
-            Self::Failed => "Failed",
-            Self::Cancelled => "Cancelled",
-        }
-    }
 }
 
 /// One server as a file describes it.
@@ -128,8 +44,14 @@ pub(crate) struct Entry {
     pub(crate) jump: Option<String>,
     pub(crate) reboot: Option<RebootRule>,
     pub(crate) quarters: [QuarterCell; 4],
-    /// Every other column, and the quarters' cells as they were written.
+    /// The quarters' cells as they were written.
+    pub(crate) written: Vec<(Column, String)>,
+    /// Every other column, by its heading.
     pub(crate) attributes: BTreeMap<String, String>,
+    /// Whether the file has a column for the primary owner.
+    pub(crate) tells_primary: bool,
+    /// Whether it has one for the secondary owner.
+    pub(crate) tells_secondary: bool,
 }
 
 /// Something wrong with a file, with its place.
@@ -158,305 +80,302 @@ pub(crate) struct Sheet {
     pub(crate) entries: Vec<Entry>,
     pub(crate) errors: Vec<Problem>,
     pub(crate) warnings: Vec<Problem>,
+    /// The headings, in their order.
+    pub(crate) headings: Vec<String>,
+    /// Those among them that are kept as attributes.
+    pub(crate) others: Vec<String>,
+    /// What the file tells about every server; other columns stay as they are.
+    pub(crate) columns: BTreeSet<Column>,
 }
 
-fn fold(heading: &str) -> String {
-    heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// `q3_patch_date`, "Q3 Patch Date", "q3 date".
-fn quarter_column(folded: &str) -> Option<Column> {
-    let rest = folded.strip_prefix('q')?;
-    let number: usize = rest.get(..1)?.parse().ok().filter(|number| (1..=4).contains(number))?;
-    let quarter = number.saturating_sub(1);
-    match rest.get(1..)? {
-        "patchdate" | "date" => Some(Column::Date(quarter)),
-        "patchtime" | "time" => Some(Column::Time(quarter)),
-        "approvalstatus" | "approval" | "status" => Some(Column::Approval(quarter)),
-        _ => None,
+impl Sheet {
+    fn wrong(&mut self, line: u64, column: Option<&str>, sentence: impl Into<String>) {
+        let column = column.map(str::to_owned);
+        self.errors.push(Problem { line, column, sentence: sentence.into() });
     }
-}
 
-fn column_of(heading: &str) -> Option<Column> {
-    let folded = fold(heading);
-    let known = HEADINGS.iter().find(|(name, _)| *name == folded).map(|(_, column)| *column);
-    known.or_else(|| quarter_column(&folded))
-}
-
-/// The bytes as text: UTF-8 with or without a byte order mark, else Latin-1.
-fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => (Cow::Borrowed(text), false),
-        Err(_) => (Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect()), true),
+    pub(crate) fn odd(&mut self, line: u64, column: Option<&str>, sentence: impl Into<String>) {
+        let column = column.map(str::to_owned);
+        self.warnings.push(Problem { line, column, sentence: sentence.into() });
     }
-}
-
-/// The character that separates the columns of the heading line.
-fn delimiter(text: &str) -> u8 {
-    let heading = text.lines().next().unwrap_or_default();
-    let count = |delimiter: char| heading.chars().filter(|c| *c == delimiter).count();
-    // In the order of preference when two are equally frequent.
-    [',', ';', '\t']
-        .into_iter()
-        .rev()
-        .max_by_key(|delimiter| count(*delimiter))
-        .map_or(b',', |c| u8::try_from(u32::from(c)).unwrap_or(b','))
 }
 
 /// Reads a file. Every error names its line and column; with any error, nothing of the file is to be applied.
-pub(crate) fn read(bytes: &[u8]) -> Sheet {
-    let (text, latin) = decode(bytes);
+/// `spelt` are the headings of attributes as the inventory spells them already.
+pub(crate) fn read(bytes: &[u8], spelt: &[String]) -> Sheet {
     let mut sheet = Sheet::default();
-    let problem = |line: u64, column: Option<&str>, sentence: String| Problem {
-        line,
-        column: column.map(str::to_owned),
-        sentence,
-    };
-    if text.contains('\0') {
-        let sentence = "this is not a CSV file: it contains NUL bytes; save the sheet as CSV and import that";
-        sheet.errors.push(problem(1, None, sentence.to_owned()));
-        return sheet;
-    }
-    if latin {
-        let sentence =
-            "the file is not UTF-8 and was read as Latin-1; look at names with accents in the preview";
-        sheet.warnings.push(problem(1, None, sentence.to_owned()));
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter(&text))
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let headings: Vec<String> = match reader.headers() {
-        Ok(headings) => headings.iter().map(str::to_owned).collect(),
-        Err(error) => {
-            sheet.errors.push(problem(1, None, format!("the heading line cannot be read: {error}")));
+    let table = match Table::read(bytes) {
+        Ok(table) => table,
+        Err((line, sentence)) => {
+            sheet.wrong(line, None, sentence);
             return sheet;
         }
     };
-    let columns: Vec<Option<Column>> = headings.iter().map(|heading| column_of(heading)).collect();
-    check_headings(&headings, &columns, &mut sheet);
+    for (line, remark) in &table.remarks {
+        sheet.odd(*line, None, remark.clone());
+    }
+    for (line, why) in &table.broken {
+        sheet.wrong(*line, None, why.clone());
+    }
+    let mut columns: Vec<Option<Column>> = table.headings.iter().map(|heading| column_of(heading)).collect();
+    prefer_addresses(&table, &mut columns, &mut sheet);
+    check_headings(&table, &columns, &mut sheet);
     if !sheet.errors.is_empty() {
         return sheet;
     }
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
-    for record in reader.records() {
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                sheet.errors.push(problem(line, None, format!("the line cannot be read: {error}")));
-                continue;
+    let names = table.headings.iter().zip(&columns);
+    let names: Vec<String> = names
+        .map(|(heading, column)| if column.is_none() { as_spelt(heading, spelt) } else { heading.clone() })
+        .collect();
+    let of_column =
+        columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
+    let mut reader =
+        Rows { table: &table, names: &names, columns: &columns, of_column, zones: HashMap::new() };
+    let mut seen: HashMap<String, u64> = HashMap::with_capacity(table.rows.len());
+    sheet.entries.reserve(table.rows.len());
+    for (line, record) in &table.rows {
+        let Some(entry) = reader.entry(*line, record, &mut sheet) else { continue };
+        match seen.insert(entry.name.clone(), *line) {
+            Some(first) => {
+                let name = entry.name;
+                let sentence = format!("{name} is already in line {first}; a server stands in one line");
+                sheet.wrong(*line, reader.heading(Column::Name), sentence);
+                seen.insert(name, first);
             }
-        };
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.iter().all(str::is_empty) {
-            continue;
-        }
-        if record.len() > headings.len() {
-            let sentence = format!(
-                "there are {} cells under {} headings; a cell that contains the separator must stand in quotes",
-                record.len(),
-                headings.len()
-            );
-            sheet.errors.push(problem(line, None, sentence));
-            continue;
-        }
-        let cells = Cells { headings: &headings, columns: &columns, record: &record, line };
-        if let Some(entry) = cells.entry(&mut sheet) {
-            match seen.get(&entry.name) {
-                Some(first) => sheet.errors.push(problem(
-                    line,
-                    headings
-                        .iter()
-                        .zip(&columns)
-                        .find(|(_, column)| **column == Some(Column::Name))
-                        .map(|(heading, _)| heading.as_str()),
-                    format!("{} is already in line {first}; a server stands in one line", entry.name),
-                )),
-                None => {
-                    seen.insert(entry.name.clone(), line);
-                    sheet.entries.push(entry);
-                }
-            }
+            None => sheet.entries.push(entry),
         }
     }
     if sheet.entries.is_empty() && sheet.errors.is_empty() {
-        sheet.errors.push(problem(1, None, "the file has no servers".to_owned()));
+        sheet.wrong(table.heading_line, None, "the file has no servers");
     }
+    sheet.others = names
+        .iter()
+        .zip(&columns)
+        .filter(|(name, column)| column.is_none() && !name.is_empty())
+        .map(|(name, _)| name.clone())
+        .collect();
+    sheet.headings = names;
+    sheet.columns = columns.into_iter().flatten().collect();
     sheet
 }
 
-fn check_headings(headings: &[String], columns: &[Option<Column>], sheet: &mut Sheet) {
-    let mut error = |column: Option<&str>, sentence: String| {
-        sheet.errors.push(Problem { line: 1, column: column.map(str::to_owned), sentence });
-    };
+/// "Owner" with names beside "Owner Email": the addresses are what is needed, the names are kept.
+fn prefer_addresses(table: &Table, columns: &mut [Option<Column>], sheet: &mut Sheet) {
+    for owner in [Column::PrimaryOwner, Column::SecondaryOwner] {
+        let of: Vec<usize> =
+            (0..columns.len()).filter(|index| columns.get(*index) == Some(&Some(owner))).collect();
+        let heading = |index: usize| table.headings.get(index).map_or("", String::as_str);
+        let (mails, others): (Vec<usize>, Vec<usize>) =
+            of.into_iter().partition(|index| fold(heading(*index)).contains("mail"));
+        let [mail] = mails.as_slice() else { continue };
+        for other in others {
+            if let Some(column) = columns.get_mut(other) {
+                *column = None;
+            }
+            let sentence = format!("it is kept as it is; the owner is in the column {}", heading(*mail));
+            sheet.odd(table.heading_line, Some(heading(other)), sentence);
+        }
+    }
+}
+
+fn check_headings(table: &Table, columns: &[Option<Column>], sheet: &mut Sheet) {
+    let line = table.heading_line;
     if !columns.contains(&Some(Column::Name)) {
-        error(None, "there is no column with the servers' names; call it server_name".to_owned());
+        sheet.wrong(line, None, "there is no column with the servers' names; call it server_name");
     }
     if !columns.contains(&Some(Column::Zone)) {
-        error(None, "there is no column with the servers' time zones; call it server_timezone".to_owned());
+        sheet.wrong(line, None, "there is no column with the servers' time zones; call it server_timezone");
     }
-    for (index, (heading, column)) in headings.iter().zip(columns).enumerate() {
-        let mut earlier = headings.iter().zip(columns).take(index);
-        let twin =
-            earlier.find(|(other, of)| (column.is_some() && *of == column) || fold(other) == fold(heading));
-        if let Some((other, _)) = twin
-            && !heading.is_empty()
-        {
-            error(Some(heading), format!("it means the same as the column {other}; keep one of them"));
+    let mut earlier: Vec<(&String, String, Option<Column>)> = Vec::new();
+    for (index, (heading, column)) in table.headings.iter().zip(columns).enumerate() {
+        let folded = fold(heading);
+        if folded.is_empty() {
+            let nothing_below =
+                table.rows.iter().all(|(_, record)| record.get(index).is_none_or(str::is_empty));
+            if !nothing_below {
+                let number = index.saturating_add(1);
+                sheet.wrong(line, None, format!("column {number} has cells and no heading; give it one"));
+            }
+            continue;
         }
+        let twin =
+            earlier.iter().find(|(_, other, of)| (column.is_some() && of == column) || *other == folded);
+        if let Some((other, ..)) = twin {
+            let sentence = format!("it means the same as the column {other}; keep one of them");
+            sheet.wrong(line, Some(heading), sentence);
+        }
+        earlier.push((heading, folded, *column));
     }
 }
 
-struct Cells<'a> {
-    headings: &'a [String],
+/// A heading as the inventory spells it already.
+fn as_spelt(heading: &str, spelt: &[String]) -> String {
+    let folded = fold(heading);
+    spelt.iter().find(|known| fold(known) == folded).map_or(heading, String::as_str).to_owned()
+}
+
+struct Rows<'a> {
+    table: &'a Table,
+    /// The headings as they are kept.
+    names: &'a [String],
     columns: &'a [Option<Column>],
-    record: &'a csv::StringRecord,
-    line: u64,
+    of_column: BTreeMap<Column, usize>,
+    /// Zones that were read: a fleet has few.
+    zones: HashMap<String, Result<Tz, String>>,
 }
 
-impl Cells<'_> {
-    fn get(&self, wanted: Column) -> Option<(&str, &str)> {
-        let index = self.columns.iter().position(|column| *column == Some(wanted))?;
-        let cell = self.record.get(index).filter(|cell| !cell.is_empty())?;
-        Some((self.headings.get(index)?.as_str(), cell))
+impl Rows<'_> {
+    /// The heading of a column as the file writes it.
+    fn heading(&self, column: Column) -> Option<&str> {
+        self.of_column.get(&column).and_then(|index| self.table.headings.get(*index)).map(String::as_str)
     }
 
-    fn text(&self, wanted: Column) -> Option<String> {
-        self.get(wanted).map(|(_, cell)| cell.to_owned())
+    fn get<'r>(&self, record: &'r StringRecord, wanted: Column) -> Option<&'r str> {
+        let index = self.of_column.get(&wanted)?;
+        record.get(*index).filter(|cell| !cell.is_empty())
     }
 
-    /// Reads a cell; what is wrong with it becomes an error with its place.
-    fn parsed<T>(
-        &self,
-        wanted: Column,
-        sheet: &mut Sheet,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let (heading, cell) = self.get(wanted)?;
-        match parse(cell) {
-            Ok(value) => Some(value),
-            Err(sentence) => {
-                sheet.errors.push(Problem { line: self.line, column: Some(heading.to_owned()), sentence });
-                None
+    fn entry(&mut self, line: u64, record: &StringRecord, sheet: &mut Sheet) -> Option<Entry> {
+        let before = sheet.errors.len();
+        if record.len() > self.names.len() {
+            let sentence = format!(
+                "there are {} cells under {} headings; a cell that contains the separator must stand in quotes",
+                record.len(),
+                self.names.len()
+            );
+            sheet.wrong(line, None, sentence);
+            return None;
+        }
+        for (index, cell) in record.iter().enumerate() {
+            if cell.starts_with('#') && FORMULA_ERRORS.contains(&cell) {
+                let heading = self.table.headings.get(index).map(String::as_str);
+                let sentence = format!("{cell} is a formula without a value; put the value there");
+                sheet.wrong(line, heading, sentence);
             }
         }
-    }
-
-    fn missing(&self, column: Column, what: &str, sheet: &mut Sheet) {
-        let heading = self
-            .columns
-            .iter()
-            .zip(self.headings)
-            .find(|(of, _)| **of == Some(column))
-            .map(|(_, heading)| heading.clone());
-        sheet.errors.push(Problem {
-            line: self.line,
-            column: heading,
-            sentence: format!("{what} is missing"),
-        });
-    }
-
-    fn entry(&self, sheet: &mut Sheet) -> Option<Entry> {
-        let errors = sheet.errors.len();
-        let name = self.parsed(Column::Name, sheet, |cell| {
+        if sheet.errors.len() > before {
+            return None;
+        }
+        let mut row = Row { rows: self, line, record, sheet };
+        let name = row.parsed(Column::Name, |cell| {
             patchbot_commands::ServerName::parse(cell)
                 .map(|name| name.as_str().to_owned())
                 .map_err(|why| format!("\"{cell}\" cannot be a server's name: {why}"))
         });
-        if self.get(Column::Name).is_none() {
-            self.missing(Column::Name, "the server's name", sheet);
-        }
-        let zone =
-            self.parsed(Column::Zone, sheet, |cell| parse_zone(cell).map_err(|error| error.to_string()));
-        if self.get(Column::Zone).is_none() {
-            self.missing(Column::Zone, "the server's time zone", sheet);
-        }
+        row.needs(Column::Name, "the server's name is missing");
+        let zone = row.zone();
+        row.needs(Column::Zone, "the server's time zone is missing");
         let address = |cell: &str| Address::parse(cell).map_err(|error| error.to_string());
-        let primary = self.parsed(Column::PrimaryOwner, sheet, address);
-        let secondary = self.parsed(Column::SecondaryOwner, sheet, address);
-        let port = self.parsed(Column::Port, sheet, |cell| {
+        let primary = row.parsed(Column::PrimaryOwner, address);
+        let secondary = row.parsed(Column::SecondaryOwner, address);
+        let port = row.parsed(Column::Port, |cell| {
             cell.parse()
                 .ok()
                 .filter(|port| *port > 0)
                 .ok_or_else(|| format!("\"{cell}\" is not a port; use 1 to 65535"))
         });
-        let reboot = self.parsed(Column::Reboot, sheet, |cell| {
+        let reboot = row.parsed(Column::Reboot, |cell| {
             [RebootRule::Always, RebootRule::Needed, RebootRule::Never]
                 .into_iter()
                 .find(|rule| rule.as_str() == cell.to_lowercase())
                 .ok_or_else(|| format!("\"{cell}\" is not a reboot rule; use always, needed or never"))
         });
-        let host = self.parsed(Column::Address, sheet, |cell| {
+        let host = row.parsed(Column::Address, |cell| {
             patchbot_commands::ServerName::parse(cell)
                 .map(|name| name.as_str().to_owned())
                 .or_else(|_| cell.parse::<std::net::IpAddr>().map(|ip| ip.to_string()))
                 .map_err(|_| format!("\"{cell}\" is neither an IP address nor a host name"))
         });
-        let quarters = [0, 1, 2, 3].map(|quarter| self.quarter(quarter, sheet));
-        if sheet.errors.len() > errors {
+        let quarters = [0, 1, 2, 3].map(|of| QuarterCell {
+            date: row.parsed(Column::Date(of), date),
+            time: row.parsed(Column::Time(of), time),
+            approval: row.parsed(Column::Approval(of), status),
+        });
+        if sheet.errors.len() > before {
             return None;
         }
+        let text = |wanted: Column| self.get(record, wanted).map(str::to_owned);
         Some(Entry {
-            line: self.line,
+            line,
             name: name?,
             zone: zone?,
             primary,
             secondary,
-            group: self.text(Column::Group),
-            environment: self.text(Column::Environment),
-            system: self.text(Column::System),
+            group: text(Column::Group),
+            environment: text(Column::Environment),
+            system: text(Column::System),
             address: host,
             port,
-            user: self.text(Column::User),
-            jump: self.text(Column::Jump),
+            user: text(Column::User),
+            jump: text(Column::Jump),
             reboot,
             quarters,
-            attributes: self.attributes(),
+            written: self.written(record),
+            attributes: self.attributes(record),
+            tells_primary: self.of_column.contains_key(&Column::PrimaryOwner),
+            tells_secondary: self.of_column.contains_key(&Column::SecondaryOwner),
         })
     }
 
-    fn quarter(&self, quarter: usize, sheet: &mut Sheet) -> QuarterCell {
-        QuarterCell {
-            date: self.parsed(Column::Date(quarter), sheet, date),
-            time: self.parsed(Column::Time(quarter), sheet, time),
-            approval: self.parsed(Column::Approval(quarter), sheet, status),
-        }
+    fn written(&self, record: &StringRecord) -> Vec<(Column, String)> {
+        let cells = self.columns.iter().zip(record.iter());
+        cells
+            .filter_map(|(column, cell)| Some(((*column)?, cell)))
+            .filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
+            .map(|(column, cell)| (column, cell.to_owned()))
+            .collect()
     }
 
-    fn attributes(&self) -> BTreeMap<String, String> {
-        let cells = self.headings.iter().zip(self.columns).zip(self.record.iter());
+    fn attributes(&self, record: &StringRecord) -> BTreeMap<String, String> {
+        let cells = self.names.iter().zip(self.columns).zip(record.iter());
         cells
-            .filter(|((_, column), cell)| {
-                let kept_elsewhere =
-                    !matches!(column, None | Some(Column::Date(_) | Column::Time(_) | Column::Approval(_)));
-                !kept_elsewhere && !cell.is_empty()
-            })
+            .filter(|((_, column), cell)| column.is_none() && !cell.is_empty())
             .map(|((heading, _), cell)| (heading.clone(), cell.to_owned()))
             .collect()
     }
 }
 
-fn date(cell: &str) -> Result<NaiveDate, String> {
-    NaiveDate::parse_from_str(cell, "%Y-%m-%d")
-        .or_else(|_| NaiveDate::parse_from_str(cell, "%Y/%m/%d"))
-        .map_err(|_| format!("\"{cell}\" is not a date; write it as 2026-12-03"))
+/// One row while it is read.
+struct Row<'r, 'a> {
+    rows: &'r mut Rows<'a>,
+    line: u64,
+    record: &'r StringRecord,
+    sheet: &'r mut Sheet,
 }
 
-fn time(cell: &str) -> Result<NaiveTime, String> {
-    NaiveTime::parse_from_str(cell, "%H:%M")
-        .or_else(|_| NaiveTime::parse_from_str(cell, "%H:%M:%S"))
-        .map_err(|_| format!("\"{cell}\" is not a time of day; write it as 20:00"))
-}
+impl Row<'_, '_> {
+    /// Reads a cell; what is wrong with it becomes an error with its place.
+    fn parsed<T>(&mut self, wanted: Column, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let cell = self.rows.get(self.record, wanted)?;
+        match parse(cell) {
+            Ok(value) => Some(value),
+            Err(sentence) => {
+                self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
+                None
+            }
+        }
+    }
 
-fn status(cell: &str) -> Result<FileStatus, String> {
-    let folded = fold(cell);
-    FileStatus::ALL.iter().find(|(name, _)| *name == folded).map(|(_, status)| *status).ok_or_else(|| {
-        let known: Vec<&str> = FileStatus::ALL.iter().map(|(_, status)| status.as_str()).collect();
-        format!("\"{cell}\" is not a status; use {}", known.join(", "))
-    })
+    fn needs(&mut self, wanted: Column, sentence: &str) {
+        if self.rows.get(self.record, wanted).is_none() {
+            self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
+        }
+    }
+
+    fn zone(&mut self) -> Option<Tz> {
+        let cell = self.rows.get(self.record, Column::Zone)?;
+        if !self.rows.zones.contains_key(cell) {
+            let zone = parse_zone(cell).map_err(|error| error.to_string());
+            self.rows.zones.insert(cell.to_owned(), zone);
+        }
+        match self.rows.zones.get(cell)? {
+            Ok(zone) => Some(*zone),
+            Err(sentence) => {
+                self.sheet.wrong(self.line, self.rows.heading(Column::Zone), sentence.clone());
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -469,7 +388,7 @@ mod tests {
     }
 
     fn told_bytes(file: &[u8]) -> String {
-        let sheet = read(file);
+        let sheet = read(file, &[]);
         let names: Vec<String> = sheet
             .entries
             .iter()
@@ -499,7 +418,7 @@ mod tests {
     #[test]
     fn every_wrong_cell_is_named_by_line_and_column() {
         insta::assert_snapshot!(told("server_name,primary_owner,server_timezone,ssh_port,q1_patch_date,q1_patch_time,q1_approval_status\n\
-            web 01,ada,Mars/Phobos,99999,03.12.2026,8pm,maybe\n\
+            web 01,ada,Mars/Phobos,99999,03/12/2026,8 o'clock,maybe\n\
             ,b@owners.test,,,,,\n\
             web02,b@owners.test,IST,22,2026-12-03,20:00,Auto-Approved\n\
             web03,b@owners.test,UTC,22,2026-12-03,20:00,Pending\n\
@@ -510,8 +429,8 @@ mod tests {
         error: line 2, column server_timezone: "Mars/Phobos" is no known time zone; write one such as Europe/Berlin
         error: line 2, column primary_owner: "ada" is not a mail address; write it as name@example.org
         error: line 2, column ssh_port: "99999" is not a port; use 1 to 65535
-        error: line 2, column q1_patch_date: "03.12.2026" is not a date; write it as 2026-12-03
-        error: line 2, column q1_patch_time: "8pm" is not a time of day; write it as 20:00
+        error: line 2, column q1_patch_date: "03/12/2026" can mean 2026-12-03 or 2026-03-12; write the one that is meant
+        error: line 2, column q1_patch_time: "8 o'clock" is not a time of day; write it as 20:00
         error: line 2, column q1_approval_status: "maybe" is not a status; use Pending, Approved, Auto-Approved, Scheduled, Completed, Failed, Cancelled
         error: line 3, column server_name: the server's name is missing
         error: line 3, column server_timezone: the server's time zone is missing
@@ -529,16 +448,69 @@ mod tests {
         ");
         insta::assert_snapshot!(told("server_name,hostname,tz\nweb01,web01,UTC\n"), @"error: line 1, column hostname: it means the same as the column server_name; keep one of them");
         insta::assert_snapshot!(told("server_name,tz\n"), @"error: line 1: the file has no servers");
-        insta::assert_snapshot!(told_bytes(b"PK\x03\x04\0\0"), @"error: line 1: this is not a CSV file: it contains NUL bytes; save the sheet as CSV and import that");
-        insta::assert_snapshot!(told_bytes(b"server_name,tz,location\nweb01,UTC,Z\xfcrich\n"), @r#"
+        insta::assert_snapshot!(told_bytes(b"PK\x03\x04\0\0"), @"error: line 1: this Excel file cannot be read (Zip error: invalid Zip archive: Could not find EOCD); save it again as .xlsx or as CSV");
+        insta::assert_snapshot!(told_bytes(b"server_name,tz,location\nweb01,UTC,Z\xfcrich\n"), @"
         web01 UTC None
-        warning: line 1: the file is not UTF-8 and was read as Latin-1; look at names with accents in the preview
+        warning: line 2: the file is not UTF-8 and was read as Latin-1 (Windows-1252); look at this line's accents in the preview
+        ");
+    }
+
+    #[test]
+    fn an_excel_file_is_read_as_the_same_sheet_would_be_as_csv() {
+        let file = include_bytes!("../../../tests/data/inventory/servers.xlsx");
+        let sheet = read(file, &[]);
+        let first = sheet.entries.first().unwrap();
+        assert_eq!(
+            first.quarters[0],
+            QuarterCell {
+                date: date("2026-12-03").ok(),
+                time: time("20:00").ok(),
+                approval: Some(FileStatus::Approved),
+            }
+        );
+        assert_eq!((first.port, sheet.entries[1].quarters[0].time), (Some(22), time("21:30").ok()));
+        let attributes: Vec<String> =
+            first.attributes.iter().map(|(heading, cell)| format!("{heading}={cell}")).collect();
+        insta::assert_snapshot!(format!("{}\n{}", told_bytes(file), attributes.join(" ")), @r#"
+        web01 Europe/Berlin Some("ada@owners.test")
+        db01 UTC Some("bob@owners.test")
+        cache01 America/New_York Some("bob@owners.test")
+        warning: line 1: the sheet "Servers" was read; not read: Notes
+        warning: line 1: "Servers of the north" above the headings was taken for a title
+        warning: line 3, column Owner: it is kept as it is; the owner is in the column Owner E-Mail
+        Cost Center=4711 In Service=TRUE Owner=Ada
         "#);
     }
 
     #[test]
+    fn a_formula_without_a_value_is_told_where_it_stands() {
+        insta::assert_snapshot!(told("server_name,tz,rack\nweb01,UTC,#N/A\n"), @"error: line 2, column rack: #N/A is a formula without a value; put the value there");
+    }
+
+    #[test]
+    fn an_owners_address_is_found_beside_his_name() {
+        let sheet = read(b"server_name,tz,Owner,Owner Email\nweb01,UTC,Ada,ada@owners.test\n", &[]);
+        let first = sheet.entries.first().unwrap();
+        assert_eq!(first.primary.as_ref().map(Address::as_str), Some("ada@owners.test"));
+        assert_eq!(first.attributes.get("Owner").map(String::as_str), Some("Ada"));
+    }
+
+    #[test]
+    fn a_column_with_cells_and_no_heading_is_told() {
+        insta::assert_snapshot!(told("server_name,tz,\nweb01,UTC,x\n"), @"error: line 1: column 3 has cells and no heading; give it one");
+        assert!(told("server_name,tz,\nweb01,UTC,\n").starts_with("web01"));
+    }
+
+    #[test]
+    fn a_heading_keeps_the_spelling_that_the_inventory_has() {
+        let sheet = read(b"server_name,tz,cost_center\nweb01,UTC,4711\n", &["Cost Center".to_owned()]);
+        assert_eq!(sheet.others, ["Cost Center"]);
+        assert!(sheet.entries[0].attributes.contains_key("Cost Center"));
+    }
+
+    #[test]
     fn unknown_columns_are_kept_as_they_are() {
-        let sheet = read(b"server_name,tz,Cost Center,note\nweb01,UTC,4711,\"two\nlines\"\n");
+        let sheet = read(b"server_name,tz,Cost Center,note\nweb01,UTC,4711,\"two\nlines\"\n", &[]);
         let entry = sheet.entries.first().unwrap();
         assert_eq!(entry.attributes.get("Cost Center").map(String::as_str), Some("4711"));
         assert_eq!(entry.attributes.get("note").map(String::as_str), Some("two\nlines"));
@@ -547,7 +519,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_file_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let sheet = read(&bytes);
+            let sheet = read(&bytes, &[]);
             prop_assert!(!sheet.errors.is_empty() || !sheet.entries.is_empty());
         }
     }

@@ -69,10 +69,16 @@ const fn text(bytes: &'static [u8]) -> &'static str {
     }
 }
 
+const THREE: [u8; length(3)] = placeholders(3);
 const SEVEN: [u8; length(7)] = placeholders(7);
 const FIFTEEN: [u8; length(15)] = placeholders(15);
+const NINETEEN: [u8; length(19)] = placeholders(19);
 
+/// Rows of three columns.
+pub(super) const OF_3: &str = text(&THREE);
 /// Rows of seven columns.
 pub(super) const OF_7: &str = text(&SEVEN);
 /// Rows of fifteen columns.
 pub(super) const OF_15: &str = text(&FIFTEEN);
+/// Rows of nineteen columns.
+pub(super) const OF_19: &str = text(&NINETEEN);

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Row, json, parsed, word};
+use super::{Conn, Query, Row, json, parsed, rows, word};
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::policy::RebootRule;
 use crate::domain::server::{Ownership, Rank, Reach, Server};
@@ -19,6 +19,8 @@ statements! {
     INSERT = "INSERT INTO servers (id, name, zone, host_group, environment, operating_system, address, ssh_port, ssh_user, \
         jump, host_key, reboot, attributes, active, version, created_at, updated_at, group_key, service) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18)";
+    INSERT_MANY = concatcp!("INSERT INTO servers (id, name, zone, host_group, environment, operating_system, address, ssh_port, \
+        ssh_user, jump, host_key, reboot, attributes, active, version, created_at, updated_at, group_key, service) VALUES ", rows::OF_19);
     UPDATE = "UPDATE servers SET name = $2, zone = $3, host_group = $4, environment = $5, operating_system = $6, address = $7, \
         ssh_port = $8, ssh_user = $9, jump = $10, host_key = $11, reboot = $12, attributes = $13, active = $14, \
         group_key = $17, service = $18, version = version + 1, updated_at = $16 WHERE id = $1 AND version = $15";
@@ -28,15 +30,11 @@ statements! {
     EVERY = concatcp!("SELECT ", COLS, " FROM servers s ORDER BY s.name");
     OF_PERSON = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $2 AND s.id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY s.name");
-    LIKE = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' \
-        ORDER BY CASE WHEN s.name LIKE $2 ESCAPE '!' THEN 0 ELSE 1 END, s.name LIMIT $3");
-    LIKE_OF = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' AND s.id IN \
-        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $5) \
-        ORDER BY CASE WHEN s.name LIKE $2 ESCAPE '!' THEN 0 ELSE 1 END, s.name LIMIT $3");
     OWNERS = "SELECT person_id, rank FROM ownerships WHERE server_id = $1 ORDER BY rank";
     ALL_OWNERS = "SELECT server_id, person_id, rank FROM ownerships ORDER BY server_id, rank";
     DROP_OWNERS = "DELETE FROM ownerships WHERE server_id = $1";
     ADD_OWNER = "INSERT INTO ownerships (server_id, rank, person_id) VALUES ($1, $2, $3)";
+    ADD_OWNERS = concatcp!("INSERT INTO ownerships (server_id, rank, person_id) VALUES ", rows::OF_3);
 }
 
 fn reboot_rule(text: &str) -> Option<RebootRule> {
@@ -81,13 +79,9 @@ fn ownership(row: &Row) -> Result<Ownership, StoreError> {
     })
 }
 
-async fn write(
-    conn: &mut Conn,
-    sql: &'static str,
-    server: &Server,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let done = sqlx::query(sql)
+/// The columns up to `updated_at`'s place, as every statement has them.
+fn bind<'q>(query: Query<'q>, server: &'q Server, now: DateTime<Utc>) -> Query<'q> {
+    query
         .bind(server.id.0)
         .bind(&server.name)
         .bind(server.zone.name())
@@ -104,10 +98,16 @@ async fn write(
         .bind(server.active)
         .bind(server.version)
         .bind(now)
-        .bind(server.group_key())
-        .bind(server.service())
-        .execute(conn)
-        .await?;
+}
+
+async fn write(
+    conn: &mut Conn,
+    sql: &'static str,
+    server: &Server,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let query = bind(sqlx::query(sql), server, now);
+    let done = query.bind(server.group_key()).bind(server.service()).execute(conn).await?;
     Ok(done.rows_affected())
 }
 
@@ -117,6 +117,43 @@ pub(in crate::store) async fn insert_server(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     write(conn, INSERT, server, now).await.map(|_| ())
+}
+
+pub(in crate::store) async fn insert_servers(
+    conn: &mut Conn,
+    servers: &[&Server],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut chunks = servers.chunks_exact(rows::AT_ONCE);
+    for chunk in &mut chunks {
+        let mut query = sqlx::query(INSERT_MANY);
+        for server in chunk {
+            query = bind(query, server, now).bind(now).bind(server.group_key()).bind(server.service());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    for server in chunks.remainder() {
+        write(&mut *conn, INSERT, server, now).await?;
+    }
+    Ok(())
+}
+
+pub(in crate::store) async fn insert_ownerships(
+    conn: &mut Conn,
+    all: &[(ServerId, Ownership)],
+) -> Result<(), StoreError> {
+    let mut chunks = all.chunks_exact(rows::AT_ONCE);
+    for chunk in &mut chunks {
+        let query = chunk.iter().fold(sqlx::query(ADD_OWNERS), |query, (server, owner)| {
+            query.bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0)
+        });
+        query.execute(&mut *conn).await?;
+    }
+    for (server, owner) in chunks.remainder() {
+        let query = sqlx::query(ADD_OWNER).bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0);
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
 }
 
 pub(in crate::store) async fn update_server(
@@ -152,35 +189,6 @@ pub(in crate::store) async fn servers_of(
     person: PersonId,
 ) -> Result<Vec<Server>, StoreError> {
     sqlx::query(OF_PERSON).bind(person.0).bind(true).fetch_all(conn).await?.iter().map(server).collect()
-}
-
-/// What a name is looked for with: anything before and behind it, nothing in it meaning more than itself.
-fn pattern(text: &str, before: &str) -> String {
-    let mut pattern = before.to_owned();
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
-pub(in crate::store) async fn servers_like(
-    conn: &mut Conn,
-    text: &str,
-    owner: Option<PersonId>,
-    most: i64,
-) -> Result<Vec<Server>, StoreError> {
-    let folded = text.trim().to_lowercase();
-    let sql = if owner.is_some() { LIKE_OF } else { LIKE };
-    let query = sqlx::query(sql).bind(pattern(&folded, "%")).bind(pattern(&folded, "")).bind(most).bind(true);
-    let query = match owner {
-        Some(person) => query.bind(person.0),
-        None => query,
-    };
-    query.fetch_all(conn).await?.iter().map(server).collect()
 }
 
 pub(in crate::store) async fn owners_of(

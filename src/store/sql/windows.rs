@@ -12,7 +12,7 @@ use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
 use crate::domain::window::{Consent, Plan, Window};
 use crate::store::error::{StoreError, one};
-use crate::store::records::{FeedRow, WindowCount};
+use crate::store::records::FeedRow;
 
 const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
     w.moves, w.crossed_by, w.version, w.consents";
@@ -34,6 +34,7 @@ statements! {
     BY_ID = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.id = $1");
     OF_SERVER_IN = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.quarter = $2");
     OF_SERVER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 ORDER BY w.quarter DESC");
+    EVERY = concatcp!("SELECT ", COLS, " FROM windows w ORDER BY w.quarter");
     OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
     OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
@@ -43,9 +44,6 @@ statements! {
         ORDER BY w.starts_at, w.id");
     STARTS = "SELECT starts_at, COUNT(*) AS windows FROM windows WHERE starts_at >= $1 AND starts_at < $2 \
         AND state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
-    COUNTS = "SELECT slot_hour, state, COUNT(*) AS windows FROM windows WHERE quarter = $1 GROUP BY slot_hour, state";
-    STARTING = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.slot_hour >= $1 AND w.slot_hour < $2 \
-        AND w.state <> 'unscheduled' ORDER BY w.starts_at, w.id");
 }
 
 fn window(row: &Row) -> Result<Window, StoreError> {
@@ -134,6 +132,10 @@ pub(in crate::store) async fn windows_of_server(
     sqlx::query(OF_SERVER).bind(server.0).fetch_all(conn).await?.iter().map(window).collect()
 }
 
+pub(in crate::store) async fn all_windows(conn: &mut Conn) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(EVERY).fetch_all(conn).await?.iter().map(window).collect()
+}
+
 pub(in crate::store) async fn windows_of_quarter(
     conn: &mut Conn,
     quarter: Quarter,
@@ -159,30 +161,6 @@ pub(in crate::store) async fn insert_windows(conn: &mut Conn, windows: &[Window]
         write(&mut *conn, INSERT, window).await?;
     }
     Ok(())
-}
-
-pub(in crate::store) async fn windows_starting(
-    conn: &mut Conn,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Vec<Window>, StoreError> {
-    sqlx::query(STARTING).bind(from).bind(to).fetch_all(conn).await?.iter().map(window).collect()
-}
-
-pub(in crate::store) async fn count_windows(
-    conn: &mut Conn,
-    quarter: Quarter,
-) -> Result<Vec<WindowCount>, StoreError> {
-    let rows = sqlx::query(COUNTS).bind(quarter.to_string()).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(WindowCount {
-                hour: row.try_get("slot_hour")?,
-                state: row.try_get("state")?,
-                windows: count(row)?,
-            })
-        })
-        .collect()
 }
 
 pub(in crate::store) async fn starts(

@@ -1,0 +1,147 @@
+//! What a file says of a server beside what the database has. Pure, but for the ids of new servers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::columns::{Column, column_of};
+use super::read::{Entry, Sheet};
+use super::windows::Known;
+use crate::app::App;
+use crate::domain::person::Address;
+use crate::domain::policy::RebootRule;
+use crate::domain::server::{Rank, Reach, Server};
+use crate::domain::window::Window;
+
+/// The quarters (0 to 3) whose cells a window of the database stands for.
+pub(super) type Represented = [bool; 4];
+
+/// The server as it will be. What the file has no column for stays as it is.
+pub(super) fn server(
+    app: &App,
+    sheet: &Sheet,
+    entry: &Entry,
+    old: Option<&Server>,
+    windows: &Known,
+) -> (Server, Represented) {
+    let told = |column: Column| old.is_none() || sheet.columns.contains(&column);
+    let text = |column: Column, new: &Option<String>, before: fn(&Server) -> &Option<String>| {
+        if told(column) { new.clone() } else { old.and_then(|old| before(old).clone()) }
+    };
+    let represented = [0, 1, 2, 3].map(|of| old.is_some_and(|old| windows.stands_for(app, old, entry, of)));
+    let server = Server {
+        id: old.map_or_else(|| app.server_id(), |old| old.id),
+        name: entry.name.clone(),
+        zone: entry.zone,
+        host_group: text(Column::Group, &entry.group, |server| &server.host_group),
+        environment: text(Column::Environment, &entry.environment, |server| &server.environment),
+        operating_system: text(Column::System, &entry.system, |server| &server.operating_system),
+        reach: Reach {
+            address: text(Column::Address, &entry.address, |server| &server.reach.address),
+            port: if told(Column::Port) { entry.port } else { old.and_then(|old| old.reach.port) },
+            user: text(Column::User, &entry.user, |server| &server.reach.user),
+            jump: text(Column::Jump, &entry.jump, |server| &server.reach.jump),
+        },
+        host_key: old.and_then(|old| old.host_key.clone()),
+        reboot: if told(Column::Reboot) { entry.reboot } else { old.and_then(|old| old.reboot) },
+        attributes: attributes(sheet, entry, old, represented),
+        active: true,
+        version: old.map_or(0, |old| old.version),
+    };
+    (server, represented)
+}
+
+/// The other columns: those of the file, and those of the database that the file does not have.
+fn attributes(
+    sheet: &Sheet,
+    entry: &Entry,
+    old: Option<&Server>,
+    represented: Represented,
+) -> BTreeMap<String, String> {
+    let mut attributes = entry.attributes.clone();
+    for (heading, cell) in old.into_iter().flat_map(|old| &old.attributes) {
+        let stays = match column_of(heading) {
+            // Of a quarter that patchbot has a window for, what an earlier file said does not matter any more.
+            Some(column) => !sheet.columns.contains(&column) || is_represented(column, represented),
+            None => !sheet.others.contains(heading),
+        };
+        if stays {
+            attributes.insert(heading.clone(), cell.clone());
+        }
+    }
+    for (column, cell) in &entry.written {
+        if !is_represented(*column, represented) {
+            attributes.insert(column.heading(), cell.clone());
+        }
+    }
+    attributes
+}
+
+fn is_represented(column: Column, represented: Represented) -> bool {
+    column.quarter().and_then(|of| represented.get(of)).copied().unwrap_or(false)
+}
+
+/// A quarter that becomes a window here is not kept as text as well.
+pub(super) fn keep_unplanned(server: &mut Server, entry: &Entry, windows: &[(Window, bool)]) {
+    for (window, _) in windows {
+        let of = usize::from(window.quarter.number()).saturating_sub(1);
+        for (column, _) in &entry.written {
+            if column.quarter() == Some(of) {
+                server.attributes.remove(&column.heading());
+            }
+        }
+    }
+}
+
+/// Each change as `zone: UTC → Europe/Berlin`.
+pub(super) fn differences(
+    sheet: &Sheet,
+    old: &Server,
+    new: &Server,
+    owners: &[(Rank, Address)],
+    entry: &Entry,
+    represented: Represented,
+) -> Vec<String> {
+    let mut changes = Vec::new();
+    let mut compare = |what: &str, before: Option<&str>, after: Option<&str>| {
+        if before != after {
+            let shown = |value: Option<&str>| value.unwrap_or("nothing").to_owned();
+            changes.push(format!("{what}: {} → {}", shown(before), shown(after)));
+        }
+    };
+    let owner = |rank: Rank| owners.iter().find(|(of, _)| *of == rank).map(|(_, mail)| mail.as_str());
+    compare("zone", Some(old.zone.name()), Some(new.zone.name()));
+    for (what, rank, column, mail) in [
+        ("primary owner", Rank::Primary, Column::PrimaryOwner, &entry.primary),
+        ("secondary owner", Rank::Secondary, Column::SecondaryOwner, &entry.secondary),
+    ] {
+        if sheet.columns.contains(&column) {
+            compare(what, owner(rank), mail.as_ref().map(Address::as_str));
+        }
+    }
+    compare("host group", old.host_group.as_deref(), new.host_group.as_deref());
+    compare("environment", old.environment.as_deref(), new.environment.as_deref());
+    compare("operating system", old.operating_system.as_deref(), new.operating_system.as_deref());
+    compare("address", old.reach.address.as_deref(), new.reach.address.as_deref());
+    if old.reach.port != new.reach.port {
+        let port = |server: &Server| server.reach.port.map(|port| port.to_string());
+        compare("SSH port", port(old).as_deref(), port(new).as_deref());
+    }
+    compare("SSH user", old.reach.user.as_deref(), new.reach.user.as_deref());
+    compare("jump host", old.reach.jump.as_deref(), new.reach.jump.as_deref());
+    compare("reboot rule", old.reboot.map(RebootRule::as_str), new.reboot.map(RebootRule::as_str));
+    let yes_no = |server: &Server| if server.active { "yes" } else { "no" };
+    compare("in the inventory", Some(yes_no(old)), Some(yes_no(new)));
+    if old.attributes != new.attributes {
+        let headings: BTreeSet<&String> = old.attributes.keys().chain(new.attributes.keys()).collect();
+        for heading in headings {
+            let of_window = column_of(heading).is_some_and(|column| is_represented(column, represented));
+            if !of_window {
+                compare(
+                    heading,
+                    old.attributes.get(heading).map(String::as_str),
+                    new.attributes.get(heading).map(String::as_str),
+                );
+            }
+        }
+    }
+    changes
+}
