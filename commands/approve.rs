@@ -7,7 +7,7 @@ use crate::grammar::lex::Words;
 use crate::grammar::reason::Reason;
 use crate::grammar::spec::{EVERYWHERE, Example};
 use crate::grammar::target::Target;
-use crate::{Arg, Effect, Say, Spec};
+use crate::{Arg, ArgKind, Effect, Say, Spec};
 
 /// Consents to the windows' present plans.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,7 @@ impl Say for Approve {
             Example { line: "approve web01, web02 and db01.example.org", means: "the same with commas" },
             Example { line: "approve all", means: "all of the notice; in chat all of your own" },
             Example { line: "approve all except db01", means: "all but one" },
+            Example { line: "approve group web", means: "all of your own in this host group" },
             Example { line: "approve 1-4, 7", means: "these numbered lines of the notice that is answered" },
         ],
         surfaces: EVERYWHERE,
@@ -50,9 +51,9 @@ impl fmt::Display for Approve {
 }
 
 /// The servers of a decision, for forms.
-pub(crate) const SERVERS: Arg = Arg { name: "servers", about: "names, \"all\", or line numbers of the notice", required: false };
+pub(crate) const SERVERS: Arg = Arg { name: "servers", kind: ArgKind::Servers, before: "", about: "names, \"all\", \"group\" and its name, or line numbers of the notice", required: false };
 /// The reason of a decision, for forms.
-pub(crate) const REASON: Arg = Arg { name: "reason", about: "why, in one line", required: false };
+pub(crate) const REASON: Arg = Arg { name: "reason", kind: ArgKind::Reason, before: "because", about: "why, in one line", required: false };
 
 /// Prints a decision without further words: `approve web01 because "…"`.
 pub(crate) fn print(

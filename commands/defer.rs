@@ -9,7 +9,7 @@ use crate::grammar::reason::Reason;
 use crate::grammar::spec::{EVERYWHERE, Example};
 use crate::grammar::target::Target;
 use crate::grammar::when::Days;
-use crate::{Arg, Effect, Say, Spec};
+use crate::{Arg, ArgKind, Effect, Say, Spec};
 
 /// Puts windows off by whole days, at the same time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Say for Defer {
         aliases: &["postpone"],
         usage: "defer [servers] by N days|weeks [because \"…\"]",
         about: "Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.",
-        args: &[SERVERS, Arg { name: "by", about: "3 days, 2 weeks", required: true }, REASON],
+        args: &[SERVERS, Arg { name: "by", kind: ArgKind::Words(&["1 day", "1 week", "2 weeks", "4 weeks"]), before: "by", about: "3 days, 2 weeks", required: true }, REASON],
         examples: &[
             Example { line: "defer web01 by 2 weeks", means: "the same weekday and time, two weeks later" },
             Example { line: "postpone by a week", means: "everything this notice or card shows" },

@@ -6,7 +6,7 @@ use crate::grammar::error::{ParseError, Problem};
 use crate::grammar::lex::Words;
 use crate::grammar::spec::{EVERYWHERE, Example};
 use crate::grammar::suggest::nearest;
-use crate::{Arg, CATALOG, Effect, Say, Spec, spec_of};
+use crate::{Arg, ArgKind, CATALOG, Effect, Say, Spec, spec_of};
 
 /// Asks what can be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Say for Help {
         aliases: &["commands"],
         usage: "help [command]",
         about: "Shows what you can say, here and now.",
-        args: &[Arg { name: "command", about: "one command, in detail", required: false }],
+        args: &[Arg { name: "command", kind: ArgKind::Command, before: "", about: "one command, in detail", required: false }],
         examples: &[
             Example { line: "help", means: "all commands that are yours" },
             Example { line: "help move", means: "one command, with examples" },

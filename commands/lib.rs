@@ -6,15 +6,19 @@
 
 mod grammar;
 
+pub use grammar::code::Code;
 pub use grammar::error::{ParseError, Problem};
+pub use grammar::group::GroupName;
 pub use grammar::lex::{MAX_LINE, Span};
 pub use grammar::name::ServerName;
 pub use grammar::quarter::QuarterName;
 pub use grammar::reason::Reason;
 pub use grammar::reply::{AskBack, NotUnderstood, is_confirmation, parse_reply};
-pub use grammar::spec::{Arg, Effect, Example, Spec, Surface, reference};
+pub use grammar::spec::{Arg, ArgKind, Effect, Example, Spec, Surface, reference};
 pub use grammar::target::{LineRange, Target};
 pub use grammar::when::{Date, Day, WallTime, Weekday, When, ZoneWord};
+
+pub use link::Introduction;
 
 use grammar::lex::Words;
 use grammar::suggest;
@@ -75,13 +79,28 @@ commands! {
     withdraw::Withdraw,
     undo::Undo,
     status::Status,
+    mine::Mine,
     list::List,
     show::Show,
     slots::Slots,
     why::Why,
     history::History,
-    whoami::Whoami,
     calendar::Calendar,
+    report::Report,
+    whoami::Whoami,
+    subscribe::Subscribe,
+    link::Link,
+    unlink::Unlink,
+    zone::Zone,
+    quiet::Quiet,
+    now::Now,
+    overrule::Override,
+    abort::Abort,
+    skip::Skip,
+    retry::Retry,
+    rollback::Rollback,
+    confirm::Confirm,
+    cancel::Cancel,
     help::Help,
 }
 
@@ -116,6 +135,23 @@ mod tests {
                 assert_eq!(command.spec().name, spec.name, "{}", example.line);
                 let again = command.to_string();
                 assert_eq!(parse(&again).as_ref(), Ok(&command), "{} is printed as {again}", example.line);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_taken_apart_into_its_arguments_and_put_together_again() {
+        for spec in CATALOG {
+            for example in spec.examples {
+                let canonical = parse(example.line).unwrap().to_string();
+                let filled = spec.filled(&canonical);
+                let again = spec.line(|name| {
+                    filled.iter().find(|(arg, _)| arg.name == name).map(|(arg, value)| match arg.kind {
+                        ArgKind::Reason => value.trim_matches('"'),
+                        _ => *value,
+                    })
+                });
+                assert_eq!(parse(&again), parse(&canonical), "{canonical} became {filled:?} and {again}");
             }
         }
     }
@@ -181,10 +217,10 @@ mod tests {
     fn near_grammar() -> impl Strategy<Value = String> {
         let words = prop::sample::select(vec![
             "approve", "decline", "move", "defer", "withdraw", "undo", "status", "list", "slots", "why",
-            "help", "web01", "db01.example.org", "all", "except", "to", "by", "because", "\"", "“", "”",
-            "2026-12-04", "20:00", "25:99", "Friday", "in", "2", "weeks", "1-4,7", ",", ";", "?", "!",
-            "Europe/Berlin", "é", "\u{202e}", "\u{200b}", "2027-Q1", "tomorrow", "not", "4", "Dec", "2026",
-            "👍",
+            "help", "group", "link", "now", "confirm", "quiet", "zone", "web01", "db01.example.org", "all",
+            "except", "to", "by", "because", "\"", "“", "”", "2026-12-04", "20:00", "25:99", "Friday", "in",
+            "2", "weeks", "1-4,7", ",", ";", "?", "!", "Europe/Berlin", "é", "\u{202e}", "\u{200b}",
+            "2027-Q1", "tomorrow", "not", "4", "Dec", "2026", "👍",
         ]);
         prop::collection::vec(words, 0..10).prop_map(|words| words.join(" "))
     }

@@ -6,7 +6,7 @@ use crate::grammar::error::ParseError;
 use crate::grammar::lex::Words;
 use crate::grammar::quarter::QuarterName;
 use crate::grammar::spec::{EVERYWHERE, Example};
-use crate::{Arg, Effect, Say, Spec};
+use crate::{Arg, ArgKind, Effect, Say, Spec};
 
 /// Asks for the windows of a quarter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Say for List {
         usage: "list [all] [quarter]",
         about: "Lists the windows of a quarter: your own, or with \"all\" everybody's that you may see.",
         args: &[
-            Arg { name: "all", about: "everybody's windows, not only your own", required: false },
-            Arg { name: "quarter", about: "2027-Q1; the current quarter when left out", required: false },
+            Arg { name: "all", kind: ArgKind::Flag, before: "", about: "everybody's windows, not only your own", required: false },
+            QUARTER,
         ],
         examples: &[
             Example { line: "list", means: "your windows of the current quarter" },
@@ -51,3 +51,6 @@ impl fmt::Display for List {
         self.quarter.iter().try_for_each(|quarter| write!(f, " {quarter}"))
     }
 }
+
+/// The quarter of a question, for forms.
+pub(crate) const QUARTER: Arg = Arg { name: "quarter", kind: ArgKind::Quarter, before: "", about: "2027-Q1; the current quarter when left out", required: false };

@@ -8,7 +8,7 @@ use crate::grammar::lex::Words;
 use crate::grammar::reason::Reason;
 use crate::grammar::spec::{EVERYWHERE, Example};
 use crate::grammar::target::Target;
-use crate::{Arg, Effect, Say, Spec, When};
+use crate::{Arg, ArgKind, Effect, Say, Spec, When};
 
 /// Gives windows another time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Say for Reschedule {
         about: "Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.",
         args: &[
             SERVERS,
-            Arg { name: "time", about: "2026-12-04 20:00, in the server's zone unless one is named", required: true },
+            Arg { name: "time", kind: ArgKind::Time, before: "to", about: "2026-12-04 20:00, in the server's zone unless one is named", required: true },
             REASON,
         ],
         examples: &[

@@ -7,7 +7,7 @@ use crate::grammar::lex::Words;
 use crate::grammar::name::ServerName;
 use crate::grammar::spec::{EVERYWHERE, Example};
 use crate::grammar::target::take_name;
-use crate::{Arg, Effect, Say, Spec};
+use crate::{Arg, ArgKind, Effect, Say, Spec};
 
 /// Asks for everything about one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,4 +45,4 @@ impl fmt::Display for Show {
 }
 
 /// The one server of a question, for forms.
-pub(crate) const SERVER: Arg = Arg { name: "server", about: "the server's name", required: true };
+pub(crate) const SERVER: Arg = Arg { name: "server", kind: ArgKind::Server, before: "", about: "the server's name", required: true };

@@ -73,6 +73,26 @@ pub enum Problem {
         /// The word.
         word: String,
     },
+    /// A second server where one at a time is acted on.
+    OneServer {
+        /// The word that is one too many.
+        word: String,
+    },
+    /// A word that is no code.
+    NotACode {
+        /// The word.
+        word: String,
+    },
+    /// Quiet hours that are not two times of day.
+    NotHours {
+        /// The words.
+        word: String,
+    },
+    /// Neither a mail address nor a code.
+    NotAnIntroduction {
+        /// The word.
+        word: String,
+    },
     /// A quote was opened and never closed.
     UnclosedQuote,
     /// The reason is empty or too long.
@@ -122,6 +142,24 @@ impl fmt::Display for ParseError {
                 write!(
                     f,
                     "\"{word}\" is not a quarter: write it as 2027-Q1, with the year in which it ends."
+                )?;
+            }
+            Problem::OneServer { word } => {
+                write!(
+                    f,
+                    "This is done for one server at a time, and with a reason: \"{word}\" is one word too many."
+                )?;
+            }
+            Problem::NotACode { word } => {
+                write!(f, "\"{word}\" is not a code: it has letters and digits only, as 7F3K-9QMW.")?;
+            }
+            Problem::NotHours { word } => {
+                write!(f, "\"{word}\" is not a span of hours: write it as 22:00-07:00, or \"off\".")?;
+            }
+            Problem::NotAnIntroduction { word } => {
+                write!(
+                    f,
+                    "\"{word}\" is neither a mail address, as ada@example.org, nor a code that I mailed."
                 )?;
             }
             Problem::UnclosedQuote => write!(f, "A quotation mark is opened and not closed in \"{line}\".")?,

@@ -1,6 +1,8 @@
 //! The grammar that all commands share: words, names, times, targets, reasons, and whole replies.
 
+pub(crate) mod code;
 pub(crate) mod error;
+pub(crate) mod group;
 pub(crate) mod lex;
 pub(crate) mod meaning;
 pub(crate) mod name;

@@ -10,8 +10,8 @@ pub struct ServerName(String);
 
 /// Words of the grammar, which must be quoted when a server is really called so.
 const KEYWORDS: &[&str] = &[
-    "all", "and", "at", "because", "by", "in", "mine", "my", "please", "server", "servers", "the", "to",
-    "today", "tomorrow",
+    "all", "and", "at", "because", "by", "group", "in", "mine", "my", "please", "server", "servers", "the",
+    "to", "today", "tomorrow",
 ];
 
 impl ServerName {

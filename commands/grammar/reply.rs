@@ -219,7 +219,7 @@ fn parse_clause(clause: &str) -> Result<Command, AskBack> {
         None => parse(bare).map_err(|error| classify(&words, error))?,
     };
     if let Command::Approve(approve) = &command {
-        let excludes = matches!(&approve.target, Target::All { except } if !except.is_empty());
+        let excludes = matches!(&approve.target, Target::All { except } | Target::Group { except, .. } if !except.is_empty());
         if !excludes && words.iter().any(|word| is_negation(word)) {
             return Err(AskBack::Negated);
         }
@@ -354,7 +354,7 @@ fn contradict(commands: &[Command]) -> bool {
             _ => return true,
         };
         let keys: Vec<String> = match target {
-            Target::These | Target::All { .. } => return true,
+            Target::These | Target::All { .. } | Target::Group { .. } => return true,
             Target::Servers(names) => names.iter().map(ToString::to_string).collect(),
             Target::Lines(lines) => {
                 lines.iter().flat_map(|line| line.first..=line.last).map(|line| format!("#{line}")).collect()

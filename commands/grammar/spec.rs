@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::reason::Reason;
+
 /// Who a command is for, by what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -13,6 +15,8 @@ pub enum Effect {
     Operate,
     /// Changes inventory, identities or policy.
     Administer,
+    /// Changes something about the one who says it, and nobody else.
+    Oneself,
 }
 
 impl Effect {
@@ -24,6 +28,7 @@ impl Effect {
             Self::Decide => "owners of the server, operators",
             Self::Operate => "operators",
             Self::Administer => "administrators",
+            Self::Oneself => "everybody, about themselves",
         }
     }
 }
@@ -39,11 +44,38 @@ pub enum Surface {
     Terminal,
 }
 
+/// What an argument takes, so that a form can offer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgKind {
+    /// Servers: names, `all`, a host group, or lines of a notice.
+    Servers,
+    /// One server's name.
+    Server,
+    /// A time a window can move to.
+    Time,
+    /// A reason, which is quoted.
+    Reason,
+    /// A word that is said or not.
+    Flag,
+    /// A quarter's name.
+    Quarter,
+    /// A command's word.
+    Command,
+    /// A time zone's name.
+    Zone,
+    /// Other words, of which these are the usual ones.
+    Words(&'static [&'static str]),
+}
+
 /// One argument of a command, for typed options and forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arg {
     /// Its name.
     pub name: &'static str,
+    /// What it takes.
+    pub kind: ArgKind,
+    /// The word that stands before it in a line; empty when none does.
+    pub before: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
     /// Whether the command needs it.
@@ -82,11 +114,82 @@ pub struct Spec {
 
 /// Mail, chat and the terminal.
 pub(crate) const EVERYWHERE: &[Surface] = &[Surface::Mail, Surface::Chat, Surface::Terminal];
+/// Where somebody is there to confirm what is dangerous: a mail can be misread, and nobody waits for its answer.
+pub(crate) const WHERE_SOMEBODY_IS: &[Surface] = &[Surface::Chat, Surface::Terminal];
+/// Where an account is that could be linked.
+pub(crate) const IN_CHAT: &[Surface] = &[Surface::Chat];
 
 impl Spec {
     /// The name and the aliases.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// Puts a line together from the arguments that were filled in, in the order in which they are said.
+    #[must_use]
+    pub fn line<'a>(&self, filled: impl Fn(&str) -> Option<&'a str>) -> String {
+        let mut line = self.name.to_owned();
+        for arg in self.args {
+            let Some(value) = filled(arg.name).map(str::trim).filter(|value| !value.is_empty()) else {
+                continue;
+            };
+            if !arg.before.is_empty() {
+                line.push(' ');
+                line.push_str(arg.before);
+            }
+            line.push(' ');
+            match arg.kind {
+                ArgKind::Reason => match Reason::new(value) {
+                    Ok(reason) => line.push_str(&reason.to_string()),
+                    Err(_) => line.push_str(value),
+                },
+                ArgKind::Flag => line.push_str(arg.name),
+                ArgKind::Servers
+                | ArgKind::Server
+                | ArgKind::Time
+                | ArgKind::Quarter
+                | ArgKind::Command
+                | ArgKind::Zone
+                | ArgKind::Words(_) => line.push_str(value),
+            }
+        }
+        line
+    }
+
+    /// Takes a line in its canonical words apart into the arguments that it fills in.
+    #[must_use]
+    pub fn filled<'a>(&self, line: &'a str) -> Vec<(&'static Arg, &'a str)> {
+        let mut found = Vec::new();
+        let mut rest = line.strip_prefix(self.name).unwrap_or(line).trim();
+        // From the last one on: a word that stands before an argument does not occur in those before it.
+        for arg in self.args.iter().rev().filter(|arg| !arg.before.is_empty()) {
+            let mark = format!("{} ", arg.before);
+            let at = match arg.kind {
+                // A reason may hold every other word.
+                ArgKind::Reason => rest.find(&format!("{mark}\"")),
+                _ => rest.rfind(&mark),
+            };
+            let begins = |at: &usize| *at == 0 || rest.get(..*at).is_some_and(|head| head.ends_with(' '));
+            if let Some((head, value)) = at.filter(begins).and_then(|at| rest.split_at_checked(at)) {
+                found.push((arg, value.get(mark.len()..).unwrap_or_default()));
+                rest = head.trim_end();
+            }
+        }
+        for arg in self.args.iter().filter(|arg| arg.before.is_empty()) {
+            match arg.kind {
+                ArgKind::Flag => {
+                    let flag = rest.split(' ').next().filter(|word| *word == arg.name);
+                    if let Some(flag) = flag {
+                        found.push((arg, flag));
+                        rest = rest.get(flag.len()..).unwrap_or_default().trim_start();
+                    }
+                }
+                _ if !rest.is_empty() => found.push((arg, std::mem::take(&mut rest))),
+                _ => {}
+            }
+        }
+        found.sort_by_key(|(arg, _)| self.args.iter().position(|other| other.name == arg.name));
+        found
     }
 
     /// Whether a word, folded to lower case, is this command.
@@ -104,8 +207,8 @@ pub fn reference(catalog: &[&Spec]) -> String {
          # The command language\n\n\
          The same words everywhere: as a reply to a notice mail, after `/patch` in Slack and Discord, and with\n\
          `patchbot say` in the terminal. The whole line must be understood; a word that is left over is an error.\n\n\
-         * **servers** are names (`web01`, `web01 web02`, `web01, web02 and web03`), `all`, `all except db01`, or, in an\n\
-         \x20 answer to a notice, the numbers of its lines (`1-4, 7`). Without servers a command means what the notice,\n\
+         * **servers** are names (`web01`, `web01 web02`, `web01, web02 and web03`), `all`, `all except db01`, a host\n\
+         \x20 group (`group web`), or, in an answer to a notice or a card, the numbers of its lines (`1-4, 7`). Without servers a command means what the notice,\n\
          \x20 card or thread shows.\n\
          * **time** is `2026-12-04 20:00`, with a zone behind it if it is not the server's (`2026-12-04 20:00 UTC`);\n\
          \x20 in chat and terminal also `Friday 20:00`, `Fri 4 Dec 2026 20:00`, `tomorrow 20:00`, `in 3 days`.\n\

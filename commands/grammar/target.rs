@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::{ParseError, Problem};
+use super::group::GroupName;
 use super::lex::{Word, Words};
 use super::name::ServerName;
 
@@ -35,6 +36,13 @@ pub enum Target {
         /// The servers left out.
         except: Vec<ServerName>,
     },
+    /// All of a host group: of the notice that is answered, elsewhere of one's own.
+    Group {
+        /// The host group.
+        group: GroupName,
+        /// The servers left out.
+        except: Vec<ServerName>,
+    },
     /// Servers by name.
     Servers(Vec<ServerName>),
     /// Lines of the notice that is answered.
@@ -54,6 +62,11 @@ impl Target {
             Some(word) if word.is("all") => {
                 words.next();
                 return Self::take_all(words, stop);
+            }
+            Some(word) if word.is("group") => {
+                words.next();
+                let group = GroupName::take(words)?;
+                return Ok(Self::Group { group, except: take_except(words, stop)? });
             }
             Some(word) if word.is("my") || word.is("mine") => {
                 return Err(words.error_at(
@@ -76,9 +89,7 @@ impl Target {
         // "all", "all mine", "all my servers", "all servers": the same.
         let _ = words.take("my") || words.take("mine");
         let _ = words.take("servers");
-        let excluded = if words.take("but") { words.take("not") } else { words.take("except") };
-        let except = if excluded { take_names(words, stop)? } else { Vec::new() };
-        Ok(Self::All { except })
+        Ok(Self::All { except: take_except(words, stop)? })
     }
 
     /// Line numbers and ranges, when the first word is one.
@@ -117,6 +128,12 @@ impl Target {
         }
         Ok(Some(lines))
     }
+}
+
+/// `except db01` or `but not db01`.
+fn take_except(words: &mut Words, stop: impl Fn(&Word) -> bool) -> Result<Vec<ServerName>, ParseError> {
+    let excluded = if words.take("but") { words.take("not") } else { words.take("except") };
+    if excluded { take_names(words, stop) } else { Ok(Vec::new()) }
 }
 
 /// One server's name, for the questions that are about one.
@@ -159,6 +176,13 @@ fn take_names(words: &mut Words, stop: impl Fn(&Word) -> bool) -> Result<Vec<Ser
     if wants_name { Err(words.error_here(Problem::Missing("A server's name"))) } else { Ok(names) }
 }
 
+fn print_except(f: &mut fmt::Formatter<'_>, except: &[ServerName]) -> fmt::Result {
+    if !except.is_empty() {
+        f.write_str(" except")?;
+    }
+    except.iter().try_for_each(|name| write!(f, " {name}"))
+}
+
 impl fmt::Display for Target {
     /// Prints with a blank before it, or nothing for [`Target::These`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,10 +190,11 @@ impl fmt::Display for Target {
             Self::These => Ok(()),
             Self::All { except } => {
                 f.write_str(" all")?;
-                if !except.is_empty() {
-                    f.write_str(" except")?;
-                }
-                except.iter().try_for_each(|name| write!(f, " {name}"))
+                print_except(f, except)
+            }
+            Self::Group { group, except } => {
+                write!(f, " group {group}")?;
+                print_except(f, except)
             }
             Self::Servers(names) => names.iter().try_for_each(|name| write!(f, " {name}")),
             Self::Lines(lines) => lines.iter().try_for_each(|line| write!(f, " {line}")),

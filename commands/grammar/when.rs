@@ -207,26 +207,30 @@ impl WallTime {
         (hour < 24 && minute < 60).then_some(Self { hour, minute })
     }
 
-    fn take(words: &mut Words) -> Result<Self, ParseError> {
+    pub(crate) fn take(words: &mut Words) -> Result<Self, ParseError> {
         let _ = words.take(",") || words.take("at");
         let Some(word) = words.next() else {
             return Err(words.error_here(Problem::Missing("The time of day (as 20:00)")));
         };
+        Self::read(&word.text)
+            .ok_or_else(|| words.error_at(word.span, Problem::NotATime { word: word.text.clone() }))
+    }
+
+    /// Reads `20:00`.
+    pub(crate) fn read(text: &str) -> Option<Self> {
         let digits = |part: &str, most: usize| {
             let fine = (1..=most).contains(&part.len()) && part.chars().all(|c| c.is_ascii_digit());
             fine.then(|| part.parse().ok()).flatten()
         };
-        word.text
-            .split_once(':')
+        text.split_once(':')
             .filter(|(_, minute)| minute.len() == 2)
             .and_then(|(hour, minute)| Self::new(digits(hour, 2)?, digits(minute, 2)?))
-            .ok_or_else(|| words.error_at(word.span, Problem::NotATime { word: word.text.clone() }))
     }
 }
 
 impl ZoneWord {
     /// Takes the next word when it looks like a zone.
-    fn take(words: &mut Words) -> Result<Option<Self>, ParseError> {
+    pub(crate) fn take(words: &mut Words) -> Result<Option<Self>, ParseError> {
         let Some(word) = words.peek().filter(|word| !word.quoted).cloned() else { return Ok(None) };
         let shaped = word.text.contains('/')
             || word.is("utc")

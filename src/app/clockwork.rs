@@ -7,7 +7,7 @@ use crate::domain::answer::Channel;
 use crate::domain::decision::{Change, Decided, approve_by_silence};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{PersonId, WindowId};
-use crate::domain::message::Tone;
+use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{Digest, Notice};
 use crate::domain::person::Person;
 use crate::domain::policy::Silence;
@@ -19,8 +19,13 @@ use crate::store::Tx;
 use crate::store::records::{Claimed, Subject};
 
 use super::decide::{Deed, Done, window_json};
-use super::notices::{About, Letter, answerable, next_steps};
+use super::notices::{About, Letter, OpsNote, answerable, next_steps};
 use super::{App, Failure};
+
+/// An owner with more windows than this gets them on one card.
+const SINGLE_CARDS: usize = 4;
+/// So many windows are on one card: the platforms' limits for what can be chosen from are near.
+const ON_ONE_CARD: usize = 25;
 
 impl App {
     /// Does an event that needs no host: everything but pre-checks and starts.
@@ -84,14 +89,38 @@ impl App {
             self.look_back(&mut tx, &mut digest.windows, &windows).await?;
             let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
             self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
-            for (server, window) in &windows {
-                if tx.cards_of(window.id).await?.is_empty() {
-                    self.post_cards(&mut tx, server, window).await?;
-                }
-            }
+            self.post_cards_of(&mut tx, &reader, &windows).await?;
         }
         self.settle_owner(&mut tx, claimed, &reader).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// Posts the cards of windows that have none yet: each by itself, or many as one card.
+    async fn post_cards_of(
+        &self,
+        tx: &mut Tx,
+        reader: &Person,
+        windows: &[(Server, Window)],
+    ) -> Result<(), Failure> {
+        let mut new = Vec::new();
+        for (server, window) in windows {
+            if tx.cards_of(window.id).await?.is_empty() {
+                new.push((server, window));
+            }
+        }
+        let ids: Vec<WindowId> = new.iter().map(|(_, window)| window.id).collect();
+        let mut posted = false;
+        if ids.len() > SINGLE_CARDS {
+            for part in ids.chunks(ON_ONE_CARD) {
+                posted |= self.post_bulk_card(tx, reader.id, part).await?;
+            }
+        }
+        if !posted {
+            for (server, window) in new {
+                self.post_cards(tx, server, window).await?;
+            }
+        }
         Ok(())
     }
 
@@ -231,7 +260,14 @@ impl App {
         self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
         let key = format!("silence/{}/r{}", window.id, window.revision);
         let next = vec![format!("An owner or an operator can still say \"approve {}\".", server.name)];
-        self.alert(tx, Tone::Bad, sentence, next, &key).await
+        let (about, revision) = (window.id, window.revision);
+        let offers = vec![
+            Offer::about("Approve", "approve", about, revision),
+            Offer::about("Skip", "skip", about, revision),
+        ];
+        let note =
+            OpsNote { tone: Tone::Bad, headline: sentence, lines: next, key, about: Some(about), offers };
+        self.tell_ops(tx, note).await
     }
 
     async fn reminder(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {

@@ -131,7 +131,7 @@ impl App {
             let why = "By mail I want to be sure of the day.".to_owned();
             return Ok(Some(Doubt { why, commands: self.exact_moves(it, aims)? }));
         }
-        if let Some((Target::All { except }, _)) = decided_about(command)
+        if let Some((Target::All { except } | Target::Group { except, .. }, _)) = decided_about(command)
             && !except.is_empty()
         {
             let why = "By mail I want to be sure which servers remain.".to_owned();
@@ -324,7 +324,7 @@ impl App {
     }
 
     /// Writes a change of a window: the window, what it waits for next, the decision, and the audit.
-    async fn commit_change(
+    pub(crate) async fn commit_change(
         &self,
         tx: &mut Tx,
         server: &Server,
@@ -485,6 +485,9 @@ fn after(done: &Done) -> Option<String> {
             Some(format!("It crosses the freeze, so somebody else must say \"approve {server}\"."))
         }
         Decided::Undone => None,
+        Decided::Hastened | Decided::Retried | Decided::Skipped | Decided::Overridden | Decided::Stopped => {
+            None
+        }
         Decided::Moved | Decided::Deferred | Decided::Withdrawn => {
             Some(format!("If that suits you, say \"approve {server}\"."))
         }

@@ -10,6 +10,7 @@ use crate::domain::ids::PersonId;
 use crate::domain::message::ShownWindow;
 use crate::domain::person::{Address, Identity, Person, Role};
 use crate::domain::refusal::Refusal;
+use crate::domain::request::Verb;
 use crate::store::Tx;
 use crate::store::error::StoreError;
 
@@ -50,6 +51,9 @@ impl App {
         // A question takes no write lock: it must not wait for a decision, nor make one wait.
         let reads = request.command.spec().effect == Effect::Read;
         let mut tx = if reads { self.store.read().await? } else { self.store.begin().await? };
+        if let Command::Link(_) | Command::Unlink(_) = request.command {
+            return self.introduce(tx, request).await;
+        }
         let Some(person) = self.person_of(&mut tx, request).await? else {
             drop(tx);
             let name = format!("{} {}", request.identity.kind(), request.identity.key());
@@ -108,7 +112,12 @@ impl App {
     }
 
     /// Audits a refusal of a whole request, which changed nothing, and answers it.
-    async fn refuse(&self, actor: Actor, refusal: &Refusal, words: &str) -> Result<Answer, Failure> {
+    pub(crate) async fn refuse(
+        &self,
+        actor: Actor,
+        refusal: &Refusal,
+        words: &str,
+    ) -> Result<Answer, Failure> {
         let mut tx = self.store.begin().await?;
         let subject = actor.name.clone();
         self.audit_refusal(&mut tx, actor, &subject, refusal, words).await?;
@@ -117,14 +126,46 @@ impl App {
     }
 
     /// Exactly one person, or nobody.
-    async fn person_of(&self, tx: &mut Tx, request: &Request) -> Result<Option<Person>, Failure> {
-        if let Some(person) = tx.person_by_identity(&request.identity).await? {
-            return Ok(Some(person));
-        }
-        Ok(match &request.vouched {
-            Some(address) => tx.person_by_mail(address).await?,
-            None => None,
+    pub(crate) async fn person_of(&self, tx: &mut Tx, request: &Request) -> Result<Option<Person>, Failure> {
+        who(tx, &request.identity, request.vouched.as_ref()).await
+    }
+
+    /// Who is known under an identity, or by an address that the platform vouches for: exactly one person, or nobody.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn who(
+        &self,
+        identity: &Identity,
+        vouched: Option<&Address>,
+    ) -> Result<Option<Person>, Failure> {
+        who(&mut self.store.read().await?, identity, vouched).await
+    }
+
+    /// Keeps in the audit that an account is not listened to, whatever was said from it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn turned_away(&self, identity: &Identity, why: &str) -> Result<(), Failure> {
+        let channel = match identity {
+            Identity::Discord { .. } => Channel::Discord,
+            _ => Channel::Slack,
+        };
+        let name = format!("{} {}", identity.kind(), identity.key());
+        let mut tx = self.store.begin().await?;
+        tx.append_audit(&AuditEvent {
+            at: self.now(),
+            actor: Actor { person: None, name: name.clone(), channel },
+            what: What::Refused,
+            subject: name,
+            sentence: why.to_owned(),
+            words: None,
+            before: None,
+            after: None,
         })
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Answers what a known person said, inside the caller's transaction, which is to be dropped after a refusal.
@@ -148,7 +189,29 @@ impl App {
             Command::Why(it) => self.why(tx, said, &it.server).await,
             Command::History(it) => self.history(tx, said, &it.server).await,
             Command::Whoami(_) => self.whoami(tx, said).await,
-            Command::Calendar(_) => self.calendar_link(tx, said).await,
+            Command::Subscribe(_) => self.calendar_link(tx, said).await,
+            Command::Mine(it) => self.mine(tx, said, it.page).await,
+            Command::Calendar(it) => self.show_calendar(tx, said, it.quarter).await,
+            Command::Report(it) => self.show_progress(tx, said, it.quarter).await,
+            Command::Zone(it) => self.read_in_zone(tx, said, it).await,
+            Command::Quiet(it) => self.keep_quiet(tx, said, it).await,
+            Command::Link(_) | Command::Unlink(_) => {
+                Err(Refusal::NotHere { command: command.spec().name }.into())
+            }
+            Command::Now(it) => self.ask_danger(tx, said, Verb::Now, &it.target, it.reason.as_ref()).await,
+            Command::Override(it) => {
+                self.ask_danger(tx, said, Verb::Override, &it.target, it.reason.as_ref()).await
+            }
+            Command::Abort(it) => {
+                self.ask_danger(tx, said, Verb::Abort, &it.target, it.reason.as_ref()).await
+            }
+            Command::Skip(it) => self.ask_danger(tx, said, Verb::Skip, &it.target, it.reason.as_ref()).await,
+            Command::Retry(it) => {
+                self.ask_danger(tx, said, Verb::Retry, &it.target, it.reason.as_ref()).await
+            }
+            Command::Rollback(it) => self.way_back(tx, said, &it.target).await,
+            Command::Confirm(it) => self.confirm(tx, said, &it.code).await,
+            Command::Cancel(it) => self.cancel(tx, said, &it.code).await,
             Command::Help(it) => Ok(super::questions::help(said, it.command)),
         }
     }
@@ -186,6 +249,16 @@ impl App {
         )
         .then("Try again in a few minutes; if it stays, give the reference to an operator.")
     }
+}
+
+async fn who(tx: &mut Tx, identity: &Identity, vouched: Option<&Address>) -> Result<Option<Person>, Failure> {
+    if let Some(person) = tx.person_by_identity(identity).await? {
+        return Ok(Some(person));
+    }
+    Ok(match vouched {
+        Some(address) => tx.person_by_mail(address).await?,
+        None => None,
+    })
 }
 
 /// What a known person said, and where.

@@ -3,14 +3,17 @@
 //! The edges (mail, chat, terminal) come in by [`App::handle`] and [`App::handle_reply`]; the clock's work comes in by
 //! [`clockwork`] and [`run`]. Nothing here sends anything: messages go into the outbox.
 
+pub mod board;
 pub(crate) mod calendar;
 pub mod clockwork;
 pub mod decide;
 pub mod dropped;
 pub mod export;
 pub mod feeds;
+pub mod forms;
 pub mod handle;
 pub mod import;
+pub mod introduce;
 pub mod notices;
 pub mod outdated;
 pub mod people;
@@ -20,8 +23,10 @@ pub mod questions;
 pub mod reach;
 pub mod reply;
 pub mod reports;
+pub mod request;
 pub mod run;
 pub mod selection;
+pub mod sheet;
 pub mod targets;
 pub mod weekly;
 pub(crate) mod why;
@@ -32,13 +37,14 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::clock::{Clock, Ids};
-use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
+use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, RequestId, RunId, ServerId, WindowId};
 use crate::domain::policy::{Policies, Policy};
 use crate::domain::quarter::Quarters;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::records::Medium;
 
 /// Where chat messages go, and whether there is chat at all.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +53,34 @@ pub struct ChatPlaces {
     pub slack_ops: Option<String>,
     /// A channel for the cards of windows whose owners have no linked Slack account.
     pub slack_windows: Option<String>,
+    /// The operators' channel in Discord.
+    pub discord_ops: Option<String>,
+    /// A channel for the cards of windows whose owners have no linked Discord account.
+    pub discord_windows: Option<String>,
+}
+
+impl ChatPlaces {
+    /// The operators' channels, one for each platform that is on.
+    pub fn ops(&self) -> impl Iterator<Item = (Medium, &str)> {
+        [(Medium::Slack, &self.slack_ops), (Medium::Discord, &self.discord_ops)]
+            .into_iter()
+            .filter_map(|(medium, place)| Some((medium, place.as_deref()?)))
+    }
+
+    /// The channel for cards of owners without an account, per platform that is on.
+    pub fn windows(&self, medium: Medium) -> Option<&str> {
+        match medium {
+            Medium::Slack => self.slack_windows.as_deref(),
+            Medium::Discord => self.discord_windows.as_deref(),
+            Medium::Mail => None,
+        }
+    }
+
+    /// Whether a platform is on.
+    #[must_use]
+    pub fn is_on(&self, medium: Medium) -> bool {
+        self.ops().any(|(on, _)| on == medium) || self.windows(medium).is_some()
+    }
 }
 
 /// Everything a use case needs. Cheap to clone.
@@ -137,6 +171,10 @@ impl App {
 
     pub(crate) fn notice_id(&self) -> NoticeId {
         NoticeId(self.ids.next())
+    }
+
+    pub(crate) fn request_id(&self) -> RequestId {
+        RequestId(self.ids.next())
     }
 
     pub(crate) fn run_id(&self) -> RunId {

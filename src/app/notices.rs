@@ -9,7 +9,7 @@ use super::{App, Failure};
 use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{PersonId, WindowId};
-use crate::domain::message::{Alert, Answerable, Message, ShownWindow, Tone};
+use crate::domain::message::{Alert, Answerable, Message, Offer, ShownWindow, Tone};
 use crate::domain::notice::{
     DecidedLine, DecisionNotice, DecisionsNotice, Notice, ShownTime, WindowLine, WindowNotice,
 };
@@ -32,6 +32,19 @@ pub(crate) struct Letter {
     pub(crate) key: String,
     /// The Message-ID that it answers.
     pub(crate) in_reply_to: Option<String>,
+}
+
+/// Something that the operators' channels are told.
+#[derive(Debug, Clone)]
+pub(crate) struct OpsNote {
+    pub(crate) tone: Tone,
+    pub(crate) headline: String,
+    pub(crate) lines: Vec<String>,
+    /// The same key is never told twice on the same platform.
+    pub(crate) key: String,
+    /// The window it is about.
+    pub(crate) about: Option<WindowId>,
+    pub(crate) offers: Vec<Offer>,
 }
 
 /// A notice that is about one window, before it is addressed.
@@ -213,17 +226,18 @@ impl App {
         if done.change.decided == Decided::Declined {
             let because =
                 done.reason.as_ref().map(|reason| format!(" because \"{reason}\"")).unwrap_or_default();
-            self.alert(
-                tx,
-                Tone::Info,
-                format!("{} was declined by {by} {}{because}.", done.server.name, channel.phrase()),
-                vec![format!(
+            let note = OpsNote {
+                tone: Tone::Info,
+                headline: format!("{} was declined by {by} {}{because}.", done.server.name, channel.phrase()),
+                lines: vec![format!(
                     "It is not patched in {}, unless somebody gives it a time again.",
                     window.quarter
                 )],
-                &format!("declined/{}/{}", window.id, window.version),
-            )
-            .await?;
+                key: format!("declined/{}/{}", window.id, window.version),
+                about: Some(window.id),
+                offers: Vec::new(),
+            };
+            self.tell_ops(tx, note).await?;
         }
         Ok(())
     }
@@ -271,76 +285,114 @@ impl App {
         lines: Vec<String>,
         key: &str,
     ) -> Result<(), Failure> {
-        let Some(channel) = &self.chat.slack_ops else {
+        let key = key.to_owned();
+        self.tell_ops(tx, OpsNote { tone, headline, lines, key, about: None, offers: Vec::new() }).await
+    }
+
+    /// Tells the operators' channels something. What is about a window is told in the thread of its card there, and
+    /// what is bad in the channel as well.
+    pub(crate) async fn tell_ops(&self, tx: &mut Tx, note: OpsNote) -> Result<(), Failure> {
+        let OpsNote { tone, headline, lines, key, about, offers } = note;
+        let places: Vec<_> = self.chat.ops().collect();
+        if places.is_empty() && tone == Tone::Bad {
             // Without a chat only what somebody must act on is mailed; the rest stands in the morning's report.
-            return if tone == Tone::Bad {
-                self.mail_alert(tx, &headline, &lines, key).await
-            } else {
-                Ok(())
-            };
-        };
-        tx.add_notification(&NewNotification {
-            id: self.notice_id(),
-            medium: Medium::Slack,
-            recipient: channel.clone(),
-            kind: "alert",
-            person: None,
-            window: None,
-            dedupe_key: format!("alert/{key}"),
-            message: Message::Alert(Alert { tone, headline, lines }),
-            created_at: self.now(),
-        })
-        .await?;
+            return self.mail_alert(tx, &headline, &lines, &key).await;
+        }
+        let alert = Alert { tone, headline, lines, offers };
+        for (medium, place) in places {
+            tx.add_notification(&NewNotification {
+                id: self.notice_id(),
+                medium,
+                recipient: place.to_owned(),
+                kind: "alert",
+                person: None,
+                window: about,
+                dedupe_key: format!("alert/{}/{key}", medium.as_str()),
+                message: Message::Alert(alert.clone()),
+                created_at: self.now(),
+            })
+            .await?;
+        }
         Ok(())
     }
 
-    /// Posts a window's card to each owner who has a linked Slack account, else to the windows' channel.
+    /// Where a person is written to in chat, on the platforms that are on.
+    pub(crate) async fn places_of(
+        &self,
+        tx: &mut Tx,
+        person: PersonId,
+    ) -> Result<Vec<(Medium, String)>, Failure> {
+        let places = tx.identities_of(person).await?.into_iter().filter_map(|identity| match identity {
+            Identity::Slack { user, .. } => Some((Medium::Slack, format!("@{user}"))),
+            Identity::Discord { user } => Some((Medium::Discord, format!("@{user}"))),
+            Identity::Mail(_) | Identity::Terminal { .. } => None,
+        });
+        Ok(places.filter(|(medium, _)| self.chat.is_on(*medium)).collect())
+    }
+
+    /// Posts a window's card to each owner who has a linked account, else to the windows' channel; on each platform.
     pub(crate) async fn post_cards(
         &self,
         tx: &mut Tx,
         server: &Server,
         window: &Window,
     ) -> Result<(), Failure> {
-        if self.chat.slack_ops.is_none() && self.chat.slack_windows.is_none() {
-            return Ok(());
-        }
         let mut places = Vec::new();
         for owner in tx.owners_of(server.id).await? {
-            for identity in tx.identities_of(owner.person).await? {
-                if let Identity::Slack { user, .. } = identity {
-                    places.push(format!("@{user}"));
-                }
+            places.extend(self.places_of(tx, owner.person).await?);
+        }
+        for medium in [Medium::Slack, Medium::Discord] {
+            if !places.iter().any(|(other, _)| *other == medium) {
+                places.extend(self.chat.windows(medium).map(|place| (medium, place.to_owned())));
             }
         }
-        if places.is_empty() {
-            places.extend(self.chat.slack_windows.clone());
-        }
-        for place in places {
-            self.card(tx, window, &place).await?;
+        for (medium, place) in places {
+            self.card(tx, &[window.id], medium, &place).await?;
         }
         Ok(())
+    }
+
+    /// Posts one card that shows several windows.
+    pub(crate) async fn post_bulk_card(
+        &self,
+        tx: &mut Tx,
+        owner: PersonId,
+        windows: &[WindowId],
+    ) -> Result<bool, Failure> {
+        let places = self.places_of(tx, owner).await?;
+        for (medium, place) in &places {
+            self.card(tx, windows, *medium, place).await?;
+        }
+        Ok(!places.is_empty())
     }
 
     /// Has every card of a window drawn anew, wherever it was posted.
     pub(crate) async fn rewrite_cards(&self, tx: &mut Tx, window: &Window) -> Result<(), Failure> {
         for card in tx.cards_of(window.id).await? {
-            self.card(tx, window, &card.channel).await?;
+            self.card(tx, &[window.id], card.platform, &card.channel).await?;
         }
         Ok(())
     }
 
-    async fn card(&self, tx: &mut Tx, window: &Window, place: &str) -> Result<(), Failure> {
+    async fn card(
+        &self,
+        tx: &mut Tx,
+        windows: &[WindowId],
+        medium: Medium,
+        place: &str,
+    ) -> Result<(), Failure> {
         let id = self.notice_id();
+        let [window, more @ ..] = windows else { return Ok(()) };
         tx.add_notification(&NewNotification {
             id,
-            medium: Medium::Slack,
+            medium,
             recipient: place.to_owned(),
             kind: "card",
             person: None,
-            window: Some(window.id),
+            window: Some(*window),
             // A card shows the state at its delivery, so drawing it once too often does no harm.
-            dedupe_key: format!("card/{place}/{}/{id}", window.id),
-            message: Message::Card { window: window.id },
+            dedupe_key: format!("card/{}/{place}/{window}/{id}", medium.as_str()),
+            message: Message::Card { window: *window, more: more.to_vec() },
             created_at: self.now(),
         })
         .await?;
@@ -411,11 +463,16 @@ fn moved_from(done: &Done) -> Option<Plan> {
     match done.change.decided {
         Decided::Moved | Decided::Deferred => done.change.before,
         Decided::Undone => done.change.before.filter(|before| done.change.window.plan != Some(*before)),
+        Decided::Hastened => done.change.before,
         Decided::Approved
         | Decided::AutoApproved
         | Decided::Consented
         | Decided::Declined
-        | Decided::Withdrawn => None,
+        | Decided::Withdrawn
+        | Decided::Retried
+        | Decided::Skipped
+        | Decided::Overridden
+        | Decided::Stopped => None,
     }
 }
 

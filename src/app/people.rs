@@ -107,7 +107,7 @@ impl App {
         Ok(())
     }
 
-    async fn audit_person(
+    pub(crate) async fn audit_person(
         &self,
         tx: &mut Tx,
         actor: Actor,

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::notices::About;
+use super::notices::{About, OpsNote};
 use super::{App, Failure};
 use crate::domain::check::{Finding, Level, blocks};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::facts::Facts;
 use crate::domain::ids::RunId;
-use crate::domain::message::Tone;
+use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{FindingLine, Notice, PrecheckAlert};
 use crate::domain::person::Person;
 use crate::domain::server::Server;
@@ -72,6 +72,12 @@ pub(crate) fn findings_sentence(row: &PrecheckRow) -> String {
         (_, warn) if !warn.is_empty() => format!("passed, with remarks ({warn})"),
         _ => "passed".to_owned(),
     }
+}
+
+/// What blocks, one sentence each.
+pub(crate) fn blocking_sentences(row: &PrecheckRow) -> Vec<String> {
+    let findings: Vec<Finding> = serde_json::from_value(row.findings.clone()).unwrap_or_default();
+    findings.iter().filter(|finding| finding.level == Level::Block).map(Finding::sentence).collect()
 }
 
 impl App {
@@ -184,14 +190,20 @@ impl App {
             });
             self.mail_about(tx, &about, &reader, notice).await?;
         }
-        self.alert(
-            tx,
-            Tone::Bad,
-            format!("{} would be blocked at its start {start}.", server.name),
-            checked.blocking(),
-            &format!("precheck/{}/r{}", window.id, window.revision),
-        )
-        .await
+        let (about, revision) = (window.id, window.revision);
+        let note = OpsNote {
+            tone: Tone::Bad,
+            headline: format!("{} would be blocked at its start {start}.", server.name),
+            lines: checked.blocking(),
+            key: format!("precheck/{about}/r{revision}"),
+            about: Some(about),
+            offers: vec![
+                Offer::about("Override", "override", about, revision),
+                Offer::about("Skip", "skip", about, revision),
+                Offer::about("Why?", "why", about, revision),
+            ],
+        };
+        self.tell_ops(tx, note).await
     }
 
     /// The owners of a server and who patches it.

@@ -279,7 +279,7 @@ pub(crate) fn help(said: &Said<'_>, command: Option<&'static Spec>) -> Answer {
         Channel::Terminal | Channel::Import | Channel::Clock => Surface::Terminal,
     };
     let may = |spec: &Spec| match spec.effect {
-        Effect::Read => true,
+        Effect::Read | Effect::Oneself => true,
         Effect::Decide => said.person.role != Role::Viewer,
         Effect::Operate => said.person.role >= Role::Operator,
         Effect::Administer => said.person.role == Role::Administrator,

@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clockwork::reboot_sentence;
-use super::notices::{About, Letter};
+use super::notices::{About, Letter, OpsNote};
 use super::prechecks::Checked;
 use super::{App, Failure};
 use crate::domain::check::Differences;
 use crate::domain::event::What;
 use crate::domain::facts::Facts;
 use crate::domain::ids::WindowId;
-use crate::domain::message::Tone;
+use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine};
 use crate::domain::rule::Broken;
-use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, next};
+use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, next, stopped};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
 use crate::domain::window::{Plan, Window, WindowState};
@@ -145,6 +145,7 @@ impl App {
                 reboot_wait_seconds: policy.reboot_wait.num_seconds(),
                 checks: policy.checks.clone(),
                 validation: policy.validation.clone(),
+                overridden: tx.override_of(window.id, window.revision).await?.is_some(),
             },
             state: RunState::Prechecking,
             report: None,
@@ -206,8 +207,15 @@ impl App {
             self.mail_about(tx, &about, &reader, notice).await?;
         }
         self.rewrite_cards(tx, window).await?;
-        let key = format!("started/{}", plan.run);
-        self.alert(tx, Tone::Info, format!("{} is being patched now.", server.name), Vec::new(), &key).await
+        let note = OpsNote {
+            tone: Tone::Info,
+            headline: format!("{} is being patched now.", server.name),
+            lines: Vec::new(),
+            key: format!("started/{}", plan.run),
+            about: Some(window.id),
+            offers: Vec::new(),
+        };
+        self.tell_ops(tx, note).await
     }
 
     /// Records and tells that a window was not started.
@@ -253,14 +261,15 @@ impl App {
             self.mail(tx, &reader, letter).await?;
         }
         self.rewrite_cards(tx, window).await?;
-        self.alert(
-            tx,
-            Tone::Bad,
-            format!("{} was not patched: {reason}.", server.name),
-            vec![format!("Give it another time, as \"move {} to 2026-12-04 20:00\".", server.name)],
-            &format!("missed/{}/r{}", window.id, window.revision),
-        )
-        .await
+        let note = OpsNote {
+            tone: Tone::Bad,
+            headline: format!("{} was not patched: {reason}.", server.name),
+            lines: vec![format!("Give it another time, as \"move {} to 2026-12-04 20:00\".", server.name)],
+            key: format!("missed/{}/r{}", window.id, window.revision),
+            about: Some(window.id),
+            offers: offers_after_trouble(window, None),
+        };
+        self.tell_ops(tx, note).await
     }
 
     /// Writes that a step of a run begins, before its effect; the claim is renewed with it.
@@ -324,6 +333,13 @@ impl App {
         };
         let mut tx = self.store.begin().await?;
         tx.renew(claimed, claimed.lease.until).await?;
+        let state = match (run.state.step(), tx.stop_of(run.plan.run).await?) {
+            (Some(done), Some(stop)) => {
+                let order = format!("{} stopped the run because \"{}\".", stop.asked_name, stop.reason);
+                stopped(state, done, &order)
+            }
+            _ => state,
+        };
         tx.end_step(run.plan.run, number, &stepped.sentence, now).await?;
         let ended_at = state.step().is_none().then_some(now);
         tx.update_run(run.plan.run, &state, ended_at).await?;
@@ -336,7 +352,18 @@ impl App {
             self.keep_check(&mut tx, &server, Some(&window), Some(run.plan.run), *purpose, checked).await?;
         }
         let sentence = format!("{}: {}", server.name, stepped.sentence);
-        self.audit_clock(&mut tx, &server, What::RunStepped, sentence, None, None).await?;
+        self.audit_clock(&mut tx, &server, What::RunStepped, sentence.clone(), None, None).await?;
+        if state.step().is_some() {
+            let note = OpsNote {
+                tone: Tone::Info,
+                headline: sentence,
+                lines: Vec::new(),
+                key: format!("step/{}/{number}", run.plan.run),
+                about: Some(window.id),
+                offers: Vec::new(),
+            };
+            self.tell_ops(&mut tx, note).await?;
+        }
         let after = RunRow { state, report: Some(report), ended_at, ..run.clone() };
         if ended_at.is_some() {
             self.close(&mut tx, claimed, &server, &window, &after).await?;
@@ -417,19 +444,17 @@ impl App {
             self.mail_about(tx, &about, &reader, notice).await?;
         }
         self.rewrite_cards(tx, window).await?;
-        let changed = match report.packages.len() {
-            1 => "1 package changed".to_owned(),
-            count => format!("{count} packages changed"),
-        };
+        let changed = format!("{} changed", packages(report.packages.len()));
         let rebooted = if *reboot == Reboot::Done { ", rebooted" } else { "" };
-        self.alert(
-            tx,
-            Tone::Good,
-            format!("{} is patched: {changed}{rebooted}, validated.", server.name),
-            differences,
-            &format!("done/{}", run.plan.run),
-        )
-        .await
+        let note = OpsNote {
+            tone: Tone::Good,
+            headline: format!("{} is patched: {changed}{rebooted}, validated.", server.name),
+            lines: differences,
+            key: format!("done/{}", run.plan.run),
+            about: Some(window.id),
+            offers: Vec::new(),
+        };
+        self.tell_ops(tx, note).await
     }
 
     async fn tell_failure(
@@ -468,14 +493,15 @@ impl App {
         let mut lines: Vec<String> = reasons.iter().chain(&state).cloned().collect();
         lines.extend(report.log.iter().rev().take(5).rev().map(|line| format!("> {line}")));
         lines.extend(next);
-        self.alert(
-            tx,
-            Tone::Bad,
-            format!("{} {word} in the {}.", server.name, step.phrase()),
+        let note = OpsNote {
+            tone: Tone::Bad,
+            headline: format!("{} {word} in the {}.", server.name, step.phrase()),
             lines,
-            &format!("failed/{}", run.plan.run),
-        )
-        .await
+            key: format!("failed/{}", run.plan.run),
+            about: Some(window.id),
+            offers: offers_after_trouble(window, Some(step)),
+        };
+        self.tell_ops(tx, note).await
     }
 }
 
@@ -527,6 +553,23 @@ fn headline(step: Step, reasons: &[String]) -> String {
         Some(reason) => format!("{} ({})", step.phrase(), reason.trim_end_matches('.')),
         None => step.phrase().to_owned(),
     }
+}
+
+/// `1 package`, `3 packages`.
+pub(crate) fn packages(count: usize) -> String {
+    if count == 1 { "1 package".to_owned() } else { format!("{count} packages") }
+}
+
+/// What operators can do with a click after something went wrong.
+fn offers_after_trouble(window: &Window, step: Option<Step>) -> Vec<Offer> {
+    let offer = |label: &str, word: &str| Offer::about(label, word, window.id, window.revision);
+    let mut offers = vec![offer("Retry", "retry"), offer("Skip", "skip")];
+    // Before the installation there is nothing to roll back.
+    if step.is_some_and(|step| step != Step::Precheck) {
+        offers.push(offer("Roll back", "rollback"));
+    }
+    offers.push(offer("Why?", "why"));
+    offers
 }
 
 /// The state a host is in after a failure of a step, where the step itself did not tell more.

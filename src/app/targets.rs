@@ -50,6 +50,18 @@ impl App {
                 };
                 without(all, except)
             }
+            Target::Group { group, except } => {
+                let mut all = if shown.is_empty() {
+                    self.own_aims(tx, person, effect).await?
+                } else {
+                    self.shown_aims(tx, person, effect, shown).await?
+                };
+                all.retain(|aim| aim.server.host_group.as_deref().is_some_and(|name| group.is(name)));
+                if all.is_empty() {
+                    return Err(Refusal::NothingInGroup { group: group.as_str().to_owned() }.into());
+                }
+                without(all, except)
+            }
             Target::Servers(names) => {
                 let mut aims: Vec<Aim> = Vec::with_capacity(names.len());
                 for name in names {

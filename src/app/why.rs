@@ -60,7 +60,7 @@ impl App {
     }
 
     /// The other windows of a server's owners in the quarter that have a time.
-    async fn siblings(
+    pub(crate) async fn siblings(
         &self,
         tx: &mut Tx,
         server: &Server,
@@ -142,8 +142,14 @@ impl App {
     }
 }
 
-/// What taking an offered time costs, in brackets.
+/// What taking an offered time costs, behind a dash.
 fn cost(offer: &Offer) -> String {
+    let costs = costs(offer);
+    if costs.is_empty() { String::new() } else { format!(" — {}", costs.join("; ")) }
+}
+
+/// What taking an offered time costs, one phrase each.
+pub(crate) fn costs(offer: &Offer) -> Vec<String> {
     let mut costs = Vec::new();
     match offer.days_later {
         0 => {}
@@ -161,7 +167,7 @@ fn cost(offer: &Offer) -> String {
     if offer.last {
         costs.push("the last day in this quarter".to_owned());
     }
-    if costs.is_empty() { String::new() } else { format!(" — {}", costs.join("; ")) }
+    costs
 }
 
 /// How often an owner can still move a window.

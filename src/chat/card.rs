@@ -10,52 +10,14 @@ use chrono::TimeDelta;
 use patchbot_commands::ServerName;
 
 use super::facts::Facts;
-use super::text::{Line, Paragraph, Span, plain};
+use super::press::{Act, Press};
+use super::screen::{Button, Screen, Style};
+use super::text::{Line, Paragraph, Span};
 use crate::app::run::next_after_failure;
 use crate::domain::ids::{Revision, WindowId};
 use crate::domain::shown::typed;
 use crate::domain::window::{Approver, Plan, WindowState};
 use draft::{Draft, failure};
-
-/// What a click on a button means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// Consent to the plan that the card shows.
-    Approve,
-    /// Say no.
-    Decline,
-    /// Ask what stands between the server and its patching.
-    Why,
-}
-
-impl Act {
-    /// The act's name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Decline => "decline",
-            Self::Why => "why",
-        }
-    }
-
-    /// Reads an act's name back.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Approve, Self::Decline, Self::Why].into_iter().find(|act| act.as_str() == name)
-    }
-}
-
-/// A button on a card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Button {
-    /// What a click means.
-    pub act: Act,
-    /// What is written on it.
-    pub label: &'static str,
-    /// The question that is asked before the click counts.
-    pub question: Option<String>,
-}
 
 /// The plan that a card shows; a click is about this one and no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,18 +70,21 @@ impl Card {
         body
     }
 
+    /// The card as it is shown.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        Screen {
+            body: self.body(),
+            buttons: self.buttons.clone(),
+            footer: self.footer.clone(),
+            ..Screen::default()
+        }
+    }
+
     /// The card as plain text, with its buttons in brackets; `command` is what stands before words to type.
     #[must_use]
     pub fn text(&self, command: &str) -> String {
-        let buttons: Vec<String> = self.buttons.iter().map(|button| format!("[{}]", button.label)).collect();
-        let mut text = plain(&self.body(), command);
-        for more in [buttons.join(" "), plain(&[Paragraph::Lines(self.footer.clone())], command)] {
-            if !more.is_empty() {
-                text.push('\n');
-                text.push_str(&more);
-            }
-        }
-        text
+        self.screen().text(command)
     }
 }
 
@@ -135,6 +100,54 @@ pub fn window_card(facts: &Facts) -> Card {
         buttons: buttons(facts),
         footer: footer(facts, &typed_name(&facts.server.name)),
     }
+}
+
+/// Many windows on one card: a numbered line for each, and what can be done about all of them.
+#[must_use]
+pub fn bulk_card(all: &[Facts]) -> Screen {
+    let waiting = all.iter().filter(|facts| is_open(facts)).count();
+    let title = match (all.len(), waiting) {
+        (many, 0) => format!("👍 {many} servers, none waits for an approval"),
+        (many, 1) => format!("⏳ {many} servers, 1 waits for your approval"),
+        (many, waits) => format!("⏳ {many} servers, {waits} wait for your approval"),
+    };
+    let mut screen = Screen::of(vec![Paragraph::Lines(vec![Line::strong(title)])]);
+    let quarter = all.first().map(|facts| facts.quarter.clone()).unwrap_or_default();
+    screen.body.push(Paragraph::Lines(vec![Line::plain(format!("Quarter {quarter}"))]));
+    let lines = (1..).zip(all).map(|(number, facts): (usize, _)| {
+        let when = facts.window.plan.map(|plan| times::times(plan.starts_at, plan.ends_at, plan.zone));
+        let when = when.unwrap_or_else(|| "no time yet".to_owned());
+        Line(vec![
+            Span::Plain(format!("{number}. ")),
+            Span::Strong(facts.server.name.clone()),
+            Span::Plain(format!(" — {when} — {}", facts.window.state.phrase())),
+        ])
+    });
+    screen.body.push(Paragraph::Lines(lines.collect()));
+    if let Some(silence) = all.iter().find(|facts| is_open(facts)).and_then(draft::silence_line) {
+        screen.body.push(Paragraph::Lines(vec![Line::plain(silence)]));
+    }
+    if waiting > 0 {
+        screen
+            .buttons
+            .push(Button::new(format!("Approve all ({waiting})"), Press::All).styled(Style::Primary));
+    }
+    let ended = |facts: &Facts| facts.window.state.is_settled();
+    if !all.iter().all(ended) {
+        screen.buttons.push(Button::new("Choose…", Press::Choose));
+    }
+    screen.footer = vec![
+        Line::plain("Or answer this message: ")
+            .with(Span::Say("approve 1-4, 7".to_owned()))
+            .with(Span::Plain(", ".to_owned()))
+            .with(Span::Say("defer 5 by 1 week".to_owned())),
+    ];
+    screen
+}
+
+/// Whether a window waits for an approval that can still be given.
+fn is_open(facts: &Facts) -> bool {
+    facts.window.state == WindowState::Proposed && !has_begun(facts) && facts.window.plan.is_some()
 }
 
 /// A server's name as it is typed in a command.
@@ -173,27 +186,24 @@ fn title(facts: &Facts) -> String {
 }
 
 fn buttons(facts: &Facts) -> Vec<Button> {
-    let approve = Button { act: Act::Approve, label: "Approve", question: None };
-    let decline = Button {
-        act: Act::Decline,
-        label: "Decline",
-        question: Some(format!(
-            "Say no? {} is then not patched in {}. You can take it back before the start.",
-            facts.server.name, facts.window.quarter
-        )),
-    };
-    let why = Button { act: Act::Why, label: "Why?", question: None };
+    let shown = Shown { window: facts.window.id, revision: facts.window.revision };
+    let about = |label: &str, act: Act| Button::new(label, Press::About(act, shown));
+    let approve = || about("Approve", Act::Approve).styled(Style::Primary);
+    let other_time = || about("Move…", Act::Move);
+    let decline = || about("Decline…", Act::Decline).styled(Style::Danger);
+    let why = || about("Why?", Act::Why);
     match &facts.window.state {
         WindowState::Proposed | WindowState::Approved(_) | WindowState::Locked(_) if has_begun(facts) => {
-            vec![why]
+            vec![why()]
         }
-        WindowState::Proposed => vec![approve, decline, why],
-        WindowState::Unscheduled | WindowState::Approved(_) | WindowState::Locked(_) => vec![decline, why],
+        WindowState::Proposed => vec![approve(), other_time(), decline(), why()],
+        WindowState::Unscheduled | WindowState::Approved(_) => vec![other_time(), decline(), why()],
+        WindowState::Locked(_) => vec![decline(), why()],
+        WindowState::Missed { .. } => vec![other_time(), why()],
         WindowState::Declined(_)
         | WindowState::Deferred { .. }
         | WindowState::Failed { .. }
-        | WindowState::Missed { .. }
-        | WindowState::NeedsHuman { .. } => vec![why],
+        | WindowState::NeedsHuman { .. } => vec![why()],
         WindowState::Running { .. } | WindowState::Completed | WindowState::Cancelled { .. } => Vec::new(),
     }
 }

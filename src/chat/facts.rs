@@ -8,6 +8,7 @@ use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::event::What;
 use crate::domain::ids::WindowId;
+use crate::domain::occupancy::hour_of;
 use crate::domain::person::Identity;
 use crate::domain::policy::Policy;
 use crate::domain::server::Server;
@@ -33,6 +34,18 @@ pub struct LastDecision {
     pub before: Option<DateTime<Utc>>,
 }
 
+/// What else is patched in the hour in which a window starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// Servers of the same host group, by name.
+    pub group: Vec<String>,
+    /// How many other servers in all.
+    pub all: usize,
+}
+
+/// So many servers of an hour are looked at one by one; more are only counted.
+const MOST_LOOKED_AT: usize = 30;
+
 /// Everything that a card tells about a window.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -54,6 +67,8 @@ pub struct Facts {
     pub check: Option<PrecheckRow>,
     /// The window's last run.
     pub run: Option<RunRow>,
+    /// What else is patched in the hour in which it starts.
+    pub beside: Beside,
     /// The zone of the one reader, when it is known.
     pub reader: Option<Tz>,
     /// The present instant.
@@ -94,6 +109,7 @@ impl Facts {
             policy: app.policy(&server).clone(),
             quarter: app.quarters.describe(window.quarter),
             decision: last_decision(&mut tx, &server, &window).await?,
+            beside: beside(&mut tx, &server, &window).await?,
             check: tx.latest_precheck(server.id).await?.filter(|check| check.window == Some(window.id)),
             run: runs.into_iter().find(|run| run.plan.window == window.id),
             server,
@@ -104,6 +120,21 @@ impl Facts {
             now: app.now(),
         }))
     }
+}
+
+async fn beside(tx: &mut Tx, server: &Server, window: &Window) -> Result<Beside, Failure> {
+    let Some(plan) = window.plan.filter(|_| !window.state.is_settled()) else { return Ok(Beside::default()) };
+    let hour = hour_of(plan.starts_at);
+    let mut others = tx.windows_starting(hour, hour + chrono::TimeDelta::hours(1)).await?;
+    others.retain(|other| other.id != window.id && !other.state.is_settled());
+    let mut group = Vec::new();
+    for other in others.iter().take(MOST_LOOKED_AT) {
+        let other = tx.server_by_id(other.server).await?;
+        if other.host_group.is_some() && other.host_group == server.host_group {
+            group.push(other.name);
+        }
+    }
+    Ok(Beside { group, all: others.len() })
 }
 
 async fn last_decision(

@@ -1,21 +1,33 @@
-//! Chat: the same words and cards on every platform. Slack is here; Discord will stand beside it in [`Chat`].
+//! Chat: the same words and cards on every platform.
 //!
-//! [`card`] makes a window's card from [`facts`], [`text`] holds what is said before it is anybody's markup, and the
-//! platform's folder renders both, listens, and delivers.
+//! [`card`] makes a window's card from [`facts`]; [`text`], [`screen`], [`press`] and [`form`] hold what is said, shown,
+//! clicked and filled in before it is anybody's markup; `talk` answers it, `desk` sees that each of it is answered, and
+//! [`deliver`] puts into places what the outbox has. A platform's folder renders, listens, and writes.
 
+mod board;
 pub mod card;
+pub mod deliver;
+mod desk;
 pub mod facts;
+pub mod form;
+pub mod picture;
+pub mod press;
+mod retry;
+pub mod screen;
 pub mod slack;
+mod talk;
 pub mod text;
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::domain::board::Board;
 use crate::domain::ids::WindowId;
-use crate::domain::message::Alert;
-use crate::store::records::CardRow;
+use crate::domain::message::Message;
+use crate::store::records::{Medium, Notification};
+
+pub use deliver::Delivered;
 
 /// A chat platform that messages are delivered to and people speak on.
 #[derive(Debug, Clone)]
@@ -32,6 +44,12 @@ pub enum Undelivered {
     RateLimited {
         /// How long.
         after: Duration,
+    },
+    /// The one reader wants to be left alone until then.
+    #[error("its reader wants to be left alone until {until}")]
+    Quiet {
+        /// Until when.
+        until: chrono::DateTime<chrono::Utc>,
     },
     /// It may work later.
     #[error("{0}")]
@@ -94,33 +112,38 @@ pub struct Checked {
 }
 
 /// Where the platforms' libraries log what people wrote, or tickets: caps for the log filter.
-pub const LOG_CAPS: &[&str] =
-    &["slack_morphism=info", "tungstenite=info", "tokio_tungstenite=info", "h2=info", "hyper_util=info"];
+pub const LOG_CAPS: &[&str] = &[
+    "slack_morphism=info", "serenity=warn", "tungstenite=info", "tokio_tungstenite=info", "h2=info",
+    "hyper_util=info", "reqwest=info",
+];
 
 impl Chat {
-    /// Draws a window's card as it is now and puts it into a place: rewritten where it stands, posted where it does
-    /// not. The row that is returned says where it stands; keep it together with the end of the delivery.
-    ///
-    /// # Errors
-    /// What to do about it is told by the error's kind; never [`Undelivered::Gone`].
-    pub async fn deliver_card(
-        &self,
-        app: &App,
-        window: WindowId,
-        place: &str,
-    ) -> Result<CardRow, Undelivered> {
+    /// Which platform it is.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
         match self {
-            Self::Slack(slack) => slack.deliver_card(app, window, place).await,
+            Self::Slack(_) => Medium::Slack,
         }
     }
 
-    /// Says something to operators. What is returned identifies the message on the platform.
+    /// Delivers a message of the outbox: a card is rewritten where it stands and posted where it does not. The cards
+    /// that are returned say where they stand; keep them together with the end of the delivery.
     ///
     /// # Errors
-    /// What to do about it is told by the error's kind; never [`Undelivered::Gone`].
-    pub async fn deliver_alert(&self, place: &str, alert: &Alert) -> Result<String, Undelivered> {
+    /// What to do about it is told by the error's kind.
+    pub async fn deliver(&self, message: &Notification) -> Result<Delivered, Undelivered> {
         match self {
-            Self::Slack(slack) => slack.post_alert(place, alert).await.map(|message| message.to_string()),
+            Self::Slack(slack) => slack.deliver(message).await,
+        }
+    }
+
+    /// Keeps the message that tells a night in a channel; `false` when it tells so already.
+    ///
+    /// # Errors
+    /// What to do about it is told by the error's kind.
+    pub async fn show_board(&self, place: &str, board: &Board) -> Result<bool, Undelivered> {
+        match self {
+            Self::Slack(slack) => slack.show_board(place, board).await,
         }
     }
 
@@ -144,5 +167,20 @@ impl Chat {
         match self {
             Self::Slack(slack) => slack.run(stop).await,
         }
+    }
+}
+
+/// Delivers a message of the outbox through a platform.
+async fn deliver_through<W: deliver::Writer>(
+    writer: &W,
+    message: &Notification,
+) -> Result<Delivered, Undelivered> {
+    match &message.message {
+        Message::Alert(alert) => deliver::alert(writer, message, alert).await,
+        Message::Card { window, more } => {
+            let windows: Vec<WindowId> = std::iter::once(*window).chain(more.iter().copied()).collect();
+            deliver::card(writer, message, &windows).await
+        }
+        Message::Mail { .. } => Err(Undelivered::Permanent("it is a mail".to_owned())),
     }
 }

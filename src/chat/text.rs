@@ -5,8 +5,11 @@
 
 use patchbot_commands::CATALOG;
 
+use super::card::Shown;
+use super::press::{Act, Press};
+use super::screen::{Button, Screen};
 use crate::domain::answer::{Answer, Verdict};
-use crate::domain::message::{Alert, Tone};
+use crate::domain::message::{Alert, Offer, Tone};
 use crate::domain::refusal::Refusal;
 
 /// A few words in one style.
@@ -113,6 +116,13 @@ fn command_at_the_start(text: &str) -> Option<(&str, &str)> {
     (whole || begun).then_some((words, after))
 }
 
+/// The commands that a sentence of ours quotes.
+#[must_use]
+pub fn quoted_commands(sentence: &str) -> Vec<String> {
+    let spans = Line::sentence(sentence).0.into_iter();
+    spans.filter_map(|span| if let Span::Say(words) = span { Some(words) } else { None }).collect()
+}
+
 /// Paragraphs as plain text: what is read aloud, and where there is no markup.
 #[must_use]
 pub fn plain(paragraphs: &[Paragraph], command: &str) -> String {
@@ -196,6 +206,28 @@ pub fn of_parse_error(error: &patchbot_commands::ParseError) -> Vec<Paragraph> {
     paragraphs
 }
 
+/// Something operators should see, with what can be done about it.
+#[must_use]
+pub fn alert_screen(alert: &Alert) -> Screen {
+    let mut screen = Screen::of(of_alert(alert));
+    screen.buttons = alert.offers.iter().filter_map(button).collect();
+    screen
+}
+
+fn button(offer: &Offer) -> Option<Button> {
+    let press = match offer.about {
+        None => Press::Say(offer.words.clone()),
+        Some(about) => {
+            let shown = Shown { window: about.window, revision: about.revision };
+            Press::About(Act::from_name(&offer.words)?, shown)
+        }
+    };
+    // What goes on behind a button asks for more first.
+    let more = matches!(press, Press::About(Act::Danger(_) | Act::Move | Act::Decline, _));
+    let label = if more { format!("{}…", offer.label) } else { offer.label.clone() };
+    Some(Button::new(label, press))
+}
+
 /// Something operators should see.
 #[must_use]
 pub fn of_alert(alert: &Alert) -> Vec<Paragraph> {
@@ -208,9 +240,24 @@ pub fn of_alert(alert: &Alert) -> Vec<Paragraph> {
     match alert.lines.as_slice() {
         [] => {}
         [only] => paragraphs.push(Paragraph::Lines(vec![Line::sentence(only)])),
-        lines => paragraphs.push(Paragraph::List(lines.iter().map(|line| Line::sentence(line)).collect())),
+        lines => {
+            let is_log = |line: &&String| line.starts_with("> ");
+            let told = lines.iter().filter(|line| !is_log(line)).map(|line| Line::sentence(line)).collect();
+            paragraphs.push(Paragraph::List(told));
+            let log: Vec<String> =
+                lines.iter().filter(is_log).map(|line| line.trim_start_matches("> ").to_owned()).collect();
+            if !log.is_empty() {
+                paragraphs.push(Paragraph::Verbatim(log));
+            }
+        }
     }
     paragraphs
+}
+
+/// Words with a capital letter first.
+pub(super) fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
 }
 
 /// Whether an answer says that nobody is known under the identity.

@@ -24,6 +24,7 @@ use crate::mail::send::{Mailer, Smtp, SmtpSettings};
 use crate::render::Renderer;
 use crate::store::Store;
 use crate::supervisor::Supervisor;
+use crate::work::board::Boards;
 use crate::work::dropped::{Drop, DroppedInventory};
 use crate::work::due::Scheduler;
 use crate::work::inbox::{self, InboxReader};
@@ -32,6 +33,8 @@ use crate::work::pace::Pace;
 use crate::work::reports::Reporter;
 use crate::{http, telemetry};
 
+/// A board is drawn at most so often.
+const BOARD_REST: Duration = Duration::from_secs(5);
 /// How long a loop rests when there was nothing to do.
 const REST: Duration = Duration::from_millis(500);
 
@@ -197,17 +200,10 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
     if let Some(mail) = &config.mail {
         start_mail(config, mail, &app, &owner, &mut supervisor).await?;
     }
+    let mut chats = Vec::new();
     if let Some(slack) = slack(config, &app)? {
-        let outbox = Outbox::chat(app.clone(), Chat::Slack(slack.clone()), owner.clone());
-        supervisor.tick("chat_sender", REST, move || {
-            let outbox = outbox.clone();
-            async move { Ok(outbox.tick().await?) }
-        });
-        let stop = stop.clone();
-        supervisor.run("slack", async move {
-            slack.run(stop).await;
-            Ok(())
-        });
+        let loops = ["slack_sender", "slack_board", "slack"];
+        chats.push(start_chat(Chat::Slack(slack), loops, &app, &owner, &mut supervisor));
     }
     if let Some(file) = &config.inventory.file {
         let inventory = DroppedInventory::new(app.clone(), dropped(&config.inventory, file));
@@ -217,10 +213,10 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
         });
     }
     {
-        let (listen, app, pulse, stop) = (config.http.listen, app.clone(), supervisor.pulse(), stop.clone());
-        let domain = setup::domain(config);
-        supervisor
-            .run("http", async move { Ok(http::serve(listen, app, domain, pulse, metrics, stop).await?) });
+        let (listen, stop) = (config.http.listen, stop.clone());
+        let pages = http::Pages { store: app.store.clone(), pulse: supervisor.pulse(), metrics, chats };
+        let feeds = http::calendar::router(app.clone(), setup::domain(config));
+        supervisor.run("http", async move { Ok(http::serve(listen, pages, feeds, stop).await?) });
     }
     tracing::info!(engine = app.store.engine(), "patchbot serves");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -229,6 +225,36 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
     scheduler.halt().await;
     app.store.close().await;
     result.map(|()| Ended::Well)
+}
+
+/// Starts what a chat platform needs: one loop that writes, one that keeps the board of the night, one that listens.
+/// Each platform has its own, so that one that is down holds up nobody else.
+fn start_chat(
+    chat: Chat,
+    [sender, board, listener]: [&'static str; 3],
+    app: &App,
+    owner: &str,
+    supervisor: &mut Supervisor,
+) -> Chat {
+    let outbox = Outbox::chat(app.clone(), chat.clone(), owner.to_owned());
+    supervisor.tick(sender, REST, move || {
+        let outbox = outbox.clone();
+        async move { Ok(outbox.tick().await?) }
+    });
+    let ops = app.chat.ops().find(|(medium, _)| *medium == chat.medium()).map(|(_, place)| place.to_owned());
+    if let Some(place) = ops {
+        let boards = Boards::new(app.clone(), chat.clone(), place);
+        supervisor.tick(board, BOARD_REST, move || {
+            let boards = boards.clone();
+            async move { Ok(boards.tick().await?) }
+        });
+    }
+    let (listening, stop) = (chat.clone(), supervisor.stop());
+    supervisor.run(listener, async move {
+        listening.run(stop).await;
+        Ok(())
+    });
+    chat
 }
 
 fn dropped(section: &Inventory, file: &Path) -> Drop {

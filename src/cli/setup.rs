@@ -53,6 +53,7 @@ pub(super) async fn app(config: &Config) -> anyhow::Result<App> {
     let chat = ChatPlaces {
         slack_ops: config.slack.as_ref().map(|slack| slack.ops_channel.clone()),
         slack_windows: config.slack.as_ref().and_then(|slack| slack.windows_channel.clone()),
+        ..ChatPlaces::default()
     };
     let app = App {
         store,

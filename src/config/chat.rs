@@ -1,4 +1,4 @@
-//! Chat: Slack's tokens, places and endpoint.
+//! Chat: the tokens, places and endpoints of Slack and Discord.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! The host groups' rules as they stand in the configuration: a group inherits what it does not say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Weekday};
@@ -12,7 +13,8 @@ use crate::domain::blackout::Blackout;
 use crate::domain::check::{CheckLevels, ValidationRules};
 use crate::domain::days::{Days, Hours};
 use crate::domain::person::Address;
-use crate::domain::policy::{Policy, RebootRule, Scope, Silence, SlotHours, Strategy};
+use crate::domain::policy::{Policy, Reasoned, RebootRule, Scope, Silence, SlotHours, Strategy};
+use crate::domain::request::Verb;
 
 /// A time of day, `20:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -222,6 +224,10 @@ section! {
         scope: Scope = Scope::All, "\"all\"";
         /// Packages that are never touched.
         exclude: Vec<String> = Vec::new(), "[]";
+        /// What only happens when a second person agrees: "now", "override", "abort", "skip", "retry".
+        second_person: BTreeSet<Verb> = BTreeSet::from([Verb::Now, Verb::Override]), "[\"now\", \"override\"]";
+        /// Owners' decisions that need a reason: "decline", "move".
+        reason_for: BTreeSet<Reasoned> = BTreeSet::new(), "[]";
         /// What each pre-check's finding means: "block", "warn" or "off".
         checks: CheckLevels = CheckLevels::default(), "# { disk = \"block\", critical_services = [\"nginx\"] }";
         /// What each difference after a run means.
@@ -289,6 +295,8 @@ impl PolicySection {
             reboot_wait: delta(self.reboot_wait),
             scope: self.scope.clone(),
             exclude: self.exclude.clone(),
+            second_person: self.second_person.clone(),
+            reason_for: self.reason_for.clone(),
             checks: self.checks.clone(),
             validation: self.validation.clone(),
         };

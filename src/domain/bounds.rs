@@ -435,7 +435,12 @@ impl Bounds<'_> {
     /// The next legal starts with their cost. `siblings` are other windows of the same owners.
     #[must_use]
     pub fn offers(&self, most: usize, siblings: &[(String, Plan)]) -> Vec<Offer> {
-        let legal = self.choices(most);
+        self.priced(self.choices(most), siblings)
+    }
+
+    /// Legal starts with their cost.
+    #[must_use]
+    pub fn priced(&self, legal: Vec<DateTime<Utc>>, siblings: &[(String, Plan)]) -> Vec<Offer> {
         let day = |at: DateTime<Utc>| at.with_timezone(&self.zone).date_naive();
         let base = self.present.map(|plan| plan.starts_at).or_else(|| legal.first().copied());
         let last_day = self.last_legal().map(day);

@@ -7,6 +7,7 @@ use super::bounds::Bounds;
 use super::calendar::{instant, thawed};
 use super::ids::Revision;
 use super::permit::Permit;
+use super::policy::Reasoned;
 use super::refusal::Refusal;
 use super::rule::Broken;
 use super::shown::line;
@@ -46,6 +47,16 @@ pub enum Decided {
     Deferred,
     /// The decision before was undone.
     Undone,
+    /// Patched at once, outside the calendar.
+    Hastened,
+    /// Patched once more inside the window.
+    Retried,
+    /// Left out of the quarter by an operator.
+    Skipped,
+    /// A blocking pre-check was overridden for the coming run.
+    Overridden,
+    /// A run was asked to begin nothing more.
+    Stopped,
 }
 
 impl Decided {
@@ -61,6 +72,11 @@ impl Decided {
             Self::Moved => "moved",
             Self::Deferred => "deferred",
             Self::Undone => "undone",
+            Self::Hastened => "ordered for now",
+            Self::Retried => "ordered once more",
+            Self::Skipped => "left out",
+            Self::Overridden => "let past its pre-check",
+            Self::Stopped => "stopped",
         }
     }
 
@@ -76,6 +92,11 @@ impl Decided {
             Self::Moved,
             Self::Deferred,
             Self::Undone,
+            Self::Hastened,
+            Self::Retried,
+            Self::Skipped,
+            Self::Overridden,
+            Self::Stopped,
         ]
         .into_iter()
         .find(|decided| decided.as_str() == name)
@@ -135,6 +156,7 @@ pub fn decide(
             zone: case.bounds.zone,
         });
     }
+    reasoned(case, act, reason)?;
     match act {
         Act::Approve => approve(case, permit, via),
         Act::Decline => decline(case, reason, permit, via),
@@ -147,6 +169,19 @@ pub fn decide(
             reschedule(case, instant(case.bounds.zone, local)?, reason, permit, Decided::Deferred)
         }
     }
+}
+
+/// Some host groups want to know why.
+fn reasoned(case: &Case<'_>, act: Act, reason: Option<&str>) -> Result<(), Refusal> {
+    let (wants, what) = match act {
+        Act::Decline => (Reasoned::Decline, "To decline"),
+        Act::Move(_) | Act::Defer(_) => (Reasoned::Move, "To move"),
+        Act::Approve | Act::Withdraw => return Ok(()),
+    };
+    if reason.is_none() && case.bounds.policy.reason_for.contains(&wants) {
+        return Err(Refusal::ReasonNeeded { what: format!("{what} {}", case.server) });
+    }
+    Ok(())
 }
 
 impl Case<'_> {

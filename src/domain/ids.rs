@@ -35,6 +35,8 @@ ids! {
     DecisionId,
     /// One mail that came in.
     InboxId,
+    /// Something dangerous that was asked for.
+    RequestId,
 }
 
 /// Counts the changes of a window's plan; an approval is bound to the revision it was given for.

@@ -46,6 +46,9 @@ pub enum Message {
     Card {
         /// The window.
         window: WindowId,
+        /// The other windows on the same card, in their order; none on a card of one.
+        #[serde(default)]
+        more: Vec<WindowId>,
     },
     /// A line in the operators' channel.
     Alert(Alert),
@@ -60,6 +63,36 @@ pub struct Alert {
     pub headline: String,
     /// More sentences, one line each.
     pub lines: Vec<String>,
+    /// What can be done about it with a click.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
+}
+
+/// Something that a click says, as if it had been typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// What is written on it.
+    pub label: String,
+    /// The words: all of a command, or only its first word where it is about a window.
+    pub words: String,
+    /// The window it is about, with the revision that was shown.
+    #[serde(default)]
+    pub about: Option<ShownWindow>,
+}
+
+impl Offer {
+    /// Offers words that say everything.
+    #[must_use]
+    pub fn words(label: &str, words: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), words: words.into(), about: None }
+    }
+
+    /// Offers a command about a window.
+    #[must_use]
+    pub fn about(label: &str, word: &str, window: WindowId, revision: Revision) -> Self {
+        let about = Some(ShownWindow { line: 1, window, revision });
+        Self { label: label.to_owned(), words: word.to_owned(), about }
+    }
 }
 
 /// How loud an alert is.

@@ -334,6 +334,22 @@ pub struct AlertNotice {
     pub lines: Vec<String>,
 }
 
+/// Somebody in chat says to be the reader; the code proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCode {
+    /// How the reader is called.
+    pub reader: String,
+    /// The chat platform: `Slack`.
+    pub platform: String,
+    /// The account, as the platform shows its id.
+    pub account: String,
+    /// The code. It is made when the mail leaves, and kept nowhere.
+    #[serde(default)]
+    pub code: String,
+    /// How many minutes the code is good for.
+    pub minutes: i64,
+}
+
 /// Everything that is mailed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
@@ -372,6 +388,8 @@ pub enum Notice {
     MonthlyReport(Report),
     /// Something operators should see at once.
     OperatorAlert(AlertNotice),
+    /// The code that links an account in chat.
+    LinkCode(LinkCode),
 }
 
 impl Notice {
@@ -396,6 +414,7 @@ impl Notice {
             Self::WeeklyReport(_) => "weekly_report",
             Self::MonthlyReport(_) => "monthly_report",
             Self::OperatorAlert(_) => "operator_alert",
+            Self::LinkCode(_) => "link_code",
         }
     }
 
@@ -419,7 +438,8 @@ impl Notice {
             Self::DailyReport(_)
             | Self::WeeklyReport(_)
             | Self::MonthlyReport(_)
-            | Self::OperatorAlert(_) => &[],
+            | Self::OperatorAlert(_)
+            | Self::LinkCode(_) => &[],
         }
     }
 
@@ -457,7 +477,8 @@ impl Notice {
             | Self::DailyReport(_)
             | Self::WeeklyReport(_)
             | Self::MonthlyReport(_)
-            | Self::OperatorAlert(_) => {}
+            | Self::OperatorAlert(_)
+            | Self::LinkCode(_) => {}
         }
         notice
     }

@@ -80,6 +80,8 @@ pub fn authorize(
         (Effect::Read | Effect::Decide, Some(Rank::Primary)) => Ok(permit(Standing::Primary)),
         (Effect::Read | Effect::Decide, Some(Rank::Secondary)) => Ok(permit(Standing::Secondary)),
         (Effect::Read, None) if person.role == Role::Viewer => Ok(permit(Standing::Viewer)),
+        // Whoever changes only himself needs no server for it.
+        (Effect::Oneself, _) => Err(Refusal::NotYours { server: server.to_owned() }),
         (Effect::Operate, _) => Err(Refusal::OperatorsOnly),
         (Effect::Administer, _) => Err(Refusal::AdministratorsOnly),
         (Effect::Read | Effect::Decide, None) => Err(Refusal::NotYours { server: server.to_owned() }),

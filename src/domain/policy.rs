@@ -1,5 +1,6 @@
 //! The rules of a host group: slots, limits, deadlines, what silence means, how hosts are checked and patched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
@@ -9,6 +10,7 @@ use super::blackout::Blackout;
 use super::check::{CheckLevels, ValidationRules};
 use super::days::{Days, Hours};
 use super::person::Address;
+use super::request::Verb;
 
 /// What happens to a window whose owner does not answer before the deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +121,16 @@ pub enum Scope {
     Script(String),
 }
 
+/// A decision for which a host group can want a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reasoned {
+    /// A no.
+    Decline,
+    /// Another time.
+    Move,
+}
+
 /// The times of day that are proposed to owners, on the patch day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotHours {
@@ -213,6 +225,10 @@ pub struct Policy {
     pub scope: Scope,
     /// Packages that are never touched.
     pub exclude: Vec<String>,
+    /// What only happens when a second person agrees.
+    pub second_person: BTreeSet<Verb>,
+    /// Decisions that need a reason.
+    pub reason_for: BTreeSet<Reasoned>,
     /// What each pre-check's finding means.
     pub checks: CheckLevels,
     /// What each difference after a run means.
@@ -266,6 +282,8 @@ impl Default for Policy {
             reboot_wait: TimeDelta::minutes(10),
             scope: Scope::All,
             exclude: Vec::new(),
+            second_person: BTreeSet::from([Verb::Now, Verb::Override]),
+            reason_for: BTreeSet::new(),
             checks: CheckLevels::default(),
             validation: ValidationRules::default(),
         }

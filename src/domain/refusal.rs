@@ -41,6 +41,11 @@ pub enum Refusal {
     WhichServer,
     /// The person has no server that it could be about.
     NothingOfYours,
+    /// None of the windows it could be about belongs to this host group.
+    NothingInGroup {
+        /// The host group, as it was typed.
+        group: String,
+    },
     /// A line number that the notice does not have, or there is no notice.
     NoSuchLine {
         /// The number.
@@ -298,6 +303,48 @@ pub enum Refusal {
         /// The command's word.
         command: &'static str,
     },
+    /// The rules want a reason.
+    ReasonNeeded {
+        /// What needs it: `To decline web01`.
+        what: String,
+    },
+    /// Something dangerous that makes no sense as things stand.
+    CannotNow {
+        /// The server.
+        server: String,
+        /// Why, as the rest of a sentence.
+        why: String,
+    },
+    /// No request waits under this code.
+    NoSuchRequest {
+        /// The code.
+        code: String,
+    },
+    /// The request does not wait any more.
+    RequestOver {
+        /// The code.
+        code: String,
+        /// How it ended, as the rest of a sentence.
+        how: String,
+    },
+    /// Who asked cannot be the second person.
+    OwnRequest {
+        /// The code.
+        code: String,
+    },
+    /// Who asked has not confirmed it himself yet.
+    NotYourRequest {
+        /// The code.
+        code: String,
+        /// Who asked.
+        by: String,
+    },
+    /// The code for linking an account is not right, or not good any more.
+    WrongCode,
+    /// Too many codes were asked for, or too many wrong ones said.
+    TooManyCodes,
+    /// Nothing is linked that could be unlinked.
+    NotLinked,
 }
 
 /// Which of two times lies in the freeze.
@@ -328,6 +375,9 @@ impl std::fmt::Display for Refusal {
             Self::AdministratorsOnly => f.write_str("Only administrators can do that."),
             Self::WhichServer => f.write_str("No server is named, so I do not know which one you mean."),
             Self::NothingOfYours => f.write_str("You have no window that this could be about."),
+            Self::NothingInGroup { group } => {
+                write!(f, "You have no window in the host group \"{group}\" that this could be about.")
+            }
             Self::NoSuchLine { line, of: Some(of) } => {
                 write!(f, "There is no line {line} in the notice you answered: it has {of}.")
             }
@@ -473,6 +523,21 @@ impl std::fmt::Display for Refusal {
                 write!(f, "That was done for {server} already; it came a second time.")
             }
             Self::NotHere { command } => write!(f, "\"{command}\" cannot be said here."),
+            Self::ReasonNeeded { what } => write!(f, "{what} needs a reason."),
+            Self::CannotNow { server, why } => write!(f, "That cannot be done with {server}: {why}."),
+            Self::NoSuchRequest { code } => write!(f, "Nothing waits under the code {code}."),
+            Self::RequestOver { code, how } => write!(f, "What was asked for under {code} {how}."),
+            Self::OwnRequest { code } => {
+                write!(f, "You asked for {code} yourself; a second person must confirm it.")
+            }
+            Self::NotYourRequest { code, by } => {
+                write!(f, "{by} asked for {code} and has not confirmed it yet.")
+            }
+            Self::WrongCode => {
+                f.write_str("That code is not right, or not good any more; nothing was linked.")
+            }
+            Self::TooManyCodes => f.write_str("That was tried too often; nothing was linked."),
+            Self::NotLinked => f.write_str("This account is not linked to anybody."),
         }
     }
 }
@@ -504,7 +569,9 @@ impl Refusal {
             Self::WhichServer => {
                 one("Name it: for example \"approve web01\". Say \"list\" for your servers.")
             }
-            Self::NothingOfYours => one("Say \"list\" for your windows of this quarter."),
+            Self::NothingInGroup { .. } | Self::NothingOfYours => {
+                one("Say \"list\" for your windows of this quarter.")
+            }
             Self::NoSuchLine { .. } => one("Name the servers instead, as the notice prints them."),
             Self::NotInNotice { .. } => one("Answer the notice that shows it."),
             Self::NoWindow { server, .. } => vec![format!(
@@ -604,6 +671,20 @@ impl Refusal {
             Self::TokenUsed => one("Answer this mail instead; it can be answered once more."),
             Self::TokenExpired => one("Say \"status\" for where your windows stand now."),
             Self::NotHere { .. } => one("Say \"help\" for what can be said here."),
+            Self::ReasonNeeded { .. } => one("Say it again with because \"…\" behind it."),
+            Self::CannotNow { server, .. } => vec![format!("Say \"why {server}\" for where it stands.")],
+            Self::NoSuchRequest { .. } | Self::RequestOver { .. } => {
+                one("Ask for it again if it is still needed; what is dangerous waits for a short time only.")
+            }
+            Self::OwnRequest { code } => {
+                vec![format!("Ask an owner or another operator to say \"confirm {code}\".")]
+            }
+            Self::NotYourRequest { code, by } => {
+                vec![format!("{by} says \"confirm {code}\" first.")]
+            }
+            Self::WrongCode => one("Say \"link\" and your mail address for a new code."),
+            Self::TooManyCodes => one("Try again in an hour, or ask an operator to link your account."),
+            Self::NotLinked => one("Say \"link\" and your mail address to link it."),
             Self::Past { .. }
             | Self::TooSoon { .. }
             | Self::OutsideQuarter { .. }
@@ -632,6 +713,7 @@ impl Refusal {
             | Self::AdministratorsOnly
             | Self::WhichServer
             | Self::NothingOfYours
+            | Self::NothingInGroup { .. }
             | Self::NoSuchLine { .. }
             | Self::NotInNotice { .. }
             | Self::NoWindow { .. }
@@ -664,7 +746,16 @@ impl Refusal {
             | Self::TokenUsed
             | Self::TokenExpired
             | Self::Repeated { .. }
-            | Self::NotHere { .. } => false,
+            | Self::NotHere { .. }
+            | Self::ReasonNeeded { .. }
+            | Self::CannotNow { .. }
+            | Self::NoSuchRequest { .. }
+            | Self::RequestOver { .. }
+            | Self::OwnRequest { .. }
+            | Self::NotYourRequest { .. }
+            | Self::WrongCode
+            | Self::TooManyCodes
+            | Self::NotLinked => false,
         }
     }
 

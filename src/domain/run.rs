@@ -181,6 +181,9 @@ pub struct RunPlan {
     pub checks: CheckLevels,
     /// What each difference after the run means.
     pub validation: ValidationRules,
+    /// Whether blocking pre-checks were overridden for this plan.
+    #[serde(default)]
+    pub overridden: bool,
 }
 
 impl RunPlan {
@@ -263,7 +266,9 @@ pub enum Outcome {
 #[must_use]
 pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Utc>) -> Option<RunState> {
     match (state, outcome) {
-        (RunState::Prechecking, Outcome::Prechecked { blocking }) if blocking.is_empty() => {
+        (RunState::Prechecking, Outcome::Prechecked { blocking })
+            if blocking.is_empty() || plan.overridden =>
+        {
             Some(if now < plan.last_begin() {
                 RunState::Applying { since: now }
             } else {
@@ -323,6 +328,20 @@ pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Ut
     }
 }
 
+/// The state that follows when somebody ordered the run to begin nothing more: what has ended stays, and nothing new
+/// is begun. `done` is the step that has just ended, `order` the sentence that tells who ordered it and why.
+#[must_use]
+pub fn stopped(after: RunState, done: Step, order: &str) -> RunState {
+    let Some(begun_no_more) = after.step() else { return after };
+    match done {
+        Step::Precheck => RunState::Failed { step: done, reasons: vec![order.to_owned()] },
+        Step::Apply | Step::Reboot | Step::Validate => RunState::NeedsHuman {
+            step: done,
+            reasons: vec![order.to_owned(), format!("The {} was not begun.", begun_no_more.phrase())],
+        },
+    }
+}
+
 fn after_apply(plan: &RunPlan, reboot_needed: bool, boot_id: BootId, now: DateTime<Utc>) -> RunState {
     let reboot = match (plan.reboot, reboot_needed) {
         (RebootRule::Never, true) => Reboot::LeftToOwner,
@@ -360,6 +379,7 @@ mod tests {
             reboot_wait_seconds: 600,
             checks: CheckLevels::default(),
             validation: ValidationRules::default(),
+            overridden: false,
         }
     }
 
@@ -381,6 +401,32 @@ mod tests {
             utc("2026-12-03T19:01:00Z"),
         );
         assert_eq!(end, Some(RunState::Failed { step: Step::Precheck, reasons: blocking }));
+    }
+
+    #[test]
+    fn an_override_lets_a_blocked_run_begin_and_never_one_whose_host_did_not_answer() {
+        let plan = RunPlan { overridden: true, ..plan(RebootRule::Needed) };
+        let now = utc("2026-12-03T19:01:00Z");
+        let blocked = Outcome::Prechecked { blocking: vec!["/srv is full.".to_owned()] };
+        assert_eq!(
+            next(&RunState::Prechecking, blocked, &plan, now),
+            Some(RunState::Applying { since: now })
+        );
+        let silent = Outcome::GaveUp { reason: "It does not answer.".to_owned() };
+        let end = next(&RunState::Prechecking, silent, &plan, now).unwrap();
+        assert!(matches!(end, RunState::Failed { step: Step::Precheck, .. }));
+    }
+
+    #[test]
+    fn a_stopped_run_begins_nothing_more_and_says_what_it_left_out() {
+        let order = "Olga stopped the run because \"the cluster lost its quorum\".";
+        let reboot =
+            RunState::Rebooting { boot_id: BootId(Uuid::from_u128(7)), since: utc("2026-12-03T19:30:00Z") };
+        let RunState::NeedsHuman { step, reasons } = stopped(reboot, Step::Apply, order) else { panic!() };
+        assert_eq!((step, reasons.join(" ")), (Step::Apply, format!("{order} The reboot was not begun.")));
+        assert!(matches!(stopped(applying(), Step::Precheck, order), RunState::Failed { .. }));
+        let end = RunState::Succeeded { reboot: Reboot::Done };
+        assert_eq!(stopped(end.clone(), Step::Validate, order), end, "what has ended is not ended again");
     }
 
     #[test]

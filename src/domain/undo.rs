@@ -84,6 +84,11 @@ fn noun(decided: Decided) -> &'static str {
         Decided::Moved => "the move",
         Decided::Deferred => "the deferral",
         Decided::Undone => "the undoing",
+        Decided::Hastened => "the order",
+        Decided::Retried => "the new try",
+        Decided::Skipped => "the leaving out",
+        Decided::Overridden => "the override",
+        Decided::Stopped => "the stop",
     }
 }
 

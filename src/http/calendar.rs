@@ -99,7 +99,8 @@ struct Feeds {
     domain: String,
 }
 
-pub(super) fn router(app: App, domain: String) -> Router {
+/// The calendars to subscribe to; `domain` stands behind the ids of their entries.
+pub fn router(app: App, domain: String) -> Router {
     Router::new().route("/calendar/{feed}/{file}", get(page)).with_state(Feeds { app, domain })
 }
 

@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::chat::Chat;
 use crate::store::Store;
 use crate::supervisor::Pulse;
 
@@ -42,27 +42,38 @@ struct Health {
     database: bool,
     /// The loops, and whether each has done its round lately.
     loops: Vec<(String, bool)>,
-    /// Messages that wait, and messages that were given up.
+    /// The chat platforms, and how the connection to each stands.
+    chat: Vec<(String, String)>,
+    /// Messages that wait.
     waiting: i64,
     /// Messages that were given up.
     parked: i64,
 }
 
+/// What the pages are made of.
 #[derive(Debug, Clone)]
-struct Pages {
-    store: Store,
-    pulse: Arc<Pulse>,
-    metrics: PrometheusHandle,
+pub struct Pages {
+    /// The database.
+    pub store: Store,
+    /// The loops.
+    pub pulse: Arc<Pulse>,
+    /// The counters.
+    pub metrics: PrometheusHandle,
+    /// The chat platforms that are on.
+    pub chats: Vec<Chat>,
 }
 
 async fn healthz(State(pages): State<Pages>) -> (StatusCode, Json<Health>) {
     let counts = async { pages.store.read().await?.count_notifications().await }.await;
     let loops = pages.pulse.beats();
     let database = counts.is_ok();
-    let ok = database && loops.iter().all(|(_, alive)| *alive);
+    let heard = pages.chats.iter().all(|chat| chat.health().is_fine());
+    let chat = pages.chats.iter().map(|chat| (chat.medium().as_str().to_owned(), chat.health().to_string()));
+    let chat = chat.collect();
+    let ok = database && heard && loops.iter().all(|(_, alive)| *alive);
     let (waiting, parked) = counts.unwrap_or_default();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Health { ok, database, loops, waiting, parked }))
+    (status, Json(Health { ok, database, loops, chat, waiting, parked }))
 }
 
 async fn metrics_page(State(pages): State<Pages>) -> String {
@@ -88,16 +99,14 @@ pub fn counters() -> Result<PrometheusHandle, HttpError> {
     PrometheusBuilder::new().install_recorder().map_err(|error| HttpError::Metrics(error.to_string()))
 }
 
-/// Opens the pages and serves them until `stop`; `domain` stands behind the ids of calendar entries.
+/// Opens the pages and serves them until `stop`; `feeds` are the calendars to subscribe to.
 ///
 /// # Errors
 /// When the address cannot be opened.
 pub async fn serve(
     address: SocketAddr,
-    app: App,
-    domain: String,
-    pulse: Arc<Pulse>,
-    metrics: PrometheusHandle,
+    pages: Pages,
+    feeds: Router,
     stop: CancellationToken,
 ) -> Result<(), HttpError> {
     let refused = |why| HttpError::Listen { address, why };
@@ -105,7 +114,7 @@ pub async fn serve(
     let pages = Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics_page))
-        .with_state(Pages { store: app.store.clone(), pulse, metrics })
-        .merge(calendar::router(app, domain));
+        .with_state(pages)
+        .merge(feeds);
     axum::serve(listener, pages).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(refused)
 }

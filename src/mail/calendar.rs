@@ -88,7 +88,8 @@ pub fn entries(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -
         | Notice::DailyReport(_)
         | Notice::WeeklyReport(_)
         | Notice::MonthlyReport(_)
-        | Notice::OperatorAlert(_) => Vec::new(),
+        | Notice::OperatorAlert(_)
+        | Notice::LinkCode(_) => Vec::new(),
     }
 }
 

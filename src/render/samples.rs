@@ -7,7 +7,7 @@ use super::{Footing, ReplyTo};
 use crate::domain::answer::Verdict;
 use crate::domain::notice::{
     AlertNotice, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest, FailureNotice,
-    FindingLine, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime, Tally, Transcript,
+    FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime, Tally, Transcript,
     WeekAhead, WindowLine, WindowNotice,
 };
 use crate::domain::shown::{line, shown};
@@ -64,7 +64,18 @@ pub fn samples() -> Vec<Sample> {
         final_word("weekly_report", Notice::WeeklyReport(report("31 servers were patched, 2 failed."))),
         final_word("monthly_report", Notice::MonthlyReport(report("112 of 240 servers are patched."))),
         final_word("operator_alert", Notice::OperatorAlert(operator_alert())),
+        final_word("link_code", Notice::LinkCode(link_code())),
     ]
+}
+
+fn link_code() -> LinkCode {
+    LinkCode {
+        reader: "Ada".to_owned(),
+        platform: "Slack".to_owned(),
+        account: "U0123ABCD".to_owned(),
+        code: "7F3K-9QMW".to_owned(),
+        minutes: 15,
+    }
 }
 
 fn footing(answerable: bool) -> Footing {

@@ -36,7 +36,8 @@ pub fn ways(notice: &Notice) -> Vec<Way> {
         | Notice::DailyReport(_)
         | Notice::WeeklyReport(_)
         | Notice::MonthlyReport(_)
-        | Notice::OperatorAlert(_) => Vec::new(),
+        | Notice::OperatorAlert(_)
+        | Notice::LinkCode(_) => Vec::new(),
     }
 }
 

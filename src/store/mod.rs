@@ -16,19 +16,22 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::domain::event::AuditEvent;
-use crate::domain::ids::{InboxId, NoticeId, PersonId, RunId, ServerId, WindowId};
+use crate::domain::ids::{InboxId, NoticeId, PersonId, Revision, RunId, ServerId, WindowId};
 use crate::domain::inbound::{Outcome, Stage};
+use crate::domain::introduction::Introduction;
 use crate::domain::person::{Address, Identity, Person};
 use crate::domain::quarter::Quarter;
+use crate::domain::quiet::Quiet;
+use crate::domain::request::Request;
 use crate::domain::run::{RunState, Step};
 use crate::domain::server::{Ownership, Server};
 use crate::domain::timeline::Due;
 use crate::domain::window::Window;
 use error::StoreError;
 use records::{
-    AuditRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, InboxMail, Lease,
-    MailOutcome, Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability,
-    Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting,
+    AuditRow, BoardRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, InboxMail,
+    Lease, MailOutcome, Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability,
+    Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting, WindowCount,
 };
 
 /// The database. Cheap to clone.
@@ -203,6 +206,8 @@ forward! {
     servers::all_servers() -> Vec<Server>;
     /// The active servers somebody owns, by name.
     servers::servers_of(person: PersonId) -> Vec<Server>;
+    /// The active servers whose names contain this, those that begin with it first; of one owner, or of everybody.
+    servers::servers_like(text: &str, owner: Option<PersonId>, most: i64) -> Vec<Server>;
     /// The owners of a server, the primary first.
     servers::owners_of(server: ServerId) -> Vec<Ownership>;
     /// All ownerships, by server.
@@ -228,6 +233,8 @@ forward! {
     people::person_by_identity(identity: &Identity) -> Option<Person>;
     /// Links an identity to a person; an identity that belonged to somebody else now belongs to this one.
     people::link_identity(identity: &Identity, person: PersonId, now: DateTime<Utc>) -> ();
+    /// Takes an identity away from whoever it belonged to; `false` when it belonged to nobody.
+    people::unlink_identity(identity: &Identity) -> bool;
     /// A person's identities.
     people::identities_of(person: PersonId) -> Vec<Identity>;
 
@@ -294,6 +301,10 @@ forward! {
     swaps::exception_of(window: WindowId) -> Option<ExceptionRow>;
     /// Ends a window's exceptions and wishes.
     swaps::end_exceptions(window: WindowId, now: DateTime<Utc>) -> ();
+    /// The windows that start in these hours, by start.
+    windows::windows_starting(from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Window>;
+    /// How many windows of a quarter start in each hour, by state.
+    windows::count_windows(quarter: Quarter) -> Vec<WindowCount>;
 
     /// Adds a decision.
     decisions::insert_decision(decision: &DecisionRow) -> ();
@@ -429,6 +440,53 @@ forward! {
     cards::put_card(card: &CardRow, now: DateTime<Utc>) -> ();
     /// The chat messages that show a window.
     cards::cards_of(window: WindowId) -> Vec<CardRow>;
+    /// The windows that a chat message shows, in the order of its lines.
+    cards::cards_on(platform: Medium, message: &str) -> Vec<CardRow>;
+    /// The windows whose story is told in a thread that has an id of its own.
+    cards::cards_in_thread(platform: Medium, thread: &str) -> Vec<CardRow>;
+
+    /// Keeps when somebody wants to be left alone.
+    chat::put_quiet(person: PersonId, quiet: Option<Quiet>) -> ();
+    /// When somebody wants to be left alone.
+    chat::quiet_of(person: PersonId) -> Option<Quiet>;
+    /// A platform wants a channel to be left alone until then: nothing for it is claimed before.
+    chat::leave_alone(platform: Medium, channel: &str, until: DateTime<Utc>) -> ();
+    /// Remembers the message that tells a night.
+    chat::put_board(board: &BoardRow, now: DateTime<Utc>) -> ();
+    /// The message that tells a night in a channel.
+    chat::board_of(platform: Medium, channel: &str, night: &str) -> Option<BoardRow>;
+
+    /// Keeps that a code is to be mailed to link an account.
+    introductions::insert_introduction(new: &Introduction) -> ();
+    /// Keeps the hash of the code that is in a mail; that of an earlier try counts no more.
+    introductions::seal_introduction(id: NoticeId, hash: &str) -> ();
+    /// What a mail's code stands for.
+    introductions::introduction_of(id: NoticeId) -> Option<Introduction>;
+    /// What a code's hash stands for.
+    introductions::introduction_by_hash(hash: &str) -> Option<Introduction>;
+    /// How many codes were made for a person or for an account since then.
+    introductions::count_introductions(person: Option<PersonId>, identity: &Identity, since: DateTime<Utc>) -> i64;
+    /// Counts a wrong code that was said from an account.
+    introductions::wrong_code(identity: &Identity, since: DateTime<Utc>) -> ();
+    /// How many wrong codes were said from an account.
+    introductions::wrong_codes(identity: &Identity, since: DateTime<Utc>) -> i64;
+    /// Forgets an account's codes, and everybody's that are older.
+    introductions::drop_introductions(identity: &Identity, older_than: DateTime<Utc>) -> ();
+
+    /// Keeps a dangerous act that was asked for; `false` when its code is taken.
+    requests::insert_request(new: &Request) -> bool;
+    /// Changes a request; `Stale` when somebody else did since it was read.
+    requests::update_request(request: &Request) -> ();
+    /// The request under a code.
+    requests::request_by_code(code: &str) -> Option<Request>;
+    /// Lets the run of a plan pass a blocking pre-check.
+    requests::add_override(by: &Request) -> ();
+    /// By which request the run of a plan may pass a blocking pre-check.
+    requests::override_of(window: WindowId, revision: Revision) -> Option<Request>;
+    /// A run is to begin nothing more.
+    requests::add_stop(run: RunId, by: &Request) -> ();
+    /// By which request a run is to begin nothing more.
+    requests::stop_of(run: RunId) -> Option<Request>;
 
     /// Appends to the audit.
     audit::append_audit(event: &AuditEvent) -> i64;

@@ -319,6 +319,8 @@ pub enum Medium {
     Mail,
     /// Slack.
     Slack,
+    /// Discord.
+    Discord,
 }
 
 impl Medium {
@@ -328,7 +330,14 @@ impl Medium {
         match self {
             Self::Mail => "mail",
             Self::Slack => "slack",
+            Self::Discord => "discord",
         }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Mail, Self::Slack, Self::Discord].into_iter().find(|medium| medium.as_str() == name)
     }
 }
 
@@ -360,6 +369,11 @@ pub enum Delivery {
     Sent {
         /// The Message-ID, or the chat message.
         message_id: Option<String>,
+    },
+    /// Not now, and not because anything failed: the platform, or the reader, wants to be left alone until then.
+    Waits {
+        /// Until when.
+        until: DateTime<Utc>,
     },
     /// To be tried again.
     Later {
@@ -522,6 +536,38 @@ pub struct CardRow {
     pub window: WindowId,
     /// The platform's id of the message.
     pub message: String,
+    /// Which line of it, when it shows several windows.
+    pub line: Option<u16>,
+    /// The revision of the plan that was drawn.
+    pub revision: Option<Revision>,
+    /// Where the window's story is told, when that has an id of its own.
+    pub thread: Option<String>,
+}
+
+/// The message that tells a night.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardRow {
+    /// The platform.
+    pub platform: Medium,
+    /// The channel.
+    pub channel: String,
+    /// The day in whose evening the night begins: `2026-12-03`.
+    pub night: String,
+    /// The platform's id of the message.
+    pub message: String,
+    /// What it shows, in short: a message that would say the same is not written again.
+    pub shows: String,
+}
+
+/// How many windows of a quarter start in an hour and are in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowCount {
+    /// The hour; none for windows without a time.
+    pub hour: Option<DateTime<Utc>>,
+    /// The state's name in the database.
+    pub state: String,
+    /// How many.
+    pub windows: u32,
 }
 
 /// A line of the audit as it is kept.

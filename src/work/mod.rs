@@ -1,5 +1,6 @@
 //! The loops: each has a `tick` that does what can be done now, called again and again by the supervisor or by a test.
 
+pub mod board;
 pub mod dropped;
 pub mod due;
 pub mod hosts;

@@ -1,8 +1,9 @@
 //! Delivers what is in the outbox: mails with a fresh reply token, chat cards drawn from the present state, alerts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use crate::app::outdated::Timeliness;
 use crate::app::{App, Failure};
 use crate::chat::{Chat, Undelivered};
 use crate::domain::message::{Answerable, Message};
-use crate::domain::notice::Notice;
+use crate::domain::notice::{LinkCode, Notice};
 use crate::domain::person::Address;
 use crate::mail::calendar;
 use crate::mail::compose::{Composed, Letter, compose};
@@ -84,14 +85,15 @@ impl Outbox {
     /// Delivers cards and alerts to chat.
     #[must_use]
     pub fn chat(app: App, chat: Chat, owner: String) -> Self {
-        let pace = Pace { at_once: 1, per_domain: 0, per_minute: 0 };
+        // One after the other to each place: what stands below another message must not overtake it.
+        let pace = Pace { at_once: 8, per_domain: 1, per_minute: 0 };
         Self { app, way: Way::Chat(chat), owner, pace, minute: Minute::default() }
     }
 
     fn medium(&self) -> Medium {
         match &self.way {
             Way::Mail(_) => Medium::Mail,
-            Way::Chat(_) => Medium::Slack,
+            Way::Chat(chat) => chat.medium(),
         }
     }
 
@@ -111,23 +113,51 @@ impl Outbox {
         let claimed = tx.claim_notifications(&claim, self.medium()).await?;
         tx.commit().await?;
         let count = claimed.len();
-        let claimed =
-            claimed.into_iter().map(|(message, lease)| (domain_of(&message.recipient), (message, lease)));
+        let claimed = claimed.into_iter().map(|(message, lease)| (self.place_of(&message), (message, lease)));
         let mut queue = Queue::new(claimed, self.pace);
+        let mut left_alone: HashMap<String, DateTime<Utc>> = HashMap::new();
         let mut under_way = FuturesUnordered::new();
         loop {
-            while let Some((domain, (message, lease))) = queue.next() {
+            while let Some((place, (message, lease))) = queue.next() {
                 self.minute.count(&self.pace, Instant::now());
-                under_way.push(async move { (domain, self.deliver(message, lease).await) });
+                let until = left_alone.get(&place).copied();
+                under_way.push(async move { (place, self.deliver_or_wait(message, lease, until).await) });
             }
-            let Some((domain, done)) = under_way.next().await else { break };
-            queue.done(&domain);
-            done?;
+            let Some((place, done)) = under_way.next().await else { break };
+            queue.done(&place);
+            if let Some(until) = done? {
+                left_alone.insert(place, until);
+            }
         }
         Ok(Ticked(count))
     }
 
-    async fn deliver(&self, message: Notification, lease: Lease) -> Result<(), Failure> {
+    /// What waits for what: mails to the same domain, in chat all that goes to the same place.
+    fn place_of(&self, message: &Notification) -> String {
+        match self.way {
+            Way::Mail(_) => domain_of(&message.recipient),
+            Way::Chat(_) => message.recipient.clone(),
+        }
+    }
+
+    /// Delivers one message, or puts it off when its place is to be left alone until a moment.
+    async fn deliver_or_wait(
+        &self,
+        message: Notification,
+        lease: Lease,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<Option<DateTime<Utc>>, Failure> {
+        match until {
+            Some(until) => {
+                self.end(&message, &lease, Delivery::Waits { until }).await?;
+                Ok(Some(until))
+            }
+            None => self.deliver(message, lease).await,
+        }
+    }
+
+    /// Delivers one message. When its place is to be left alone, this says until when.
+    async fn deliver(&self, message: Notification, lease: Lease) -> Result<Option<DateTime<Utc>>, Failure> {
         let outcome = match &self.way {
             Way::Mail(postman) => self.send_mail(postman, &message).await?,
             Way::Chat(chat) => self.post(chat, &message).await?,
@@ -136,9 +166,26 @@ impl Outbox {
             Delivery::Later { why, .. } if message.attempts >= MOST_ATTEMPTS => Delivery::Parked { why },
             other => other,
         };
+        let left_alone = match &delivery {
+            Delivery::Waits { until } => Some(*until),
+            Delivery::Sent { .. }
+            | Delivery::Later { .. }
+            | Delivery::Parked { .. }
+            | Delivery::Superseded { .. } => None,
+        };
+        self.end(&message, &lease, delivery).await?;
+        Ok(left_alone)
+    }
+
+    /// Writes how a delivery ended, and tells operators of a message that nobody will get.
+    async fn end(&self, message: &Notification, lease: &Lease, delivery: Delivery) -> Result<(), Failure> {
         let medium = self.medium().as_str();
         let word = match &delivery {
             Delivery::Sent { .. } => "sent",
+            Delivery::Waits { until } => {
+                tracing::debug!(notice = %message.id, medium, %until, "message {} waits", message.id);
+                "waits"
+            }
             Delivery::Later { why, .. } => {
                 tracing::warn!(notice = %message.id, medium, why, "message {} is tried again later", message.id);
                 "later"
@@ -154,14 +201,14 @@ impl Outbox {
         };
         metrics::counter!("patchbot_deliveries_total", "medium" => medium, "outcome" => word).increment(1);
         let mut tx = self.app.store.begin().await?;
-        match tx.end_delivery(message.id, &lease, &delivery, self.app.now()).await {
+        match tx.end_delivery(message.id, lease, &delivery, self.app.now()).await {
             Ok(()) => {}
             // Somebody else delivers it, because our claim ran out.
             Err(StoreError::Stale(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         if let (Delivery::Parked { why }, Medium::Mail) = (&delivery, message.medium) {
-            self.app.undeliverable(&mut tx, &message, why).await?;
+            self.app.undeliverable(&mut tx, message, why).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -229,6 +276,8 @@ impl Outbox {
             }
             _ => None,
         };
+        let coded = self.with_code(message, notice).await?;
+        let notice = coded.as_ref().unwrap_or(notice);
         let footing = Footing {
             sender: postman.name.clone(),
             contact: postman.contact.clone(),
@@ -256,28 +305,33 @@ impl Outbox {
         Ok(compose(&letter, &postman.ours, &postman.name).map_err(|error| error.to_string()))
     }
 
+    /// A notice that carries a code gets it now, and only its hash is kept.
+    async fn with_code(&self, message: &Notification, notice: &Notice) -> Result<Option<Notice>, Failure> {
+        let Notice::LinkCode(link) = notice else { return Ok(None) };
+        let code = self.app.seal_code(message.id).await?;
+        Ok(Some(Notice::LinkCode(LinkCode { code, ..link.clone() })))
+    }
+
     async fn post(&self, chat: &Chat, message: &Notification) -> Result<Delivery, Failure> {
-        let posted = match &message.message {
-            Message::Alert(alert) => chat.deliver_alert(&message.recipient, alert).await,
-            Message::Card { window } => match chat.deliver_card(&self.app, *window, &message.recipient).await
-            {
-                Ok(card) => {
-                    // Before the delivery is ended: a card that is posted and not remembered would be posted again.
-                    let mut tx = self.app.store.begin().await?;
-                    tx.put_card(&card, self.app.now()).await?;
-                    tx.commit().await?;
-                    Ok(card.message)
+        Ok(match chat.deliver(message).await {
+            Ok(delivered) => {
+                // Before the delivery is ended: a card that is posted and not remembered would be posted again.
+                let mut tx = self.app.store.begin().await?;
+                for card in &delivered.cards {
+                    tx.put_card(card, self.app.now()).await?;
                 }
-                Err(error) => Err(error),
-            },
-            Message::Mail { .. } => Err(Undelivered::Permanent("it is a mail".to_owned())),
-        };
-        Ok(match posted {
-            Ok(message_id) => Delivery::Sent { message_id: Some(message_id) },
-            Err(Undelivered::RateLimited { after }) => Delivery::Later {
-                at: self.app.now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX),
-                why: "the platform asked to wait".to_owned(),
-            },
+                tx.commit().await?;
+                Delivery::Sent { message_id: Some(delivered.message) }
+            }
+            Err(Undelivered::RateLimited { after }) => {
+                let until = self.app.now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
+                // Everything for this place waits, in its order, also after a restart; other places go on.
+                let mut tx = self.app.store.begin().await?;
+                tx.leave_alone(message.medium, &message.recipient, until).await?;
+                tx.commit().await?;
+                Delivery::Waits { until }
+            }
+            Err(Undelivered::Quiet { until }) => Delivery::Waits { until },
             Err(Undelivered::Transient(why)) => self.later(message, why),
             Err(error @ Undelivered::Gone) => self.later(message, error.to_string()),
             Err(Undelivered::Permanent(why)) => Delivery::Parked { why },

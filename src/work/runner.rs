@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::hosts::{HostError, Hosts, Taken};
 use crate::app::prechecks::Checked;
-use crate::app::run::{Report, Stepped};
+use crate::app::run::{Report, Stepped, packages};
 use crate::app::{App, Failure};
 use crate::domain::check::{Level, compare, validate};
 use crate::domain::facts::{BootId, Facts};
@@ -125,12 +125,13 @@ impl<'a> Runner<'a> {
             _ => blocking,
         };
         let report = Report::default();
-        Stepped {
-            outcome: Outcome::Prechecked { blocking },
-            sentence,
-            checked: Some((Purpose::Before, checked)),
-            report,
-        }
+        // Whoever overrode a finding has not overridden silence.
+        let outcome = if run.plan.overridden && checked.facts.is_none() {
+            Outcome::GaveUp { reason: blocking.join(" ") }
+        } else {
+            Outcome::Prechecked { blocking }
+        };
+        Stepped { outcome, sentence, checked: Some((Purpose::Before, checked)), report }
     }
 
     async fn apply(&mut self, run: &RunRow) -> Stepped {
@@ -382,11 +383,6 @@ pub(super) async fn heartbeat(app: &App, claimed: &Claimed) -> Failure {
             Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
         }
     }
-}
-
-/// `1 package`, `3 packages`.
-fn packages(count: usize) -> String {
-    if count == 1 { "1 package".to_owned() } else { format!("{count} packages") }
 }
 
 /// What a host says, as a sentence of its own.

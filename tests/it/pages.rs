@@ -63,7 +63,7 @@ const NOT_FOUND: &str = "HTTP/1.0 404 Not Found";
 #[tokio::test]
 async fn a_calendar_program_sees_the_windows_of_the_link_and_no_others() {
     let serving = Serving::new().await;
-    let own = serving.link(&["say", "calendar", "--as", "ada@owners.test"]).await;
+    let own = serving.link(&["say", "subscribe", "--as", "ada@owners.test"]).await;
     let (status, calendar) = serving.get(&own).await;
     assert_eq!(status, FOUND);
     insta::assert_snapshot!(without_stamps(&calendar), @r"
@@ -110,7 +110,7 @@ async fn a_link_that_was_changed_or_ended_opens_nothing() {
     let serving = Serving::new().await;
     let nobody_has_asked = "/calendar/operations/aaaa.ics";
     assert_eq!(serving.get(nobody_has_asked).await.0, NOT_FOUND);
-    let own = serving.link(&["say", "calendar", "--as", "ada@owners.test"]).await;
+    let own = serving.link(&["say", "subscribe", "--as", "ada@owners.test"]).await;
     for changed in [
         own.replace("owner:ada@", "owner:bob@"),
         own.replace("owner:ada@owners.test", "operations"),

@@ -77,6 +77,9 @@ impl<'a> Draft<'a> {
                 self.tell_decision();
             }
         }
+        if let Some(beside) = self.beside() {
+            self.tell("Blast radius", beside);
+        }
         match facts.owners.as_slice() {
             [] => self.tell("Owners", "nobody; only operators can decide"),
             [only] => self.tell("Owner", only),
@@ -86,6 +89,24 @@ impl<'a> Draft<'a> {
             self.tell("Host group", group);
         }
         self.tell("Quarter", &facts.quarter);
+    }
+
+    /// What else is patched at the same time, while that can still be changed.
+    fn beside(&self) -> Option<String> {
+        let facts = self.facts;
+        facts.window.plan.filter(|_| !facts.window.state.is_settled() && !has_begun(facts))?;
+        let group = facts.server.host_group.as_deref().unwrap_or("its host group");
+        let others = match (facts.beside.group.as_slice(), facts.beside.all) {
+            ([], 0) => return Some("no other server is patched in that hour.".to_owned()),
+            ([], 1) => "1 other server is patched in that hour, of another host group.".to_owned(),
+            ([], many) => format!("{many} other servers are patched in that hour, none of {group}."),
+            (names, many) => format!(
+                "{} of {group} in the same hour; {many} other {} in all.",
+                names.join(", "),
+                if many == 1 { "server" } else { "servers" }
+            ),
+        };
+        Some(others)
     }
 
     fn tell_waiting(&mut self) {
@@ -281,6 +302,21 @@ impl<'a> Draft<'a> {
         let items = items.into_iter().map(Line::plain).collect();
         self.lists.push((heading.to_owned(), Paragraph::List(items)));
     }
+}
+
+/// What silence means for a window that waits, with its deadline; nothing once that has passed.
+pub(super) fn silence_line(facts: &Facts) -> Option<String> {
+    let plan = facts.window.plan?;
+    let deadline = answer_by(&plan, &facts.policy);
+    let means = match facts.policy.silence {
+        Silence::Approve => "what is not answered counts as approved, and is patched at the times shown",
+        Silence::Hold => "what is not answered is not patched, and the operators are told",
+        Silence::Slip => "what is not answered moves a week on, and is asked about again",
+        Silence::Escalate => {
+            "what is not answered goes to the second owner, then to the operators, and is not patched without an answer"
+        }
+    };
+    (deadline > facts.now).then(|| format!("The first deadline is {}; {means}.", line(deadline, plan.zone)))
 }
 
 /// Where and why a run ended badly.

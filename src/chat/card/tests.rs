@@ -53,6 +53,7 @@ fn proposed() -> Facts {
         crossed_by: None,
         check: None,
         run: None,
+        beside: crate::chat::facts::Beside::default(),
         reader: None,
         now: utc("2026-11-25T09:00:00Z"),
     }
@@ -103,6 +104,7 @@ fn run(state: RunState, report: serde_json::Value) -> RunRow {
             reboot_wait_seconds: 600,
             checks: policy.checks,
             validation: policy.validation,
+            overridden: false,
         },
         state,
         report: Some(report),
@@ -143,7 +145,7 @@ fn a_window_without_a_time() {
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Decline] [Why?]
+    [Move…] [Decline…] [Why?]
     Free times: /patch slots web01.example.org
     To give it a time: /patch move web01.example.org to 2026-12-03 20:00 (put your date and time)
     ");
@@ -156,10 +158,11 @@ fn a_window_that_waits_for_an_answer() {
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -181,10 +184,11 @@ fn a_window_whose_group_takes_silence_as_consent_and_whose_reader_is_elsewhere()
     Your time: Fri 4 Dec 2026, 04:00–06:00 Asia/Tokyo
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then I take it as approved, and patch it at the time shown.
     What happens: These packages are updated: openssl, libc6. It is not rebooted.
+    Blast radius: no other server is patched in that hour.
     Owner: Ada
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -208,10 +212,11 @@ fn a_window_that_was_moved_and_waits_again() {
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
     Last decision: moved by Ada in Slack, Tue 24 Nov 2026, 15:30 Europe/Berlin (14:30 UTC), because "release tonight"; the time before was Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC)
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -242,10 +247,11 @@ fn a_window_whose_deadline_has_passed() {
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). That has passed: it is not patched unless somebody approves before it starts.
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -277,10 +283,11 @@ fn an_approved_window_says_who_when_and_how_and_cannot_be_approved_again() {
     Last decision: approved by Ada by mail, Tue 24 Nov 2026, 15:30 Europe/Berlin (14:30 UTC)
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
     Until then: 5 hours before the start I check whether it is ready. It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Decline] [Why?]
+    [Move…] [Decline…] [Why?]
     To take the approval back: /patch withdraw web01.example.org
     Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     ");
@@ -298,10 +305,11 @@ fn an_approved_window_whose_server_was_looked_at() {
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
     Until then: It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
     Checked: Thu 3 Dec 2026, 15:00 Europe/Berlin (14:00 UTC): passed.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Decline] [Why?]
+    [Move…] [Decline…] [Why?]
     To take the approval back: /patch withdraw web01.example.org
     Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     ");
@@ -323,10 +331,11 @@ fn a_window_that_silence_approved() {
     Last decision: nobody answered by the deadline, so by the rule of its host group it is approved; Tue 24 Nov 2026, 15:30 Europe/Berlin (14:30 UTC)
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
     Until then: 5 hours before the start I check whether it is ready. It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Decline] [Why?]
+    [Move…] [Decline…] [Why?]
     To take the approval back: /patch withdraw web01.example.org
     Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     ");
@@ -361,13 +370,14 @@ fn a_locked_window_can_still_be_declined_and_shows_what_would_stop_it() {
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
     Until then: Only a no is still possible, until the start.
     Checked: Thu 3 Dec 2026, 15:00 Europe/Berlin (14:00 UTC): it cannot be patched as it is. The check is made again at the start.
+    Blast radius: no other server is patched in that hour.
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
     What the check found:
     • stops it — disk /var: 96 % used, 85 % allowed. Free some space.
     • remark — users: ada is logged in
-    [Decline] [Why?]
+    [Decline…] [Why?]
     A no with its reason: /patch decline web01.example.org because "…"
     "#);
 }
@@ -532,7 +542,7 @@ fn a_missed_window() {
     Owners: Ada, Bob
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Why?]
+    [Move…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     Free times: /patch slots web01.example.org
     ");
@@ -580,13 +590,6 @@ fn a_cancelled_window() {
 }
 
 #[test]
-fn a_decline_asks_before_it_counts() {
-    let card = window_card(&proposed());
-    let question = card.buttons.iter().find_map(|button| button.question.clone());
-    insta::assert_snapshot!(question.unwrap(), @"Say no? web01.example.org is then not patched in 2027-Q1. You can take it back before the start.");
-}
-
-#[test]
 fn times_say_each_date_once() {
     let shown = |start: &str, hours, zone| times(utc(start), utc(start) + TimeDelta::hours(hours), zone);
     insta::assert_snapshot!(shown(START, 2, Tz::Europe__Berlin), @"Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)");
@@ -598,4 +601,46 @@ fn times_say_each_date_once() {
         (span(TimeDelta::hours(5)), span(TimeDelta::minutes(90))),
         ("5 hours".to_owned(), "90 minutes".to_owned())
     );
+}
+
+#[test]
+fn many_windows_are_one_card_of_numbered_lines() {
+    let mut second = approved();
+    second.server.name = "db01.example.org".to_owned();
+    let mut third = proposed();
+    third.server.name = "app01.example.org".to_owned();
+    insta::assert_snapshot!(bulk_card(&[proposed(), second.clone(), third]).text("/patch"), @r"
+    ⏳ 3 servers, 2 wait for your approval
+    Quarter 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    1. web01.example.org — Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — waits for approval
+    2. db01.example.org — Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — approved by Ada by mail
+    3. app01.example.org — Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — waits for approval
+    The first deadline is Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC); what is not answered is not patched, and the operators are told.
+    [Approve all (2)] [Choose…]
+    Or answer this message: /patch approve 1-4, 7, /patch defer 5 by 1 week
+    ");
+    let screen = bulk_card(&[second.clone(), second]);
+    assert_eq!(screen.buttons.iter().map(|button| button.label.as_str()).collect::<Vec<_>>(), ["Choose…"]);
+}
+
+#[test]
+fn the_card_says_who_is_patched_at_the_same_time() {
+    let mut facts = proposed();
+    let mut told = Vec::new();
+    for (group, all) in
+        [(vec![], 0), (vec![], 1), (vec![], 4), (vec!["web02"], 1), (vec!["web02", "web03"], 4)]
+    {
+        facts.beside =
+            crate::chat::facts::Beside { group: group.into_iter().map(str::to_owned).collect(), all };
+        let card = window_card(&facts);
+        let fact = card.facts.iter().find(|fact| fact.label == "Blast radius").unwrap();
+        told.push(fact.text.clone());
+    }
+    insta::assert_snapshot!(told.join("\n"), @r"
+    no other server is patched in that hour.
+    1 other server is patched in that hour, of another host group.
+    4 other servers are patched in that hour, none of Web.
+    web02 of Web in the same hour; 1 other server in all.
+    web02, web03 of Web in the same hour; 4 other servers in all.
+    ");
 }

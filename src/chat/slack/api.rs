@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use slack_morphism::api::SlackApiFilesUploadViaUrlRequest;
 use slack_morphism::errors::SlackClientError;
 use slack_morphism::hyper_tokio::{SlackClientHyperConnector, SlackHyperClient};
 use slack_morphism::{
@@ -55,6 +56,12 @@ pub(super) enum Trouble {
     Unreachable(String),
 }
 
+/// Where to listen.
+#[derive(Deserialize)]
+pub(super) struct Listening {
+    pub(super) url: String,
+}
+
 /// What an answer need not hold.
 #[derive(Debug, Deserialize)]
 pub(super) struct Nothing {}
@@ -82,14 +89,6 @@ impl Api {
         })
     }
 
-    pub(super) fn client(&self) -> &std::sync::Arc<SlackHyperClient> {
-        &self.client
-    }
-
-    pub(super) fn app_token(&self) -> &SlackApiToken {
-        &self.app
-    }
-
     pub(super) fn url(&self) -> &str {
         &self.url
     }
@@ -107,6 +106,18 @@ impl Api {
         self.within(session.http_session_api.http_post(method, request, None)).await
     }
 
+    /// Uploads a file's bytes to the address that was handed out for them.
+    pub(super) async fn upload(&self, address: &str, name: &str, bytes: &[u8]) -> Result<(), Trouble> {
+        let Ok(address) = address.parse() else { return Err(Trouble::UsedUp) };
+        let request = SlackApiFilesUploadViaUrlRequest::new(
+            slack_morphism::SlackFileUploadUrl(address),
+            bytes.to_vec(),
+            if name.ends_with(".png") { "image/png" } else { "application/octet-stream" }.to_owned(),
+        );
+        let session = self.client.open_session(&self.bot);
+        self.within(session.files_upload_via_url(&request)).await.map(|_| ())
+    }
+
     /// Calls a method that takes its arguments in the address.
     pub(super) async fn get<RS>(
         &self,
@@ -122,8 +133,8 @@ impl Api {
         self.within(session.http_session_api.http_get(method, &arguments, None)).await
     }
 
-    /// Asks for an address to listen at, which shows whether the app-level token is good.
-    pub(super) async fn open_connection(&self) -> Result<Nothing, Trouble> {
+    /// Asks for an address to listen at. It is a secret of its own: whoever has it hears everything.
+    pub(super) async fn open_connection(&self) -> Result<Listening, Trouble> {
         let session = self.client.open_session(&self.app);
         self.within(session.http_session_api.http_post("apps.connections.open", &serde_json::json!({}), None))
             .await
@@ -212,6 +223,14 @@ impl Trouble {
             Self::Unreachable(why) => Undelivered::Transient(format!("Slack could not be reached: {why}")),
             Self::UsedUp => Undelivered::Transient("Slack could not be reached: HTTP status 404".to_owned()),
             Self::Refused { code, needed, .. } => refused(&code, needed.as_deref(), place),
+        }
+    }
+
+    /// How long Slack asked to be left alone, when it did.
+    pub(super) fn asked_to_wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(after) => Some(*after),
+            Self::Refused { .. } | Self::UsedUp | Self::Unreachable(_) => None,
         }
     }
 

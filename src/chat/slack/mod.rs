@@ -2,17 +2,17 @@
 //!
 //! * [`Slack::run`] listens: `/patch …`, clicks on cards, words written to the app or mentioning it. Each envelope is
 //!   acknowledged at once and worked on in a task of its own, in the order in which a person said things.
-//! * [`Slack::deliver_card`] and [`Slack::post_alert`] write, for the outbox.
+//! * [`Slack::deliver`] and [`Slack::show_board`] write, for the outbox and for the night.
 //! * [`Slack::check`] looks whether tokens and scopes are right, for `patchbot doctor`.
 //!
 //! TLS trusts what the machine trusts (`SSL_CERT_FILE` is honoured). Neither the Web API nor the websockets go through
 //! an HTTP proxy: the machine must reach `slack.com` and `wss-primary.slack.com` itself.
 
-mod answering;
 mod api;
 mod check;
-mod desk;
 mod envelope;
+mod forms;
+mod front;
 mod outbound;
 mod people;
 mod render;
@@ -31,10 +31,14 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::Health;
+use super::deliver::Drawing;
+use super::{Delivered, Health, Undelivered};
 use crate::app::App;
 use crate::config::secret::Secret;
+use crate::domain::board::Board;
+use crate::store::records::Notification;
 use api::{Api, Trouble};
+use people::People;
 
 /// The scopes that the app needs, with what for.
 pub const SCOPES: &[(&str, &str)] = &[
@@ -43,14 +47,24 @@ pub const SCOPES: &[(&str, &str)] = &[
     ("im:write", "to write to owners directly"),
     ("im:history", "to hear what is written to the app"),
     ("app_mentions:read", "to hear where the app is mentioned"),
-    ("users:read", "to tell members from guests"),
+    ("users:read", "to tell members from guests, and to know their time zones"),
+    ("files:write", "to show the calendar and the progress as pictures"),
+];
+
+/// Scopes that make something better and are not needed, with what for.
+pub const USEFUL_SCOPES: &[(&str, &str)] = &[
+    (
+        "channels:history",
+        "to find a message in a public channel whose confirmation was lost, instead of posting it twice",
+    ),
+    ("groups:history", "the same in private channels"),
 ];
 
 /// The scope that is needed when addresses in Slack may stand for people.
 pub const MAIL_SCOPE: (&str, &str) = ("users:read.email", "to know people by their mail address");
 
 /// The events that the app subscribes to.
-pub const EVENTS: &[&str] = &["app_mention", "message.im"];
+pub const EVENTS: &[&str] = &["app_home_opened", "app_mention", "message.im"];
 
 /// How Slack is reached, and what is believed of it.
 #[derive(Debug, Clone)]
@@ -69,9 +83,9 @@ pub struct Settings {
     pub timeout: Duration,
     /// How many websockets are open at a time; with two, one can be renewed while the other hears.
     pub connections: u32,
-    /// How long to wait before a connection that could not be opened is tried again.
+    /// A connection that could not be opened is tried again after a second, and then longer each time, up to this.
     pub reconnect_after: Duration,
-    /// How often a websocket is asked whether it is still there; after three times without an answer it is renewed.
+    /// How often a websocket is asked whether it is still there; after two times without an answer it is renewed.
     pub ping_every: Duration,
 }
 
@@ -155,9 +169,10 @@ struct Inner {
     api: Api,
     app: App,
     us: OnceCell<Us>,
+    people: People,
     line: Mutex<Wire>,
-    /// A card is drawn and put in its place by one task at a time: the older drawing must not arrive last.
-    drawing: [tokio::sync::Mutex<()>; 16],
+    drawing: Drawing,
+    tls: Arc<rustls::ClientConfig>,
 }
 
 /// How the websockets stand.
@@ -182,14 +197,32 @@ impl Slack {
             api,
             app,
             us: OnceCell::new(),
+            people: People::default(),
             line: Mutex::default(),
-            drawing: Default::default(),
+            drawing: Drawing::default(),
+            tls: tls()?,
         })))
     }
 
     /// Listens until it is told to stop; what was accepted by then is answered.
     pub async fn run(&self, stop: CancellationToken) {
         socket::listen(&self.0, stop).await;
+    }
+
+    /// Delivers a message of the outbox.
+    ///
+    /// # Errors
+    /// What to do about it is told by the error's kind.
+    pub async fn deliver(&self, message: &Notification) -> Result<Delivered, Undelivered> {
+        super::deliver_through(&*self.0, message).await
+    }
+
+    /// Keeps the message that tells a night in a channel; `false` when it tells so already.
+    ///
+    /// # Errors
+    /// What to do about it is told by the error's kind.
+    pub async fn show_board(&self, place: &str, board: &Board) -> Result<bool, Undelivered> {
+        super::deliver::board(&*self.0, place, board).await
     }
 
     /// Whether people can be heard.
@@ -242,6 +275,24 @@ impl Inner {
         }
         metrics::gauge!("patchbot_slack_sockets").set(count(wire.open.len()));
     }
+}
+
+/// What websockets are encrypted with: what the machine trusts, like every other call.
+fn tls() -> Result<Arc<rustls::ClientConfig>, NotUsable> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        let why = found.errors.first().map_or_else(|| "it is empty".to_owned(), ToString::to_string);
+        return Err(NotUsable::TrustStore(why));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| NotUsable::TrustStore(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 fn count(sockets: usize) -> f64 {

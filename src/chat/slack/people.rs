@@ -33,7 +33,10 @@ pub(super) enum Standing {
 
 /// What is remembered of people.
 #[derive(Debug, Default)]
-pub(super) struct People(Mutex<HashMap<String, (Instant, Arc<User>)>>);
+pub(super) struct People {
+    users: Mutex<HashMap<String, (Instant, Arc<User>)>>,
+    conversations: Mutex<HashMap<String, String>>,
+}
 
 #[derive(Deserialize)]
 struct Info {
@@ -58,6 +61,7 @@ struct User {
     is_stranger: bool,
     #[serde(default)]
     is_email_confirmed: bool,
+    tz: Option<String>,
     enterprise_user: Option<Enterprise>,
     profile: Option<Profile>,
 }
@@ -110,28 +114,53 @@ impl User {
 impl People {
     /// Who somebody is to our workspace `team`.
     pub(super) async fn standing(&self, api: &Api, team: &str, who: &Who) -> Result<Standing, Trouble> {
-        let from = who.team.as_deref();
-        if let Some(user) = self.remembered(&who.user) {
-            return Ok(user.standing(team, from));
+        match self.user(api, &who.user).await? {
+            Some(user) => Ok(user.standing(team, who.team.as_deref())),
+            None => Ok(Standing::Elsewhere),
         }
-        let user = match api.get::<Info>("users.info", &[("user", &who.user)]).await {
+    }
+
+    /// The zone that somebody has set in Slack; nothing when it is not known.
+    pub(super) async fn zone_of(&self, api: &Api, user: &str) -> Option<chrono_tz::Tz> {
+        self.user(api, user).await.ok()??.tz.as_ref()?.parse().ok()
+    }
+
+    /// Somebody, as Slack or the memory knows; nothing when there is nobody.
+    async fn user(&self, api: &Api, id: &str) -> Result<Option<Arc<User>>, Trouble> {
+        if let Some(user) = self.remembered(id) {
+            return Ok(Some(user));
+        }
+        let user = match api.get::<Info>("users.info", &[("user", id)]).await {
             Ok(info) => Arc::new(info.user),
             Err(Trouble::Refused { code, .. }) if code == "user_not_found" || code == "user_not_visible" => {
-                return Ok(Standing::Elsewhere);
+                return Ok(None);
             }
             Err(trouble) => return Err(trouble),
         };
-        self.remember(&who.user, Arc::clone(&user));
-        Ok(user.standing(team, from))
+        self.remember(id, Arc::clone(&user));
+        Ok(Some(user))
+    }
+
+    /// The conversation with somebody, which never changes.
+    pub(super) fn conversation(&self, user: &str) -> Option<String> {
+        self.conversations.lock().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+    }
+
+    pub(super) fn remember_conversation(&self, user: &str, channel: &str) {
+        let mut known = self.conversations.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(user.to_owned(), channel.to_owned());
     }
 
     fn remembered(&self, user: &str) -> Option<Arc<User>> {
-        let people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let people = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         people.get(user).filter(|(at, _)| at.elapsed() < REMEMBERED_FOR).map(|(_, user)| Arc::clone(user))
     }
 
     fn remember(&self, id: &str, user: Arc<User>) {
-        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut people = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if people.len() >= MOST {
             people.retain(|_, (at, _)| at.elapsed() < REMEMBERED_FOR);
         }

@@ -6,6 +6,7 @@
 //! that matter are escaped.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use slack_morphism::blocks::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
     SlackBlockConfirmItem, SlackBlockPlainTextOnly, SlackRichTextBlock, SlackRichTextElement,
@@ -13,7 +14,8 @@ use slack_morphism::blocks::{
     SlackRichTextSection, SlackRichTextText,
 };
 
-use crate::chat::card::{Act, Button, Card, Shown};
+use super::forms::option;
+use crate::chat::screen::{Button, Screen, Style};
 use crate::chat::text::{Line, Paragraph, Span, plain};
 
 /// So many characters go into one block.
@@ -22,6 +24,9 @@ const MOST_IN_BLOCK: usize = 2_500;
 const MOST_IN_MESSAGE: usize = 9_000;
 /// So many blocks go into one message; Slack allows 50.
 const MOST_BLOCKS: usize = 40;
+/// So many blocks Slack takes in a message, and in a view.
+const MOST_ALL: usize = 50;
+const MOST_IN_VIEW: usize = 100;
 /// So much text goes beside the blocks. Slack takes 4,000 characters when a message is rewritten.
 const MOST_BESIDE: usize = 3_000;
 /// Slack's limit for the question of a button.
@@ -33,14 +38,14 @@ pub(super) struct Content {
     /// For notifications, screen readers, and wherever blocks are not shown.
     pub(super) text: String,
     /// What is shown.
-    pub(super) blocks: Vec<SlackBlock>,
+    pub(super) blocks: Vec<Value>,
 }
 
-/// Paragraphs as one message or several, none of them too long for Slack.
-pub(super) fn pages(paragraphs: &[Paragraph], command: &str) -> Vec<Content> {
+/// A screen as one message or several, none of them too long for Slack. What can be clicked is below the last one.
+pub(super) fn pages(screen: &Screen, command: &str) -> Vec<Content> {
     let mut pages: Vec<Vec<Paragraph>> = Vec::new();
     let mut length = 0_usize;
-    for part in paragraphs.iter().flat_map(|paragraph| parts(paragraph, command)) {
+    for part in screen.body.iter().flat_map(|paragraph| parts(paragraph, command)) {
         let more = measure(&part, command);
         let fits = |page: &Vec<Paragraph>| {
             page.len() < MOST_BLOCKS && length.saturating_add(more) <= MOST_IN_MESSAGE
@@ -56,70 +61,115 @@ pub(super) fn pages(paragraphs: &[Paragraph], command: &str) -> Vec<Content> {
             }
         }
     }
-    pages.iter().map(|page| content(page, command)).collect()
+    let mut contents: Vec<Content> = pages.iter().map(|page| content(page, command)).collect();
+    let below = below(screen, command);
+    match contents.last_mut() {
+        Some(last) => {
+            let room = MOST_ALL.saturating_sub(last.blocks.len());
+            last.blocks.extend(below.into_iter().take(room));
+        }
+        None if !below.is_empty() => {
+            contents.push(Content { text: beside(&screen.text(command)), blocks: below });
+        }
+        None => {}
+    }
+    contents
 }
 
 fn content(paragraphs: &[Paragraph], command: &str) -> Content {
-    Content {
-        text: beside(&plain(paragraphs, command)),
-        blocks: paragraphs.iter().map(|part| block(part, command)).collect(),
-    }
+    Content { text: beside(&plain(paragraphs, command)), blocks: blocks(paragraphs, command) }
 }
 
-/// A card as one message: what does not fit is left out and said to be.
-pub(super) fn card(card: &Card, command: &str) -> Content {
-    let body = card.body();
-    let mut pages = pages(&body, command).into_iter();
-    let mut blocks = pages.next().map(|page| page.blocks).unwrap_or_default();
+/// A screen as one message: what does not fit is left out and said to be.
+pub(super) fn one(screen: &Screen, command: &str) -> Content {
+    let words = Screen::of(screen.body.clone());
+    let mut pages = pages(&words, command).into_iter();
+    let mut all = pages.next().map(|page| page.blocks).unwrap_or_default();
     if pages.next().is_some() {
         let more = Line::plain("There is more than fits here; the mail to the owners tells all of it.");
-        blocks.push(block(&Paragraph::Lines(vec![more]), command));
+        all.push(json_of(&block(&Paragraph::Lines(vec![more]), command)));
     }
-    if !card.buttons.is_empty() {
-        let buttons = card.buttons.iter().map(|one| button(one, card.shown)).collect();
-        blocks.push(SlackActionsBlock::new(buttons).into());
-    }
-    if !card.footer.is_empty() {
-        blocks.push(block(&Paragraph::Lines(card.footer.clone()), command));
-    }
-    Content { text: beside(&card.text(command)), blocks }
+    let room = MOST_ALL.saturating_sub(all.len());
+    all.extend(below(screen, command).into_iter().take(room));
+    Content { text: beside(&screen.text(command)), blocks: all }
 }
 
-fn button(button: &Button, shown: Shown) -> SlackActionBlockElement {
-    let mut element = SlackBlockButtonElement::new(label(button.label))
-        .with_action_id(button.act.as_str().into())
-        .with_value(value_of(shown));
-    element.style = match button.act {
-        Act::Approve => Some(SlackBlockButtonStyle::Primary),
-        Act::Decline => Some(SlackBlockButtonStyle::Danger),
-        Act::Why => None,
-    };
-    element.confirm = button.question.as_ref().map(|question| SlackBlockConfirmItem {
-        title: label("Are you sure?"),
-        text: label(&fitting(&clean(question), MOST_IN_QUESTION)).into(),
-        confirm: label(button.label),
-        deny: label("Cancel"),
-        style: Some("danger".to_owned()),
+/// A screen as blocks of a view, which takes more of them than a message.
+pub(super) fn screen_blocks(screen: &Screen, command: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = screen
+        .body
+        .iter()
+        .flat_map(|paragraph| parts(paragraph, command))
+        .map(|part| json_of(&block(&part, command)))
+        .collect();
+    all.extend(below(screen, command));
+    all.truncate(MOST_IN_VIEW);
+    all
+}
+
+/// Paragraphs as blocks.
+pub(super) fn blocks(paragraphs: &[Paragraph], command: &str) -> Vec<Value> {
+    paragraphs.iter().map(|part| json_of(&block(part, command))).collect()
+}
+
+fn json_of(block: &SlackBlock) -> Value {
+    serde_json::to_value(block).unwrap_or_default()
+}
+
+/// What stands below the words: lines with buttons, a list, buttons, and what can be said.
+fn below(screen: &Screen, command: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut number = 0_usize;
+    for row in &screen.rows {
+        all.push(json_of(&block(&Paragraph::Lines(vec![row.line.clone()]), command)));
+        if !row.buttons.is_empty() {
+            all.push(actions(&row.buttons, &mut number));
+        }
+    }
+    if let Some(select) = &screen.select {
+        let (name, about) = select.pick.wire();
+        all.push(json!({"type": "actions", "elements": [{
+            "type": "static_select", "action_id": format!("{name}|{about}"),
+            "placeholder": {"type": "plain_text", "text": select.hint},
+            "options": select.choices.iter().take(100).map(option).collect::<Vec<_>>(),
+        }]}));
+    }
+    if !screen.buttons.is_empty() {
+        all.push(actions(&screen.buttons, &mut number));
+    }
+    if !screen.footer.is_empty() {
+        all.push(json_of(&block(&Paragraph::Lines(screen.footer.clone()), command)));
+    }
+    all
+}
+
+/// Buttons beside each other. Their names are numbered, because Slack wants each only once in a message.
+fn actions(buttons: &[Button], number: &mut usize) -> Value {
+    let elements = buttons.iter().map(|button| {
+        *number = number.saturating_add(1);
+        let (name, value) = button.press.wire();
+        let mut element = SlackBlockButtonElement::new(label(&button.label))
+            .with_action_id(format!("{name}#{number}").into())
+            .with_value(value);
+        element.style = match button.style {
+            Style::Primary => Some(SlackBlockButtonStyle::Primary),
+            Style::Danger => Some(SlackBlockButtonStyle::Danger),
+            Style::Plain => None,
+        };
+        element.confirm = button.press.question().map(|question| SlackBlockConfirmItem {
+            title: label("Are you sure?"),
+            text: label(&fitting(&clean(question), MOST_IN_QUESTION)).into(),
+            confirm: label(&button.label),
+            deny: label("Cancel"),
+            style: None,
+        });
+        SlackActionBlockElement::from(element)
     });
-    element.into()
+    json_of(&SlackActionsBlock::new(elements.collect()).into())
 }
 
 fn label(text: &str) -> SlackBlockPlainTextOnly {
     SlackBlockPlainTextOnly::from(text)
-}
-
-/// What a button carries: the window and the revision that its card shows.
-pub(super) fn value_of(shown: Shown) -> String {
-    format!("{}/{}", shown.window, shown.revision)
-}
-
-/// Reads back what a button carries.
-pub(super) fn shown_of(value: &str) -> Option<Shown> {
-    let (window, revision) = value.split_once('/')?;
-    Some(Shown {
-        window: crate::domain::ids::WindowId(window.parse().ok()?),
-        revision: crate::domain::ids::Revision(revision.parse().ok()?),
-    })
 }
 
 fn block(paragraph: &Paragraph, command: &str) -> SlackBlock {
@@ -258,6 +308,12 @@ fn fitting(text: &str, most: usize) -> String {
     let mut pieces = words_within(text, most.saturating_sub(1)).into_iter();
     let first = pieces.next().unwrap_or_default();
     if pieces.next().is_some() { format!("{}…", first.trim_end()) } else { first }
+}
+
+/// Text for where nothing but text goes: cleaned, and cut to so many letters.
+pub(super) fn beside_plain(text: &str, most: usize) -> String {
+    let clean = clean(text);
+    if clean.chars().count() <= most { clean } else { fitting(&clean, most) }
 }
 
 /// Text for beside the blocks: whole lines as far as they fit, escaped.

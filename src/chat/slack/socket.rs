@@ -1,83 +1,74 @@
-//! Listening: websockets that the library opens, pings and renews; what comes over them is handed to the desk.
+//! Listening: websockets that are opened, pinged and renewed here; what comes over them is handed to the desk.
 //!
-//! The library's own dispatcher is not used. It would read clicks together with the whole message they were made on
-//! and lose those it cannot read, hide the ids of envelopes and the end of connections, stop hearing after a panic,
-//! and close a connection when Slack merely warns that it will be renewed, with whatever is still on its way.
+//! The library's own listener is not used. It reads clicks together with the whole message they were made on and loses
+//! those it cannot read, stops hearing after a panic, acknowledges one envelope after the other, and tries a connection
+//! that could not be opened again at fixed times, whatever Slack asks for.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-use slack_morphism::clients_manager::{
-    SlackSocketModeClientsManager, SlackSocketModeClientsManagerFactory as _,
-};
-use slack_morphism::listener::SlackClientEventsListenerEnvironment;
-use slack_morphism::{
-    SlackClientSocketModeConfig, SlackSocketModeClientListener, SlackSocketModeWssClientId,
-};
-use tokio::time::{Instant, MissedTickBehavior};
+use futures::{SinkExt as _, StreamExt as _};
+use patchbot_commands::ArgKind;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 use tokio_util::sync::CancellationToken;
 
 use super::Inner;
-use super::desk::{Accepted, Desk};
-use super::envelope::{Frame, Heard, read};
+use super::api::Trouble;
+use super::envelope::{Frame, Heard, Who, read};
+use super::forms;
+use super::front::Workspace;
+use crate::chat::desk::{Accepted, BUSY, Desk};
+use crate::chat::form::Filled;
+use crate::chat::retry::{Backoff, jittered};
+use crate::chat::talk::Wanted;
 
 /// After so many pings without an answer a connection counts as lost.
-const UNANSWERED_PINGS: u64 = 2;
+const UNANSWERED_PINGS: u32 = 2;
 /// So long without a connection is told in the log, with the reason.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Slack waits three seconds for what is typed to be completed.
+const TYPING: Duration = Duration::from_millis(2_500);
 
-type Manager = dyn SlackSocketModeClientsManager + Send + Sync;
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Listens until it is told to stop.
 pub(super) async fn listen(inner: &Arc<Inner>, stop: CancellationToken) {
     let Some(desk) = open_desk(inner, &stop).await else { return };
-    let environment = Arc::new(SlackClientEventsListenerEnvironment::new(Arc::clone(inner.api.client())));
-    let manager = inner.api.client().http_api.connector.new_clients_manager(environment);
-    let ears = Arc::new(Ears {
-        inner: Arc::clone(inner),
-        desk: Arc::clone(&desk),
-        manager: Arc::downgrade(&manager),
-        closing: AtomicBool::new(false),
-    });
-    let settings = &inner.settings;
-    let config = SlackClientSocketModeConfig::new()
-        .with_max_connections_count(settings.connections)
-        .with_reconnect_timeout_in_seconds(settings.reconnect_after.as_secs().max(1))
-        .with_ping_interval_in_seconds(settings.ping_every.as_secs().max(1))
-        .with_ping_failure_threshold_times(UNANSWERED_PINGS);
-    let registered = manager.register_new_token(&config, inner.api.app_token().clone(), ears.clone()).await;
-    if let Err(error) = registered {
-        tracing::error!(%error, "the websockets to Slack cannot be opened");
+    let ears = Arc::new(Ears { inner: Arc::clone(inner), desk: Arc::clone(&desk), stop: stop.clone() });
+    let mut sockets = tokio::task::JoinSet::new();
+    for number in 0..inner.settings.connections.max(1) {
+        let ears = Arc::clone(&ears);
+        sockets.spawn(async move { ears.keep_open(number).await });
     }
-    manager.start().await;
     watch(inner, &stop).await;
-    ears.closing.store(true, Ordering::SeqCst);
-    manager.shutdown().await;
+    while sockets.join_next().await.is_some() {}
     desk.close().await;
 }
 
 /// Finds out who we are, as often as it takes; nothing when it is told to stop before.
-async fn open_desk(inner: &Arc<Inner>, stop: &CancellationToken) -> Option<Arc<Desk>> {
+async fn open_desk(inner: &Arc<Inner>, stop: &CancellationToken) -> Option<Arc<Desk<Workspace>>> {
+    let mut backoff = Backoff::new(inner.settings.reconnect_after);
     loop {
-        match inner.us().await {
+        let trouble = match inner.us().await {
             Ok(us) => {
                 tracing::info!(team = us.team_id, bot = us.user_id, "Slack knows us");
-                return Some(Arc::new(Desk::new(Arc::clone(inner), us.clone())));
+                return Some(Arc::new(Desk::new(Workspace::new(Arc::clone(inner), us.clone()))));
             }
-            Err(trouble) => {
-                let why = trouble.why();
-                tracing::error!(why, "Slack cannot be used; patchbot doctor says more");
-                inner.wire().why = Some(why);
-            }
-        }
+            Err(trouble) => trouble,
+        };
+        let why = trouble.why();
+        tracing::error!(why, "Slack cannot be used; patchbot doctor says more");
+        inner.wire().why = Some(why);
+        let wait = backoff.wait(trouble.asked_to_wait(), &inner.app.ids);
         tokio::select! {
             () = stop.cancelled() => return None,
-            () = tokio::time::sleep(inner.settings.reconnect_after) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
@@ -93,46 +84,140 @@ async fn watch(inner: &Arc<Inner>, stop: &CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let silent_since = {
+        let (silent_since, why) = {
             let wire = inner.wire();
-            wire.open.is_empty().then(|| wire.lost.map_or(begun, |(_, at)| at))
+            (wire.open.is_empty().then(|| wire.lost.map_or(begun, |(_, at)| at)), wire.why.clone())
         };
         let Some(since) = silent_since.filter(|since| since.elapsed() >= PATIENCE) else {
             told = None;
             continue;
         };
-        // The library tries for ever; this asks why it does not succeed, and not too often.
         if told.is_some_and(|told| told.elapsed() < PATIENCE.saturating_mul(5)) {
             continue;
         }
         told = Some(Instant::now());
-        let why = match inner.api.open_connection().await {
-            Ok(_) => "Slack gives an address to listen at, and nothing can be opened there".to_owned(),
-            Err(trouble) => trouble.why(),
-        };
+        let why = why.unwrap_or_else(|| "nothing is known about why".to_owned());
         tracing::error!(why, seconds = since.elapsed().as_secs(), "no connection to Slack");
-        inner.wire().why = Some(why);
     }
 }
 
-/// What the library calls with every frame.
+/// Why a conversation over a websocket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// We are told to stop.
+    Stopped,
+    /// Slack wants the connection to be renewed.
+    Renew,
+    /// It broke, or nobody answers on the other side.
+    Lost,
+}
+
+/// What hears.
 struct Ears {
     inner: Arc<Inner>,
-    desk: Arc<Desk>,
-    manager: Weak<Manager>,
-    closing: AtomicBool,
+    desk: Arc<Desk<Workspace>>,
+    stop: CancellationToken,
 }
 
 impl Ears {
-    /// Takes a frame and gives what acknowledges it. Nothing in here waits: the next envelope of this socket does.
-    fn hear(&self, socket: &str, frame: &str) -> Option<Reaction> {
-        if self.closing.load(Ordering::SeqCst) {
-            // Not acknowledged, so that whoever it is from is told by Slack that nobody was there.
-            return None;
+    /// Keeps one of the websockets open until it is told to stop.
+    async fn keep_open(self: &Arc<Self>, number: u32) {
+        let mut backoff = Backoff::new(self.inner.settings.reconnect_after);
+        let mut opened = 0_u64;
+        while !self.stop.is_cancelled() {
+            let name = format!("{number}/{opened}");
+            opened = opened.saturating_add(1);
+            let wait = match self.open().await {
+                Ok(socket) => {
+                    backoff.worked();
+                    let end = self.converse(&name, socket).await;
+                    self.inner.closed(&name, (end == End::Lost).then_some("the connection broke"));
+                    // All connections are renewed at the same time when Slack restarts: not all of us at once.
+                    jittered(Duration::from_millis(200), &self.inner.app.ids)
+                }
+                Err(trouble) => {
+                    let why = trouble.why();
+                    tracing::warn!(why, "no connection to Slack can be opened");
+                    self.inner.wire().why = Some(why);
+                    backoff.wait(trouble.asked_to_wait(), &self.inner.app.ids)
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
         }
-        match read(frame, self.desk.bot()) {
+    }
+
+    async fn open(&self) -> Result<Socket, Trouble> {
+        let address = self.inner.api.open_connection().await?.url;
+        let connector = Connector::Rustls(Arc::clone(&self.inner.tls));
+        let opening = connect_async_tls_with_config(address, None, false, Some(connector));
+        // The library's errors quote the address, which is a secret.
+        match timeout(self.inner.settings.timeout, opening).await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(_)) => Err(Trouble::Unreachable("the websocket was not opened".to_owned())),
+            Err(_) => Err(Trouble::Unreachable("the websocket was not opened in time".to_owned())),
+        }
+    }
+
+    /// Hears and acknowledges, until the connection ends.
+    async fn converse(self: &Arc<Self>, name: &str, socket: Socket) -> End {
+        let (mut writer, mut reader) = socket.split();
+        let (say, mut to_say) = mpsc::unbounded_channel::<String>();
+        let mut ping = tokio::time::interval(self.inner.settings.ping_every);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ping.tick().await;
+        let mut unanswered = 0_u32;
+        let end = loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break End::Stopped,
+                frame = reader.next() => match frame {
+                    Some(Ok(Message::Text(text))) => {
+                        unanswered = 0;
+                        if let Some(end) = self.heard(name, &text, &say) { break end; }
+                    }
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break End::Lost,
+                    // A pong, or a ping that the library answers.
+                    Some(Ok(_)) => unanswered = 0,
+                },
+                words = to_say.recv() => {
+                    let Some(words) = words else { break End::Lost };
+                    if writer.send(Message::Text(words.into())).await.is_err() { break End::Lost; }
+                }
+                _ = ping.tick() => {
+                    if unanswered >= UNANSWERED_PINGS {
+                        tracing::warn!("a connection to Slack is half open: no ping was answered");
+                        break End::Lost;
+                    }
+                    unanswered = unanswered.saturating_add(1);
+                    if writer.send(Message::Ping(Vec::new().into())).await.is_err() { break End::Lost; }
+                }
+            }
+        };
+        // What was acknowledged in this moment still goes out.
+        while let Ok(words) = to_say.try_recv() {
+            if timeout(Duration::from_secs(1), writer.send(Message::Text(words.into()))).await.is_err() {
+                break;
+            }
+        }
+        let _closed = timeout(Duration::from_secs(1), writer.close()).await;
+        end
+    }
+
+    /// Takes a frame. Nothing in here waits, and a bug in here costs one envelope.
+    fn heard(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<String>) -> Option<End> {
+        let reaction = catch_unwind(AssertUnwindSafe(|| self.hear(name, frame, say)));
+        reaction.unwrap_or_else(|_| {
+            tracing::error!("a bug: reading something from Slack panicked, and it is lost");
+            None
+        })
+    }
+
+    fn hear(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<String>) -> Option<End> {
+        match read(frame, &self.desk.front.us.user_id) {
             Frame::Hello => {
-                self.inner.opened(socket);
+                self.inner.opened(name);
                 None
             }
             Frame::Disconnect { reason } if reason == "warning" => {
@@ -140,120 +225,94 @@ impl Ears {
                 None
             }
             Frame::Disconnect { reason } => {
-                let off = reason == "link_disabled";
-                if off {
-                    tracing::error!("Socket Mode was switched off in the settings of the app in Slack");
+                if reason == "link_disabled" {
+                    let why = "Socket Mode is switched off in the settings of the app in Slack";
+                    tracing::error!("{why}");
+                    self.inner.wire().why = Some(why.to_owned());
                 }
-                let why = off.then_some("Socket Mode is switched off in the settings of the app in Slack");
-                self.inner.closed(socket, why);
-                Some(Reaction::Renew)
+                Some(End::Renew)
             }
-            Frame::Envelope { id, heard } => Some(Reaction::Say(self.take(&id, heard))),
+            Frame::Envelope { id, heard } => {
+                match *heard {
+                    Heard::Typing { who, field, typed } => self.complete(id, who, field, typed, say.clone()),
+                    heard => {
+                        let _sent = say.send(self.take(&id, heard));
+                    }
+                }
+                None
+            }
             Frame::Strange { id, why } => {
                 let envelope = id.as_deref().unwrap_or("none");
-                metrics::counter!("patchbot_slack_not_understood_total").increment(1);
+                metrics::counter!("patchbot_chat_not_understood_total", "platform" => "slack").increment(1);
                 tracing::error!(
                     envelope,
                     why,
                     "something from Slack was not understood and is lost, envelope {envelope}"
                 );
-                id.map(|id| Reaction::Say(acknowledgement(&id)))
+                if let Some(id) = id {
+                    let _sent = say.send(acknowledgement(&id));
+                }
+                None
             }
         }
     }
 
+    /// Hands something to the desk, and gives what acknowledges it.
     fn take(&self, id: &str, heard: Heard) -> String {
         let by_command = matches!(&heard, Heard::Words { key, .. } if key.starts_with("trigger"));
-        match self.desk.accept(id, heard) {
+        let sent_form = match &heard {
+            Heard::Form { sent: true, about, .. } => Some(about.clone()),
+            _ => None,
+        };
+        if heard == Heard::Nothing {
+            return acknowledgement(id);
+        }
+        let payload = match (self.desk.accept(id, heard), sent_form) {
             // Only the acknowledgement of a command can say something.
-            Accepted::Busy if by_command => {
-                json!({ "envelope_id": id, "payload": { "text": super::desk::BUSY } }).to_string()
-            }
-            Accepted::Yes | Accepted::Again | Accepted::Busy => acknowledgement(id),
+            (Accepted::Busy, None) if by_command => Some(json!({ "text": BUSY })),
+            (Accepted::Yes, Some(about)) => Some(forms::working(&about)),
+            _ => None,
+        };
+        match payload {
+            Some(payload) => json!({ "envelope_id": id, "payload": payload }).to_string(),
+            None => acknowledgement(id),
         }
     }
 
-    async fn renew(&self, socket: &SlackSocketModeWssClientId) {
-        if let Some(manager) = self.manager.upgrade() {
-            manager.restart_client(socket).await;
+    /// Completes what is typed. The acknowledgement is the answer, so it waits for it, and nothing else does.
+    fn complete(
+        self: &Arc<Self>,
+        id: String,
+        who: Who,
+        field: String,
+        typed: String,
+        say: mpsc::UnboundedSender<String>,
+    ) {
+        let ears = Arc::clone(self);
+        self.desk.spawn(async move {
+            let options = timeout(TYPING, ears.options(&who, &field, typed)).await.unwrap_or_else(|_| {
+                tracing::warn!("what was typed could not be completed in time");
+                forms::options(&[])
+            });
+            let _sent = say.send(json!({ "envelope_id": id, "payload": options }).to_string());
+        });
+    }
+
+    async fn options(&self, who: &Who, field: &str, typed: String) -> Value {
+        let kind = match field {
+            "zone" => ArgKind::Zone,
+            "server" => ArgKind::Server,
+            "servers" => ArgKind::Servers,
+            _ => return forms::options(&[]),
+        };
+        let wanted = Wanted { kind, typed, filled: Filled::default(), most: 50 };
+        match self.desk.front.quiet_speaker(who).await {
+            Some(speaker) => forms::options(&self.desk.front.talk.suggest(&speaker, &wanted).await),
+            None => forms::options(&[]),
         }
     }
-}
-
-/// What follows from a frame.
-enum Reaction {
-    Say(String),
-    Renew,
 }
 
 fn acknowledgement(id: &str) -> String {
     json!({ "envelope_id": id }).to_string()
-}
-
-/// What the library's macro for its trait makes of `async fn`.
-type Async<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl SlackSocketModeClientListener for Ears {
-    fn on_message<'this, 'id, 'call>(
-        &'this self,
-        client_id: &'id SlackSocketModeWssClientId,
-        message_body: String,
-    ) -> Async<'call, Option<String>>
-    where
-        'this: 'call,
-        'id: 'call,
-        Self: 'call,
-    {
-        Box::pin(async move {
-            // The library would stop reading after a panic, and nobody would hear of it.
-            let socket = name_of(client_id);
-            let heard = catch_unwind(AssertUnwindSafe(|| self.hear(&socket, &message_body)));
-            match heard.unwrap_or_else(|_| {
-                tracing::error!("a bug: reading something from Slack panicked, and it is lost");
-                None
-            }) {
-                Some(Reaction::Say(words)) => Some(words),
-                Some(Reaction::Renew) => {
-                    self.renew(client_id).await;
-                    None
-                }
-                None => None,
-            }
-        })
-    }
-
-    fn on_error<'this, 'call>(
-        &'this self,
-        error: Box<dyn std::error::Error + Send + Sync + 'static>,
-    ) -> Async<'call, ()>
-    where
-        'this: 'call,
-        Self: 'call,
-    {
-        Box::pin(async move {
-            // Other errors quote what came in.
-            let error = error.to_string();
-            let cause = error.split_once("WSS error:").map_or("a frame that is not text", |(_, cause)| cause);
-            tracing::warn!(cause = cause.trim(), "a connection to Slack broke");
-        })
-    }
-
-    fn on_disconnect<'this, 'id, 'call>(
-        &'this self,
-        client_id: &'id SlackSocketModeWssClientId,
-    ) -> Async<'call, ()>
-    where
-        'this: 'call,
-        'id: 'call,
-        Self: 'call,
-    {
-        Box::pin(async move {
-            self.inner.closed(&name_of(client_id), None);
-            self.renew(client_id).await;
-        })
-    }
-}
-
-fn name_of(id: &SlackSocketModeWssClientId) -> String {
-    format!("{}/{}/{}", id.initial_index, id.token_index, id.reconnected)
 }

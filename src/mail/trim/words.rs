@@ -438,7 +438,7 @@ pub(super) fn is_harmless(line: &str) -> bool {
             let word =
                 word.trim_matches(|c: char| !c.is_alphanumeric()).replace('\u{2019}', "'").to_lowercase();
             let decides = patchbot_commands::spec_of(&word)
-                .is_some_and(|spec| !matches!(spec.name, "whoami" | "calendar"))
+                .is_some_and(|spec| !matches!(spec.name, "whoami" | "subscribe"))
                 || WEIGHTY.contains(&word.as_str())
                 || word.ends_with("n't")
                 || ["approv", "declin", "reject", "refus", "disagree", "reschedul", "postpon"]

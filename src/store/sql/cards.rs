@@ -1,17 +1,36 @@
 //! The chat messages that show windows, so that they can be rewritten.
 
 use chrono::{DateTime, Utc};
+use const_format::concatcp;
 use sqlx::Row as _;
 
-use super::{Conn, word};
-use crate::domain::ids::WindowId;
+use super::{Conn, Row, word};
+use crate::domain::ids::{Revision, WindowId};
 use crate::store::error::StoreError;
 use crate::store::records::{CardRow, Medium};
 
+const COLS: &str = "platform, channel, window_id, message, line, revision, thread";
+
 statements! {
-    PUT = "INSERT INTO cards (platform, channel, window_id, message, updated_at) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (platform, channel, window_id) DO UPDATE SET message = excluded.message, updated_at = excluded.updated_at";
-    OF_WINDOW = "SELECT platform, channel, window_id, message FROM cards WHERE window_id = $1 ORDER BY platform, channel";
+    PUT = concatcp!("INSERT INTO cards (", COLS, ", updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+        ON CONFLICT (platform, channel, window_id) DO UPDATE SET message = excluded.message, line = excluded.line, \
+        revision = excluded.revision, thread = excluded.thread, updated_at = excluded.updated_at");
+    OF_WINDOW = concatcp!("SELECT ", COLS, " FROM cards WHERE window_id = $1 ORDER BY platform, channel");
+    ON_MESSAGE = concatcp!("SELECT ", COLS, " FROM cards WHERE platform = $1 AND message = $2 ORDER BY line, window_id");
+    IN_THREAD = concatcp!("SELECT ", COLS, " FROM cards WHERE platform = $1 AND thread = $2 ORDER BY line, window_id");
+}
+
+fn card(row: &Row) -> Result<CardRow, StoreError> {
+    let line: Option<i64> = row.try_get("line")?;
+    Ok(CardRow {
+        platform: word(row, "cards", "platform", Medium::from_name)?,
+        channel: row.try_get("channel")?,
+        window: WindowId(row.try_get("window_id")?),
+        message: row.try_get("message")?,
+        line: line.and_then(|line| u16::try_from(line).ok()),
+        revision: row.try_get::<Option<i64>, _>("revision")?.map(Revision),
+        thread: row.try_get("thread")?,
+    })
 }
 
 pub(in crate::store) async fn put_card(
@@ -24,6 +43,9 @@ pub(in crate::store) async fn put_card(
         .bind(&card.channel)
         .bind(card.window.0)
         .bind(&card.message)
+        .bind(card.line.map(i64::from))
+        .bind(card.revision.map(|revision| revision.0))
+        .bind(&card.thread)
         .bind(now)
         .execute(conn)
         .await?;
@@ -34,15 +56,23 @@ pub(in crate::store) async fn cards_of(
     conn: &mut Conn,
     window: WindowId,
 ) -> Result<Vec<CardRow>, StoreError> {
-    let rows = sqlx::query(OF_WINDOW).bind(window.0).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CardRow {
-                platform: word(row, "cards", "platform", |text| (text == "slack").then_some(Medium::Slack))?,
-                channel: row.try_get("channel")?,
-                window: WindowId(row.try_get("window_id")?),
-                message: row.try_get("message")?,
-            })
-        })
-        .collect()
+    sqlx::query(OF_WINDOW).bind(window.0).fetch_all(conn).await?.iter().map(card).collect()
+}
+
+pub(in crate::store) async fn cards_on(
+    conn: &mut Conn,
+    platform: Medium,
+    message: &str,
+) -> Result<Vec<CardRow>, StoreError> {
+    let rows = sqlx::query(ON_MESSAGE).bind(platform.as_str()).bind(message).fetch_all(conn).await?;
+    rows.iter().map(card).collect()
+}
+
+pub(in crate::store) async fn cards_in_thread(
+    conn: &mut Conn,
+    platform: Medium,
+    thread: &str,
+) -> Result<Vec<CardRow>, StoreError> {
+    let rows = sqlx::query(IN_THREAD).bind(platform.as_str()).bind(thread).fetch_all(conn).await?;
+    rows.iter().map(card).collect()
 }

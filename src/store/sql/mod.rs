@@ -20,15 +20,18 @@ macro_rules! statements {
 
 pub(in crate::store) mod audit;
 pub(in crate::store) mod cards;
+pub(in crate::store) mod chat;
 pub(in crate::store) mod configuration;
 pub(in crate::store) mod decisions;
 pub(in crate::store) mod due;
 pub(in crate::store) mod inbox;
+pub(in crate::store) mod introductions;
 pub(in crate::store) mod occupancy;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 pub(in crate::store) mod prechecks;
 pub(in crate::store) mod reachability;
+pub(in crate::store) mod requests;
 mod rows;
 pub(in crate::store) mod runs;
 pub(in crate::store) mod servers;
@@ -42,15 +45,18 @@ pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, Stor
     let files = [
         audit::ALL,
         cards::ALL,
+        chat::ALL,
         configuration::ALL,
         decisions::ALL,
         due::ALL,
         inbox::ALL,
+        introductions::ALL,
         occupancy::ALL,
         outbox::ALL,
         people::ALL,
         prechecks::ALL,
         reachability::ALL,
+        requests::ALL,
         runs::ALL,
         servers::ALL,
         stand_ins::ALL,

@@ -18,11 +18,14 @@ statements! {
         ON CONFLICT (dedupe_key) DO NOTHING";
     CLAIM = concatcp!("UPDATE notifications SET lease_owner = $1, lease_until = $2, lease_epoch = lease_epoch + 1, \
         attempts = attempts + 1 WHERE id IN (SELECT id FROM notifications WHERE state = 'waiting' AND medium = $3 \
-        AND not_before <= $4 AND (lease_until IS NULL OR lease_until <= $4) ORDER BY not_before, id LIMIT $5 ",
+        AND not_before <= $4 AND (lease_until IS NULL OR lease_until <= $4) AND NOT EXISTS (SELECT 1 FROM chat_waits c \
+        WHERE c.platform = notifications.medium AND c.channel = notifications.recipient AND c.until > $4) ORDER BY not_before, id LIMIT $5 ",
         dialect::SKIP_LOCKED, ") RETURNING id, medium, recipient, person_id, window_id, payload, attempts, created_at, lease_epoch");
     SENT = "UPDATE notifications SET state = 'sent', sent_at = $4, message_id = $5, last_error = NULL, lease_owner = NULL, \
         lease_until = NULL WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     LATER = "UPDATE notifications SET not_before = $4, last_error = $5, lease_owner = NULL, lease_until = NULL \
+        WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
+    WAITS = "UPDATE notifications SET not_before = $4, attempts = attempts - 1, lease_owner = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     PARKED = "UPDATE notifications SET state = 'parked', last_error = $4, lease_owner = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
@@ -35,16 +38,12 @@ statements! {
     COUNT = "SELECT state, COUNT(*) AS messages FROM notifications WHERE state IN ('waiting', 'parked') GROUP BY state";
 }
 
-fn medium(text: &str) -> Option<Medium> {
-    [Medium::Mail, Medium::Slack].into_iter().find(|medium| medium.as_str() == text)
-}
-
 fn message(row: &Row) -> Result<Notification, StoreError> {
     const T: &str = "notifications";
     let attempts: i64 = row.try_get("attempts")?;
     Ok(Notification {
         id: NoticeId(row.try_get("id")?),
-        medium: word(row, T, "medium", medium)?,
+        medium: word(row, T, "medium", Medium::from_name)?,
         recipient: row.try_get("recipient")?,
         person: row.try_get::<Option<Uuid>, _>("person_id")?.map(PersonId),
         window: row.try_get::<Option<Uuid>, _>("window_id")?.map(WindowId),
@@ -115,6 +114,7 @@ pub(in crate::store) async fn end_delivery(
     let held = |sql: &'static str| sqlx::query(sql).bind(id.0).bind(lease.owner.clone()).bind(lease.epoch);
     let done = match delivery {
         Delivery::Sent { message_id } => held(SENT).bind(now).bind(message_id).execute(conn).await?,
+        Delivery::Waits { until } => held(WAITS).bind(*until).execute(conn).await?,
         Delivery::Later { at, why } => held(LATER).bind(*at).bind(why).execute(conn).await?,
         Delivery::Superseded { why } => held(SUPERSEDED).bind(why).execute(conn).await?,
         Delivery::Parked { why } => held(PARKED).bind(why).execute(conn).await?,

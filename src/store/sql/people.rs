@@ -22,6 +22,7 @@ statements! {
         WHERE i.kind = $1 AND i.key = $2");
     LINK = "INSERT INTO identities (kind, key, person_id, linked_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (kind, key) DO UPDATE SET person_id = excluded.person_id, linked_at = excluded.linked_at";
+    UNLINK = "DELETE FROM identities WHERE kind = $1 AND key = $2";
     IDENTITIES = "SELECT kind, key FROM identities WHERE person_id = $1 ORDER BY kind, key";
 }
 
@@ -109,6 +110,14 @@ pub(in crate::store) async fn link_identity(
         .execute(conn)
         .await?;
     Ok(())
+}
+
+pub(in crate::store) async fn unlink_identity(
+    conn: &mut Conn,
+    identity: &Identity,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(UNLINK).bind(identity.kind()).bind(identity.key()).execute(conn).await?;
+    Ok(done.rows_affected() > 0)
 }
 
 pub(in crate::store) async fn identities_of(

@@ -30,6 +30,11 @@ statements! {
     EVERY = concatcp!("SELECT ", COLS, " FROM servers s ORDER BY s.name");
     OF_PERSON = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $2 AND s.id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY s.name");
+    LIKE = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' \
+        ORDER BY CASE WHEN s.name LIKE $2 ESCAPE '!' THEN 0 ELSE 1 END, s.name LIMIT $3");
+    LIKE_OF = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' AND s.id IN \
+        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $5) \
+        ORDER BY CASE WHEN s.name LIKE $2 ESCAPE '!' THEN 0 ELSE 1 END, s.name LIMIT $3");
     OWNERS = "SELECT person_id, rank FROM ownerships WHERE server_id = $1 ORDER BY rank";
     ALL_OWNERS = "SELECT server_id, person_id, rank FROM ownerships ORDER BY server_id, rank";
     DROP_OWNERS = "DELETE FROM ownerships WHERE server_id = $1";
@@ -189,6 +194,35 @@ pub(in crate::store) async fn servers_of(
     person: PersonId,
 ) -> Result<Vec<Server>, StoreError> {
     sqlx::query(OF_PERSON).bind(person.0).bind(true).fetch_all(conn).await?.iter().map(server).collect()
+}
+
+/// What a name is looked for with: anything before and behind it, nothing in it meaning more than itself.
+fn pattern(text: &str, before: &str) -> String {
+    let mut pattern = before.to_owned();
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+pub(in crate::store) async fn servers_like(
+    conn: &mut Conn,
+    text: &str,
+    owner: Option<PersonId>,
+    most: i64,
+) -> Result<Vec<Server>, StoreError> {
+    let folded = text.trim().to_lowercase();
+    let sql = if owner.is_some() { LIKE_OF } else { LIKE };
+    let query = sqlx::query(sql).bind(pattern(&folded, "%")).bind(pattern(&folded, "")).bind(most).bind(true);
+    let query = match owner {
+        Some(person) => query.bind(person.0),
+        None => query,
+    };
+    query.fetch_all(conn).await?.iter().map(server).collect()
 }
 
 pub(in crate::store) async fn owners_of(

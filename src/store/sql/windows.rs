@@ -12,7 +12,7 @@ use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
 use crate::domain::window::{Consent, Plan, Window};
 use crate::store::error::{StoreError, one};
-use crate::store::records::FeedRow;
+use crate::store::records::{FeedRow, WindowCount};
 
 const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
     w.moves, w.crossed_by, w.version, w.consents";
@@ -44,6 +44,9 @@ statements! {
         ORDER BY w.starts_at, w.id");
     STARTS = "SELECT starts_at, COUNT(*) AS windows FROM windows WHERE starts_at >= $1 AND starts_at < $2 \
         AND state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
+    COUNTS = "SELECT slot_hour, state, COUNT(*) AS windows FROM windows WHERE quarter = $1 GROUP BY slot_hour, state";
+    STARTING = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.slot_hour >= $1 AND w.slot_hour < $2 \
+        AND w.state <> 'unscheduled' ORDER BY w.starts_at, w.id");
 }
 
 fn window(row: &Row) -> Result<Window, StoreError> {
@@ -161,6 +164,30 @@ pub(in crate::store) async fn insert_windows(conn: &mut Conn, windows: &[Window]
         write(&mut *conn, INSERT, window).await?;
     }
     Ok(())
+}
+
+pub(in crate::store) async fn windows_starting(
+    conn: &mut Conn,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(STARTING).bind(from).bind(to).fetch_all(conn).await?.iter().map(window).collect()
+}
+
+pub(in crate::store) async fn count_windows(
+    conn: &mut Conn,
+    quarter: Quarter,
+) -> Result<Vec<WindowCount>, StoreError> {
+    let rows = sqlx::query(COUNTS).bind(quarter.to_string()).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(WindowCount {
+                hour: row.try_get("slot_hour")?,
+                state: row.try_get("state")?,
+                windows: count(row)?,
+            })
+        })
+        .collect()
 }
 
 pub(in crate::store) async fn starts(

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use patchbot::chat::{Chat, Undelivered};
-use patchbot::domain::message::{Alert, Tone};
+use patchbot::domain::message::{Alert, Message, Tone};
 use patchbot_standins::slack::Slack;
 
 use super::world::World;
 
 fn alert(tone: Tone, headline: &str, lines: &[&str]) -> Alert {
     let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-    Alert { tone, headline: headline.to_owned(), lines }
+    Alert { tone, headline: headline.to_owned(), lines, offers: Vec::new() }
 }
 
 /// patchbot that only writes.
@@ -23,7 +23,10 @@ async fn operators_are_told_things_in_their_channel() {
     let world = writing().await;
     let chat = Chat::Slack(world.chat.clone());
     let ops = world.slack.channel("ops");
-    let tell = async |alert: Alert| chat.deliver_alert("#ops", &alert).await.unwrap();
+    let tell = async |alert: Alert| {
+        let message = world.notification("#ops", None, Message::Alert(alert));
+        chat.deliver(&message).await.unwrap().message
+    };
 
     let missed = "web01 was not patched: nobody approved it in time.";
     let message =
@@ -134,17 +137,20 @@ async fn a_card_is_never_overtaken_by_an_older_drawing_of_itself() {
     // The first rewriting is slow on its way; the decision comes meanwhile, and with it the second.
     world.slack.next("chat.update").takes(Duration::from_millis(300));
 
-    let slow = world.chat.deliver_card(&world.app, web01.window.id, "#windows");
+    let slow = world.draws_card(&web01, "#windows");
     let fast = async {
         world.slack.wait_for_calls("chat.update", 1).await.unwrap();
         world.by_mail("ada@owners.test", "approve web01").await;
-        world.chat.deliver_card(&world.app, web01.window.id, "#windows").await
+        world.draws_card(&web01, "#windows").await
     };
     let (slow, fast) = tokio::join!(slow, fast);
 
     slow.unwrap();
     fast.unwrap();
     let now = windows.again(&card).unwrap();
-    assert_eq!((now.rewritten(), now.button_labels()), (2, vec!["Decline".to_owned(), "Why?".to_owned()]));
+    assert_eq!(
+        (now.rewritten(), now.button_labels()),
+        (2, vec!["Move…".to_owned(), "Decline…".to_owned(), "Why?".to_owned()])
+    );
     world.ends().await;
 }

@@ -1,9 +1,8 @@
 //! Buttons on cards: decided once, answered always, and the card tells what became of it.
 
 use chrono::TimeDelta;
-use patchbot::chat::card::window_card;
-use patchbot::chat::facts::Facts;
 use patchbot::domain::ids::WindowId;
+use patchbot::domain::message::{Alert, Message as Outgoing, Offer, Tone};
 use patchbot::domain::person::Role;
 use patchbot::domain::window::WindowState;
 use patchbot_standins::slack::Message;
@@ -17,16 +16,17 @@ async fn a_click_decides_is_answered_to_the_clicker_alone_and_rewrites_the_card(
     let windows = world.slack.channel("windows").with([&ada]);
     let web01 = world.server("web01.example.org", &[&person]).await;
     let card = world.posts_card(&web01, "#windows").await;
-    assert_eq!(card.button_labels(), ["Approve", "Decline", "Why?"]);
+    assert_eq!(card.button_labels(), ["Approve", "Move…", "Decline…", "Why?"]);
     insta::assert_snapshot!(card.as_text(), @r#"
     ⏳ web01.example.org waits for approval
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owner: Ada
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -36,25 +36,27 @@ async fn a_click_decides_is_answered_to_the_clicker_alone_and_rewrites_the_card(
     let click = ada.clicks(&card, "Approve").await.unwrap();
 
     let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
-    insta::assert_snapshot!(answer.as_text(), @"
+    insta::assert_snapshot!(answer.as_text(), @r"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
     assert_eq!(world.delivers().await, 1);
     let now = windows.again(&card).unwrap();
-    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    assert_eq!(now.button_labels(), ["Move…", "Decline…", "Why?"]);
     insta::assert_snapshot!(now.as_text(), @r"
     👍 web01.example.org is approved
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Last decision: approved by Ada in Slack, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC)
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
     Until then: 5 hours before the start I check whether it is ready. It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
+    Blast radius: no other server is patched in that hour.
     Owner: Ada
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Decline] [Why?]
+    [Move…] [Decline…] [Why?]
     To take the approval back: /patch withdraw web01.example.org
     Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
     ");
@@ -86,8 +88,14 @@ async fn a_decision_by_mail_shows_on_the_card() {
     To take that back: /patch withdraw web01.example.org
     "#);
     insta::assert_snapshot!(world.slack.channel("ops").as_text(), @r#"
-    web01.example.org was declined by Ada by mail because "quarter-end closing".
-    It is not patched in 2027-Q1, unless somebody gives it a time again.
+    🚫 web01.example.org is declined: it is not patched in this window
+    When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
+    Last decision: declined by Ada by mail, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC), because "quarter-end closing"
+    Owner: Ada
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Why?]
+    To take that back: /patch withdraw web01.example.org
     "#);
     world.ends().await;
 }
@@ -112,7 +120,7 @@ async fn whoever_clicks_second_is_told_who_decided_first_and_sees_it() {
     assert_eq!(world.decisions(&web01).await, 1);
     // The outbox was not even asked: who clicked on something old gets the new one at once.
     let now = windows.wait_until(&on_both_screens, |card| card.rewritten() > 0).await.unwrap();
-    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    assert_eq!(now.button_labels(), ["Move…", "Decline…", "Why?"]);
     world.ends().await;
 }
 
@@ -125,11 +133,23 @@ async fn a_no_after_a_yes_is_a_decision_of_its_own_and_a_yes_after_a_no_is_not()
     let web01 = world.server("web01.example.org", &[&person, &other]).await;
     let on_both_screens = world.posts_card(&web01, "#windows").await;
 
-    let no = bob.clicks(&on_both_screens, "Decline").await.unwrap();
-    insta::assert_snapshot!(no.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @"
+    bob.clicks(&on_both_screens, "Decline…").await.unwrap();
+    let form = bob.sees_form().await.unwrap();
+    insta::assert_snapshot!(form.as_text(), @r"
+    == Decline ==
+    web01.example.org is then not patched in 2027-Q1. You can take it back before the start.
+    Reason (optional): […] (Why? It is told to everybody concerned.)
+    [Close] [Decline]
+    ");
+    bob.fills(&form, [("Reason", "quarter-end closing")]).unwrap().submits().await.unwrap();
+    let answer = bob.sees_form_that(|form| form.as_text().contains("is declined")).await.unwrap();
+    insta::assert_snapshot!(answer.as_text(), @r"
+    == patchbot ==
     web01.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
+    [Close]
     ");
     let yes = ada.clicks(&on_both_screens, "Approve").await.unwrap();
     insta::assert_snapshot!(yes.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
@@ -194,7 +214,7 @@ async fn a_button_still_works_after_a_restart() {
     let answer = click.wait_for(Message::is_ephemeral).await.unwrap();
     assert!(answer.as_text().contains("is approved for"), "{}", answer.as_text());
     world.delivers().await;
-    assert_eq!(windows.again(&card).unwrap().button_labels(), ["Decline", "Why?"]);
+    assert_eq!(windows.again(&card).unwrap().button_labels(), ["Move…", "Decline…", "Why?"]);
     world.ends().await;
 }
 
@@ -223,10 +243,11 @@ async fn a_card_that_shows_an_older_plan_decides_nothing_and_is_brought_up_to_da
     Answer by: Wed 9 Dec 2026, 00:00 Europe/Berlin (Tue 8 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
     Last decision: moved by Ada in Slack, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC); the time before was Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC)
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owner: Ada
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01.example.org to 2026-12-17 21:00 (put your date and time)
     The same time one week later: /patch defer web01.example.org by 1 week
     Free times: /patch slots web01.example.org
@@ -278,10 +299,10 @@ async fn a_card_whose_window_is_not_there_any_more_says_so() {
     let (ada, person) = world.owner("ada").await;
     let windows = world.slack.channel("windows").with([&ada]);
     let web01 = world.server("web01.example.org", &[&person]).await;
-    let facts = Facts::load(&world.app, web01.window.id, None).await.unwrap().unwrap();
-    let mut card = window_card(&facts);
-    card.shown.window = WindowId(uuid::Uuid::from_u128(404));
-    world.chat.post_card("#windows", &card).await.unwrap();
+    let gone = WindowId(uuid::Uuid::from_u128(404));
+    let offers = vec![Offer::about("Approve", "approve", gone, web01.window.revision)];
+    let alert = Alert { tone: Tone::Info, headline: "web00".to_owned(), lines: Vec::new(), offers };
+    world.chat.post_alert("#windows", &alert).await.unwrap();
     let posted = windows.wait_for_message(|_| true).await.unwrap();
 
     let click = ada.clicks(&posted, "Approve").await.unwrap();
@@ -299,14 +320,15 @@ async fn a_card_that_was_posted_and_not_remembered_is_rewritten_when_it_is_click
     let (ada, person) = world.owner("ada").await;
     let windows = world.slack.channel("windows").with([&ada]);
     let web01 = world.server("web01.example.org", &[&person]).await;
-    world.chat.deliver_card(&world.app, web01.window.id, "#windows").await.unwrap();
+    let card = Outgoing::Card { window: web01.window.id, more: Vec::new() };
+    world.chat.deliver(&world.notification("#windows", None, card)).await.unwrap();
     let lost = windows.wait_for_message(|_| true).await.unwrap();
 
     let click = ada.clicks(&lost, "Approve").await.unwrap();
 
     click.wait_for(Message::is_ephemeral).await.unwrap();
     let now = windows.wait_until(&lost, |card| card.rewritten() > 0).await.unwrap();
-    assert_eq!(now.button_labels(), ["Decline", "Why?"]);
+    assert_eq!(now.button_labels(), ["Move…", "Decline…", "Why?"]);
     world.ends().await;
 }
 
@@ -360,10 +382,11 @@ async fn an_operator_who_crossed_the_freeze_is_sent_to_somebody_else() {
     world.app.clock.set(super::world::utc("2026-11-24T09:00:00Z"));
 
     let said = operator.slash("/patch", "move web01 to 2026-11-25 21:00 because \"urgent\"").await.unwrap();
-    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
     web01.example.org moves to Wed 25 Nov 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
     It crosses the freeze, so somebody else must say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Tue 24 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     let card = world.posts_card(&web01, "#windows").await;
     let click = operator.clicks(&card, "Approve").await.unwrap();

@@ -39,10 +39,11 @@ async fn a_hostile_name_stays_a_name_on_a_card_in_an_answer_and_in_an_alert() {
     When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
     Answer by: Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC). Without an answer by then it is not patched, and I tell the operators.
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
+    Blast radius: no other server is patched in that hour.
     Owner: <!here> *Ada* `x`
     Host group: Web
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
-    [Approve] [Decline] [Why?]
+    [Approve] [Move…] [Decline…] [Why?]
     Another time: /patch move web01<!channel>*_`<https://evil.test|ok> Approved by everybody to 2026-12-10 20:00 (put your date and time)
     The same time one week later: /patch defer web01<!channel>*_`<https://evil.test|ok> Approved by everybody by 1 week
     Free times: /patch slots web01<!channel>*_`<https://evil.test|ok> Approved by everybody
@@ -55,18 +56,27 @@ async fn a_hostile_name_stays_a_name_on_a_card_in_an_answer_and_in_an_alert() {
     "web01<!channel>*_`<https://evil.test|ok> Approved by everybody" cannot be asked about: wildcards are not taken; name each server, or say "all".
     An operator can give the server a name that can be typed.
     "#);
-    let decline = ada.clicks(&card, "Decline").await.unwrap();
-    let answer = decline.wait_for(|seen| seen.as_text().contains("is declined")).await.unwrap();
-    assert_eq!(markup(&answer), Vec::<String>::new());
+    ada.clicks(&card, "Decline…").await.unwrap();
+    let form = ada.sees_form().await.unwrap();
+    ada.fills(&form, [("Reason", "<!here> *x*")]).unwrap().submits().await.unwrap();
+    let answer = ada.sees_form_that(|form| form.as_text().contains("is declined")).await.unwrap();
+    let unsafe_blocks = answer.blocks().iter().filter(|block| block.to_string().contains("mrkdwn")).count();
+    assert_eq!(unsafe_blocks, 0);
     world.delivers().await;
     let now = windows.again(&card).unwrap();
     assert_eq!(markup(&now), Vec::<String>::new());
     let told = world.slack.channel("ops").messages();
     assert_eq!(told.iter().flat_map(markup).collect::<Vec<_>>(), Vec::<String>::new());
-    insta::assert_snapshot!(told[0].as_text(), @r"
-    web01<!channel>*_`<https://evil.test|ok> Approved by everybody was declined by <!here> *Ada* `x` in Slack.
-    It is not patched in 2027-Q1, unless somebody gives it a time again.
-    ");
+    insta::assert_snapshot!(told[0].as_text(), @r#"
+    🚫 web01<!channel>*_`<https://evil.test|ok> Approved by everybody is declined: it is not patched in this window
+    When: Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC)
+    Last decision: declined by <!here> *Ada* `x` in Slack, Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC), because "<!here> *x*"
+    Owner: <!here> *Ada* `x`
+    Host group: Web
+    Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    [Why?]
+    To take that back: /patch withdraw web01<!channel>*_`<https://evil.test|ok> Approved by everybody
+    "#);
     world.ends().await;
 }
 
@@ -144,7 +154,12 @@ async fn an_alert_with_a_whole_log_becomes_several_messages() {
     let _olga = world.knows("olga@ops.test", Role::Operator).await;
     let lines =
         (1..=400).map(|number| format!("line {number}: {}", "something went wrong ".repeat(4))).collect();
-    let alert = Alert { tone: Tone::Bad, headline: "db01 could not be patched.".to_owned(), lines };
+    let alert = Alert {
+        tone: Tone::Bad,
+        headline: "db01 could not be patched.".to_owned(),
+        lines,
+        offers: Vec::new(),
+    };
 
     world.chat.post_alert("#ops", &alert).await.unwrap();
 

@@ -39,26 +39,29 @@ async fn an_owner_approves_moves_and_declines_by_words() {
     let web01 = world.server("web01.example.org", &[&person]).await;
 
     let answer = told(ada.slash("/patch", "approve web01").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @"
+    insta::assert_snapshot!(answer, @r"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
 
     let answer = told(ada.slash("/patch", "move web01 to Friday 21:30").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @"
+    insta::assert_snapshot!(answer, @r"
     web01.example.org moves to Fri 27 Nov 2026, 21:30 Europe/Berlin (20:30 UTC). The approval it had is void; it waits for approval.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
 
     let answer =
         told(ada.slash("/patch", "decline web01 because “quarter-end closing”").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @"
+    insta::assert_snapshot!(answer, @r"
     web01.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     assert!(matches!(world.window(&web01).await.state, WindowState::Declined(_)));
     assert_eq!(world.decisions(&web01).await, 3);
@@ -91,13 +94,22 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
     • /patch undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     • /patch status [servers] — Says where your windows stand: state, time, what is awaited.
+    • /patch mine [page] — Shows your own servers and where they stand; in chat with buttons.
     • /patch list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     • /patch show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
     • /patch slots server — Lists the next times the server could be patched, or says why there is none.
     • /patch why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.
     • /patch history server — Tells what was decided and done: who, when, through which channel, and the runs.
+    • /patch calendar [quarter] — Shows the quarter day by day: how many servers are patched when, which days are closed, and which are yours; in chat as a picture.
+    • /patch report [quarter] — Shows how far the quarter is: how many servers are patched, approved, waiting, and what went wrong; in chat as a picture.
     • /patch whoami — Says who I take you for, your role, your zone and your servers.
-    • /patch calendar — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
+    • /patch subscribe — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
+    • /patch link address | link code — Links this account to you: I mail a code to your address, and you say it here.
+    • /patch unlink — Takes the link between this account and you away; decisions are then possible by mail only.
+    • /patch zone Area/City | zone off — Says in which zone you read times, beside each server's own and UTC.
+    • /patch quiet HH:MM-HH:MM | quiet off — Sets the hours in which I do not write to you in chat. What is urgent still comes; the rest waits. Mail is not held back.
+    • /patch confirm code — Confirms something dangerous that waits: your own, or somebody else's as the second person.
+    • /patch cancel code — Drops something dangerous that waits to be confirmed. One no is enough.
     • /patch help [command] — Shows what you can say, here and now.
     /patch help move shows one command with examples.
     "#);
@@ -141,6 +153,7 @@ async fn what_is_not_understood_is_shown_with_a_mark_under_the_place() {
     I do not understand "but" in "approve web01 but only after 22:00". Usage: approve [servers] [because "…"]
     approve web01 but only after 22:00
                   ^^^
+    [Fill in a form…]
     "#);
     let answer = told(ada.slash("/patch", "aprove web01").await.unwrap()).await;
     insta::assert_snapshot!(answer, @r#"
@@ -154,16 +167,18 @@ async fn what_is_not_understood_is_shown_with_a_mark_under_the_place() {
     Did you mean web01.example.org?
     "#);
     let answer = told(ada.slash("/patch", "move web01 to 2026-11-26 20:00").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @"
+    insta::assert_snapshot!(answer, @r"
     web01.example.org moves to Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     let answer = told(ada.slash("/patch", "move web01 to yesterday").await.unwrap()).await;
     insta::assert_snapshot!(answer, @r#"
     "yesterday" is not a date I can be sure of: write it as 2026-12-04. Usage: move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"]
     move web01 to yesterday
                   ^^^^^^^^^
+    [Fill in a form…]
     "#);
     assert_eq!(world.decisions(&web01).await, 1, "the move to the next day");
     world.ends().await;
@@ -222,17 +237,19 @@ async fn several_lines_are_all_understood_or_none_is_done() {
     approve web02 if it rains
                   ^^
     I do all of your lines or none, so nothing was done.
+    [Fill in a form…]
     "#);
     assert_eq!(world.decisions(&web01).await, 0);
 
     let said = ada.writes_dm("approve web01\n\ndecline web02 because \"R&amp;D &lt;3\"").await.unwrap();
-    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @r"
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Until the start you can take it back: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     web02.example.org is declined: it is not patched in this window.
     You can take it back until the time comes: /patch withdraw web02.example.org.
     A mistake? Say /patch undo web02.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo web01.example.org] [Undo web02.example.org]
     ");
     assert_eq!((world.decisions(&web01).await, world.decisions(&web02).await), (1, 1));
     let said = ada.writes_dm(&"status\n".repeat(21)).await.unwrap();
@@ -250,13 +267,14 @@ async fn half_of_a_command_can_be_done_and_the_rest_is_said() {
 
     let answer = told(ada.slash("/patch", "approve all").await.unwrap()).await;
 
-    insta::assert_snapshot!(answer, @"
+    insta::assert_snapshot!(answer, @r"
     Done in part; please see what is left.
     web01.example.org is approved for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     Ada declined web02.example.org; a no stands until it is taken back.
     Ada or an operator can say /patch withdraw web02.example.org; after that it can be approved.
     Until the start you can take it back: /patch withdraw web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
     ");
     assert_eq!(world.decisions(&web02).await, 1);
     world.ends().await;

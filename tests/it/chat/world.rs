@@ -8,11 +8,12 @@ use chrono_tz::Tz;
 use patchbot::app::handle::Request;
 use patchbot::app::{App, ChatPlaces};
 use patchbot::chat::slack::{MessageRef, Settings, Slack};
+use patchbot::chat::{Delivered, Undelivered};
 use patchbot::clock::{Clock, Ids};
 use patchbot::config::secret::Secret;
 use patchbot::domain::answer::{Answer, Channel};
 use patchbot::domain::calendar::plan_at;
-use patchbot::domain::ids::{PersonId, ServerId, WindowId};
+use patchbot::domain::ids::{NoticeId, PersonId, ServerId, WindowId};
 use patchbot::domain::message::Message as Outgoing;
 use patchbot::domain::person::{Address, Identity, Person, Role};
 use patchbot::domain::policy::Policies;
@@ -20,7 +21,7 @@ use patchbot::domain::quarter::Quarters;
 use patchbot::domain::server::{Ownership, Rank, Reach, Server};
 use patchbot::domain::window::Window;
 use patchbot::store::Store;
-use patchbot::store::records::{Claim, Delivery, Medium};
+use patchbot::store::records::{Claim, Delivery, Medium, Notification};
 use patchbot_standins::slack as standin;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -211,12 +212,45 @@ impl World {
 
     /// Posts a card, as the outbox does, and remembers it.
     pub(crate) async fn posts_card(&self, planned: &Planned, place: &str) -> standin::Message {
-        let row = self.chat.deliver_card(&self.app, planned.window.id, place).await.unwrap();
-        let mut tx = self.app.store.begin().await.unwrap();
-        tx.put_card(&row, self.app.now()).await.unwrap();
-        tx.commit().await.unwrap();
-        let message: MessageRef = row.message.parse().unwrap();
+        let message = self.draws_card(planned, place).await.unwrap();
+        let message: MessageRef = message.parse().unwrap();
         self.slack.wait_for_message(|seen| seen.ts() == message.ts).await.unwrap()
+    }
+
+    /// Draws a card as the outbox does, and remembers it; the message it is.
+    pub(crate) async fn draws_card(&self, planned: &Planned, place: &str) -> Result<String, Undelivered> {
+        let message = Outgoing::Card { window: planned.window.id, more: Vec::new() };
+        let delivered =
+            self.chat.deliver(&self.notification(place, Some(planned.window.id), message)).await?;
+        self.keeps(&delivered).await;
+        Ok(delivered.message)
+    }
+
+    /// A message of the outbox.
+    pub(crate) fn notification(
+        &self,
+        place: &str,
+        window: Option<WindowId>,
+        message: Outgoing,
+    ) -> Notification {
+        Notification {
+            id: NoticeId(self.app.ids.next()),
+            medium: Medium::Slack,
+            recipient: place.to_owned(),
+            person: None,
+            window,
+            message,
+            attempts: 0,
+            created_at: self.app.now(),
+        }
+    }
+
+    async fn keeps(&self, delivered: &Delivered) {
+        let mut tx = self.app.store.begin().await.unwrap();
+        for card in &delivered.cards {
+            tx.put_card(card, self.app.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
     }
 
     /// Delivers what waits in the outbox for Slack, as the outbox does. Tells how many messages that were.
@@ -227,21 +261,10 @@ impl World {
         let waiting = tx.claim_notifications(&claim, Medium::Slack).await.unwrap();
         tx.commit().await.unwrap();
         for (message, lease) in &waiting {
-            let card = match &message.message {
-                Outgoing::Card { window } => {
-                    Some(self.chat.deliver_card(&self.app, *window, &message.recipient).await.unwrap())
-                }
-                Outgoing::Alert(alert) => {
-                    self.chat.post_alert(&message.recipient, alert).await.unwrap();
-                    None
-                }
-                Outgoing::Mail { .. } => panic!("a mail for Slack"),
-            };
+            let delivered = self.chat.deliver(message).await.unwrap();
+            self.keeps(&delivered).await;
             let mut tx = self.app.store.begin().await.unwrap();
-            if let Some(card) = &card {
-                tx.put_card(card, self.app.now()).await.unwrap();
-            }
-            let sent = Delivery::Sent { message_id: card.map(|card| card.message) };
+            let sent = Delivery::Sent { message_id: Some(delivered.message) };
             tx.end_delivery(message.id, lease, &sent, self.app.now()).await.unwrap();
             tx.commit().await.unwrap();
         }
@@ -275,6 +298,7 @@ async fn app_on(folder: &tempfile::TempDir) -> App {
         chat: Arc::new(ChatPlaces {
             slack_ops: Some("#ops".to_owned()),
             slack_windows: Some("#windows".to_owned()),
+            ..ChatPlaces::default()
         }),
     }
 }

@@ -33,6 +33,7 @@ fn alert(key: &str) -> NewNotification {
             tone: Tone::Bad,
             headline: "web01 failed.".to_owned(),
             lines: vec![],
+            offers: vec![],
         }),
         created_at: utc(NOON),
     }

@@ -168,11 +168,17 @@ async fn decisions_checks_cards_and_facts_of_the_installation_read_back(fresh: F
         channel: "C1".to_owned(),
         window: bare.id,
         message: "1.1".to_owned(),
+        line: None,
+        revision: Some(Revision::FIRST),
+        thread: None,
     };
     tx.put_card(&card, utc(NOON)).await.unwrap();
-    card.message = "2.2".to_owned();
+    card = CardRow { message: "2.2".to_owned(), line: Some(3), thread: Some("77".to_owned()), ..card };
     tx.put_card(&card, utc(NOON)).await.unwrap();
-    assert_eq!(tx.cards_of(bare.id).await.unwrap(), [card]);
+    assert_eq!(tx.cards_of(bare.id).await.unwrap(), [card.clone()]);
+    assert_eq!(tx.cards_on(Medium::Slack, "2.2").await.unwrap(), [card.clone()]);
+    assert_eq!(tx.cards_in_thread(Medium::Slack, "77").await.unwrap(), [card]);
+    assert_eq!(tx.cards_on(Medium::Discord, "2.2").await.unwrap(), []);
     tx.put_configuration("instance", &json!({"b": 1, "a": [true, null]}), utc(NOON)).await.unwrap();
     assert_eq!(tx.get_configuration("instance").await.unwrap(), Some(json!({"a": [true, null], "b": 1})));
 }
@@ -199,6 +205,7 @@ async fn a_plan_is_run_once_and_its_steps_are_kept(fresh: Fresh) {
             reboot_wait_seconds: 600,
             checks: policy.checks.clone(),
             validation: policy.validation.clone(),
+            overridden: false,
         },
         state: RunState::Prechecking,
         report: None,

@@ -20,7 +20,7 @@ fn entries(mail: &Mail) -> Vec<String> {
     });
     calendars
         .map(|part| {
-            let text = part.text_contents().unwrap().replace("\r\n ", "");
+            let text = part.text_contents().unwrap().replace("\r\n", "\n").replace("\n ", "");
             let wanted = ["METHOD:", "SEQUENCE:", "STATUS:", "DTSTART:", "COMMENT:"];
             let lines = text.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
             lines.collect::<Vec<_>>().join(" ")

@@ -141,7 +141,7 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     Your zone: not set; you see times in each server's zone.
     You own no server.
     ");
-    let said = world.says("ada", "calendar").await;
+    let said = world.says("ada", "subscribe").await;
     let (link, rest) = said.split_once(".ics").unwrap();
     assert!(
         link.starts_with(
@@ -162,13 +162,22 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
     undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     status [servers] — Says where your windows stand: state, time, what is awaited.
+    mine [page] — Shows your own servers and where they stand; in chat with buttons.
     list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
     slots server — Lists the next times the server could be patched, or says why there is none.
     why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.
     history server — Tells what was decided and done: who, when, through which channel, and the runs.
+    calendar [quarter] — Shows the quarter day by day: how many servers are patched when, which days are closed, and which are yours; in chat as a picture.
+    report [quarter] — Shows how far the quarter is: how many servers are patched, approved, waiting, and what went wrong; in chat as a picture.
     whoami — Says who I take you for, your role, your zone and your servers.
-    calendar — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
+    subscribe — Gives you a link that your calendar can subscribe to; it shows the windows of your servers.
+    link address | link code — Links this account to you: I mail a code to your address, and you say it here.
+    unlink — Takes the link between this account and you away; decisions are then possible by mail only.
+    zone Area/City | zone off — Says in which zone you read times, beside each server's own and UTC.
+    quiet HH:MM-HH:MM | quiet off — Sets the hours in which I do not write to you in chat. What is urgent still comes; the rest waits. Mail is not held back.
+    confirm code — Confirms something dangerous that waits: your own, or somebody else's as the second person.
+    cancel code — Drops something dangerous that waits to be confirmed. One no is enough.
     help [command] — Shows what you can say, here and now.
     "help move" shows one command with examples.
     "#);

@@ -134,13 +134,20 @@ impl World {
 
     /// A mail comes in as it is. What became of it.
     pub(crate) async fn receives_raw(&mut self, raw: &[u8]) -> String {
-        self.uid += 1;
-        let arrived = Arrived { validity: 1, uid: self.uid, content: Content::Whole(raw.to_vec()) };
-        accept(&self.app, "INBOX", arrived).await.unwrap();
+        self.arrives(raw).await;
         self.reader.tick().await.unwrap();
         let mails = self.app.store.read().await.unwrap().latest_mail(1).await.unwrap();
         self.settle().await;
         mails.into_iter().next().unwrap().outcome
+    }
+
+    async fn arrives(&mut self, raw: &[u8]) {
+        if let Some(post) = &mut self.post {
+            return post.send(&self.app, raw).await;
+        }
+        self.uid += 1;
+        let arrived = Arrived { validity: 1, uid: self.uid, content: Content::Whole(raw.to_vec()) };
+        accept(&self.app, "INBOX", arrived).await.unwrap();
     }
 
     /// Why the last mail ended as it did.

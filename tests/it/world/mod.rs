@@ -1,8 +1,9 @@
 //! The world of the stories: the real use cases, store, templates and reading of mails; time stands still until it is moved.
 //!
-//! `PATCHBOT_STORIES_ON=postgres` tells every story on PostgreSQL.
+//! `PATCHBOT_STORIES_ON=postgres` tells every story on PostgreSQL, `PATCHBOT_STORIES_MAIL=lab` by real mail.
 
 pub(crate) mod mails;
+mod post;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -35,6 +36,7 @@ use patchbot::work::outbox::{Outbox, Postman};
 use patchbot::work::reports::Reporter;
 
 pub(crate) use mails::Mail;
+use post::Post;
 
 use crate::contract::Fresh;
 
@@ -59,6 +61,8 @@ pub(crate) struct World {
     sheet: String,
     /// Mails wait, because nobody takes them.
     mail_is_away: bool,
+    /// Real servers, when the stories are told by real mail.
+    post: Option<Post>,
     _fresh: Fresh,
 }
 
@@ -86,10 +90,10 @@ impl World {
             Ok("postgres") => crate::contract::postgres().await,
             _ => crate::contract::sqlite().await,
         };
-        Self::on(fresh, time, policies)
+        Self::on(fresh, Post::wanted().await, time, policies)
     }
 
-    fn on(fresh: Fresh, time: &str, policies: Policies) -> Self {
+    fn on(fresh: Fresh, post: Option<Post>, time: &str, policies: Policies) -> Self {
         let clock = Clock::manual(at(time));
         let app = App {
             public_url: Some("https://patchbot.test".into()),
@@ -99,11 +103,14 @@ impl World {
             policies: Arc::new(policies.knowing_each_other()),
             quarters: Arc::new(Quarters::default()),
             zone: Tz::Europe__Berlin,
-            chat: Arc::new(ChatPlaces { slack_ops: Some("C0OPS".to_owned()), slack_windows: None }),
+            chat: Arc::new(ChatPlaces { slack_ops: Some("C0OPS".to_owned()), ..ChatPlaces::default() }),
         };
         let sent = Arc::default();
         let postman = Postman {
-            mailer: Mailer::Fake(Arc::clone(&sent)),
+            mailer: match &post {
+                Some(post) => post.mailer(),
+                None => Mailer::Fake(Arc::clone(&sent)),
+            },
             renderer: Arc::new(Renderer::new(None).unwrap()),
             ours: Ours::new(Address::parse(BOT).unwrap()),
             name: "patchbot".to_owned(),
@@ -124,7 +131,7 @@ impl World {
         let scheduler = Scheduler::new(app.clone(), hosts, "world".to_owned(), 8);
         let sheet =
             "server_name,primary_owner,secondary_owner,server_timezone,host_group,ip_address\n".to_owned();
-        let reader = reader(&app);
+        let reader = reader(&app, post.as_ref());
         Self {
             app,
             outbox,
@@ -136,6 +143,7 @@ impl World {
             read: 0,
             sheet,
             mail_is_away: false,
+            post,
             _fresh: fresh,
         }
     }
@@ -148,9 +156,9 @@ impl World {
 
     /// The same database under a program that was started anew with these rules.
     pub(crate) fn restarted_under(self, policies: Policies) -> Self {
-        let Self { app, sheet, sent, read, uid, _fresh, .. } = self;
+        let Self { app, sheet, sent, read, uid, post, _fresh, .. } = self;
         let time = app.now().with_timezone(&Tz::UTC).format("%Y-%m-%d %H:%M UTC").to_string();
-        let mut world = Self::on(_fresh, &time, policies);
+        let mut world = Self::on(_fresh, post, &time, policies);
         world.sheet = sheet;
         world.uid = uid;
         let earlier = std::mem::take(&mut *sent.lock().unwrap());
@@ -231,9 +239,27 @@ impl World {
             };
             let sent = if self.mail_is_away { Ticked::default() } else { self.outbox.tick().await.unwrap() };
             if due.is_idle() && reported.is_idle() && sent.is_idle() {
-                return;
+                break;
             }
         }
+        self.look_into_mailboxes().await;
+    }
+
+    /// Takes what real servers have delivered to people.
+    async fn look_into_mailboxes(&mut self) {
+        let Some(post) = &mut self.post else { return };
+        let mut tx = self.app.store.read().await.unwrap();
+        let sent = tx.latest_notifications(100_000).await.unwrap();
+        let mut people: Vec<String> = Vec::new();
+        let mut count = 0;
+        for row in sent.into_iter().filter(|row| row.medium == "mail" && row.state == "sent") {
+            count += 1;
+            if !people.contains(&row.recipient) {
+                people.push(row.recipient);
+            }
+        }
+        let new = post.delivered(&people, count).await;
+        self.sent.lock().unwrap().extend(new);
     }
 
     /// Moves the clock on to a time, stopping at every event on the way.
@@ -341,17 +367,24 @@ impl World {
     }
 }
 
-/// Reads mails; nobody else can send from owners.test to this mailbox, so its senders are proven.
-fn reader(app: &App) -> InboxReader {
+/// Reads mails. Without real servers nobody else can send from owners.test to this mailbox, so its senders are proven.
+fn reader(app: &App, post: Option<&Post>) -> InboxReader {
+    let authenticator = match post {
+        Some(post) => post.authenticator(),
+        None => believing(),
+    };
+    let ours = Ours::new(Address::parse(BOT).unwrap());
+    InboxReader::new(app.clone(), ours, authenticator, Limits::default(), "world".to_owned())
+}
+
+fn believing() -> Authenticator {
     let settings = AuthSettings {
         resolver: Some("127.0.0.1:9".parse().unwrap()),
         timeout: Duration::from_millis(100),
         authserv_ids: Vec::new(),
         trusted_domains: vec!["owners.test".to_owned(), "patchbot.test".to_owned()],
     };
-    let authenticator = Authenticator::new(settings).unwrap();
-    let ours = Ours::new(Address::parse(BOT).unwrap());
-    InboxReader::new(app.clone(), ours, authenticator, Limits::default(), "world".to_owned())
+    Authenticator::new(settings).unwrap()
 }
 
 pub(crate) fn mail_of(who: &str) -> String {

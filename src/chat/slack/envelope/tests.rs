@@ -11,7 +11,7 @@ fn heard(kind: &str, payload: &Value) -> Heard {
     match envelope(kind, payload) {
         Frame::Envelope { id, heard } => {
             assert_eq!(id, "e1");
-            heard
+            *heard
         }
         other => panic!("{other:?}"),
     }
@@ -40,10 +40,13 @@ fn a_click_is_read_whatever_the_message_it_was_made_on_is_made_of() {
             who: Who { team: Some("T1".to_owned()), user: "U1".to_owned() },
             action: "approve".to_owned(),
             value: "v".to_owned(),
+            chosen: false,
+            trigger: "t1".to_owned(),
             on: Some(MessageRef { channel: "C1".to_owned(), ts: "1.2".to_owned() }),
             way: Way::Address {
                 url: "https://hooks.slack.test/1".to_owned(),
-                channel: Some("C1".to_owned())
+                channel: Some("C1".to_owned()),
+                replaces: false,
             },
             key: "trigger t1 3.4".to_owned(),
         }
@@ -68,7 +71,6 @@ fn only_words_of_people_to_the_app_are_heard() {
         with("bot_id", "B1"),
         with("user", "U0BOT"),
         with("channel_type", "channel"),
-        with("type", "app_home_opened"),
         serde_json::json!({"type": "message", "subtype": "message_deleted", "channel": "D1"}),
         serde_json::json!({"type": "channel_created", "channel": {"id": "C1"}, "user": {"id": "U1"}}),
     ];
@@ -85,7 +87,7 @@ fn what_is_not_understood_is_told_without_a_word_of_it() {
     insta::assert_snapshot!(why(envelope("slash_commands", &secret)), @"e1: a command is not as expected; it has response_url, text, user_id");
     insta::assert_snapshot!(why(envelope("from_the_future", &Value::Null)), @"e1: it is of a kind that is not known: from_the_future");
     insta::assert_snapshot!(why(envelope("interactive",
-            &serde_json::json!({"type": "block_actions", "user": {"id": "U1"}}))), @"e1: a click is not as expected, actions is missing; it has type, user");
+            &serde_json::json!({"type": "block_actions", "actions": []}))), @"e1: a click is not as expected, user is missing; it has actions, type");
     insta::assert_snapshot!(why(envelope("events_api", &Value::Null)), @"e1: an event is not as expected; it has nothing");
     insta::assert_snapshot!(why(read("not json", "U0BOT")), @"-: it is no envelope (Syntax in column 2)");
     insta::assert_snapshot!(why(read(r#"{"envelope_id":"e9","type":7}"#, "U0BOT")), @"e9: it is no envelope (Data in column 28)");
@@ -94,5 +96,30 @@ fn what_is_not_understood_is_told_without_a_word_of_it() {
     assert_eq!(
         read(r#"{"type":"disconnect","reason":"warning"}"#, "U0BOT"),
         Frame::Disconnect { reason: "warning".to_owned() }
+    );
+}
+
+#[test]
+fn what_was_filled_into_a_form_is_read_field_by_field() {
+    let sent = serde_json::json!({
+        "type": "view_submission", "trigger_id": "t1", "user": {"id": "U1", "team_id": "T1"},
+        "view": {"id": "V1", "type": "modal", "hash": "h", "private_metadata": "move\nw/1\nC1/1.2", "state": {"values": {
+            "slot": {"slot": {"type": "static_select", "selected_option": {"value": "2026-12-10 19:00 UTC"}}},
+            "date": {"date": {"type": "datepicker", "selected_date": null}},
+            "time": {"time": {"type": "timepicker", "selected_time": "20:00"}},
+            "windows": {"windows": {"type": "multi_static_select", "selected_options": [{"value": "a"}, {"value": "b"}]}},
+            "reason": {"reason": {"type": "plain_text_input", "value": "release"}}}}}
+    });
+    let Heard::Form { about, filled, sent, way, .. } = heard("interactive", &sent) else { panic!() };
+    assert_eq!((about.as_str(), sent), ("move\nw/1\nC1/1.2", true));
+    assert_eq!(way, Way::View { view: "V1".to_owned() });
+    let of = |name: &str| {
+        let found = filled.iter().find(|(other, _)| other == name);
+        found.map(|(_, values)| values.join(",")).unwrap_or_default()
+    };
+    assert_eq!(of("slot"), "2026-12-10 19:00 UTC");
+    assert_eq!(
+        (of("date"), of("time"), of("windows"), of("reason")),
+        (String::new(), "20:00".to_owned(), "a,b".to_owned(), "release".to_owned())
     );
 }

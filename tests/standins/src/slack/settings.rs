@@ -48,7 +48,7 @@ impl Default for Settings {
             ack_limit: Duration::from_secs(3),
             trigger_life: Duration::from_secs(3),
             redelivery: vec![Duration::ZERO, Duration::from_secs(60), Duration::from_secs(300)],
-            patience: Duration::from_secs(5),
+            patience: Duration::from_secs(20),
             now: None,
             posting_rate: false,
         }

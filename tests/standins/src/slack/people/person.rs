@@ -162,6 +162,34 @@ impl Person {
             .await
     }
 
+    /// Waits until the form on her screen is as wanted: it may be rewritten after it was sent.
+    ///
+    /// # Errors
+    /// When none is in time.
+    pub async fn sees_form_that(&self, fits: impl Fn(&Form) -> bool) -> anyhow::Result<Form> {
+        let what = format!("a form of its kind on the screen of {}", self.handle());
+        self.shared()
+            .wait(&what, |state| {
+                let top = state.people.get(&self.id)?.modals.last()?;
+                Form::of(self, state, top).filter(&fits)
+            })
+            .await
+    }
+
+    /// Waits until the app's home tab shows what is wanted.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn sees_home_that(&self, fits: impl Fn(&Form) -> bool) -> anyhow::Result<Form> {
+        let what = format!("the home of {}", self.handle());
+        self.shared()
+            .wait(&what, |state| {
+                let home = state.people.get(&self.id)?.home.as_ref()?;
+                Form::of(self, state, home).filter(&fits)
+            })
+            .await
+    }
+
     /// Gives the app's home tab as it shows it to her.
     #[must_use]
     pub fn home(&self) -> Option<Form> {

@@ -1,0 +1,288 @@
+//! Taking in what was heard, and seeing that each of it is worked on and answered: the same on every platform.
+//!
+//! What is accepted is worked on after the platform was told that it is. What one person says is worked on in its
+//! order, what different people say at the same time; there is a limit to both, and whoever meets it is told. What has
+//! to be answered at once, a form above all, does not wait behind it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use super::screen::Screen;
+use super::talk::Answered;
+use crate::domain::answer::{Answer, Verdict};
+
+/// So much may wait and be worked on, all people together.
+const MOST_ACCEPTED: usize = 2_000;
+/// So much of one person.
+const MOST_OF_ONE: usize = 20;
+/// So many people are worked for at the same time.
+const AT_ONCE: usize = 32;
+/// So many things that were heard are remembered, to know them again.
+const REMEMBERED: usize = 16_384;
+/// What takes longer than this is given up.
+const LONGEST: Duration = Duration::from_secs(120);
+/// What was accepted may take so long after the end was asked for.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// What is said when no more can be accepted.
+pub(super) const BUSY: &str =
+    "I have more to do than I can take right now, so nothing was done. Please try again in a minute.";
+
+/// What became of something that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// It is worked on.
+    Yes,
+    /// It was heard before.
+    Again,
+    /// There is too much already.
+    Busy,
+}
+
+/// Something heard, as far as the desk has to know it.
+pub(super) trait Heard: std::fmt::Debug + Send + Sync + 'static {
+    /// Who did it: his things are worked on in their order.
+    fn person(&self) -> &str;
+    /// What tells it from every other: the same again is a redelivery.
+    fn key(&self) -> &str;
+    /// What it is, in a word, for counting.
+    fn kind(&self) -> &'static str;
+    /// Whether it cannot wait behind what the person said before.
+    fn is_pressing(&self) -> bool;
+}
+
+/// A platform as the desk uses it.
+pub(super) trait Front: std::fmt::Debug + Send + Sync + 'static {
+    /// What is heard there.
+    type Heard: Heard;
+    /// The platform's name, for the log.
+    const NAME: &'static str;
+    /// The answer; none for programs, with which no conversation is begun.
+    fn answer(&self, heard: &Self::Heard) -> impl Future<Output = Option<Answered>> + Send;
+    /// Brings an answer to the one who asked.
+    fn tell(&self, heard: &Self::Heard, answered: Answered) -> impl Future<Output = ()> + Send;
+    /// Whether somebody whose things are not accepted still has to be told.
+    fn is_owed_a_refusal(&self, heard: &Self::Heard) -> bool;
+}
+
+/// Where everything that was heard is worked on.
+#[derive(Debug)]
+pub(super) struct Desk<F: Front> {
+    pub(super) front: F,
+    pile: Mutex<Pile<F::Heard>>,
+    working: Semaphore,
+    refusing: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+/// What waits.
+#[derive(Debug)]
+struct Pile<H> {
+    accepted: usize,
+    of_person: HashMap<String, VecDeque<H>>,
+    seen: HashSet<String>,
+    seen_in_order: VecDeque<String>,
+}
+
+impl<H> Default for Pile<H> {
+    fn default() -> Self {
+        Self { accepted: 0, of_person: HashMap::new(), seen: HashSet::new(), seen_in_order: VecDeque::new() }
+    }
+}
+
+impl<H> Pile<H> {
+    /// Remembers what was heard; `false` when it was heard before.
+    fn is_new(&mut self, keys: &[String]) -> bool {
+        if keys.iter().any(|key| self.seen.contains(key)) {
+            return false;
+        }
+        for key in keys {
+            self.seen.insert(key.clone());
+            self.seen_in_order.push_back(key.clone());
+        }
+        while self.seen_in_order.len() > REMEMBERED {
+            if let Some(oldest) = self.seen_in_order.pop_front() {
+                self.seen.remove(&oldest);
+            }
+        }
+        true
+    }
+}
+
+impl<F: Front> Desk<F> {
+    pub(super) fn new(front: F) -> Self {
+        Self {
+            front,
+            pile: Mutex::default(),
+            working: Semaphore::new(AT_ONCE),
+            refusing: Arc::new(Semaphore::new(AT_ONCE)),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Takes what was heard, without waiting; `delivery` is the platform's name for this delivery of it.
+    pub(super) fn accept(self: &Arc<Self>, delivery: &str, heard: F::Heard) -> Accepted {
+        metrics::counter!("patchbot_chat_heard_total", "platform" => F::NAME, "kind" => heard.kind())
+            .increment(1);
+        let user = heard.person().to_owned();
+        let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pile.is_new(&[format!("delivery {delivery}"), heard.key().to_owned()]) {
+            tracing::info!(delivery, user, platform = F::NAME, "heard again, delivery {delivery}");
+            return Accepted::Again;
+        }
+        let waiting = pile.of_person.get(&user).map_or(0, VecDeque::len);
+        if pile.accepted >= MOST_ACCEPTED || waiting >= MOST_OF_ONE {
+            drop(pile);
+            metrics::counter!("patchbot_chat_too_busy_total", "platform" => F::NAME).increment(1);
+            tracing::warn!(
+                delivery,
+                user,
+                platform = F::NAME,
+                "too much to do, delivery {delivery} is refused"
+            );
+            self.refuse_later(heard);
+            return Accepted::Busy;
+        }
+        pile.accepted = pile.accepted.saturating_add(1);
+        if heard.is_pressing() {
+            let desk = Arc::clone(self);
+            self.tasks.spawn(async move { desk.work_on(heard).await });
+            return Accepted::Yes;
+        }
+        match pile.of_person.get_mut(&user) {
+            Some(queue) => queue.push_back(heard),
+            None => {
+                pile.of_person.insert(user.clone(), VecDeque::from([heard]));
+                let desk = Arc::clone(self);
+                self.tasks.spawn(async move { desk.work_for(user).await });
+            }
+        }
+        Accepted::Yes
+    }
+
+    /// Runs something that belongs to the platform and ends with the desk.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            unharmed(work).await;
+        });
+    }
+
+    /// Tells somebody whose click or message cannot be accepted.
+    fn refuse_later(self: &Arc<Self>, heard: F::Heard) {
+        if !self.front.is_owed_a_refusal(&heard) {
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.refusing).try_acquire_owned() else {
+            tracing::error!(
+                user = heard.person(),
+                "{} could not even be told that there is too much to do",
+                heard.person()
+            );
+            return;
+        };
+        let desk = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let busy = Answered::said(Screen::line(BUSY));
+            desk.front.tell(&heard, busy).await;
+            drop(permit);
+        });
+    }
+
+    /// Works on what one person said, one after the other, until nothing is left.
+    async fn work_for(self: Arc<Self>, user: String) {
+        while let Some(heard) = self.next_of(&user) {
+            let _turn = self.working.acquire().await;
+            self.work_on(heard).await;
+        }
+    }
+
+    fn next_of(&self, user: &str) -> Option<F::Heard> {
+        let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = pile.of_person.get_mut(user).and_then(VecDeque::pop_front);
+        if next.is_none() {
+            pile.of_person.remove(user);
+        }
+        next
+    }
+
+    async fn work_on(&self, heard: F::Heard) {
+        let span = tracing::info_span!("chat", platform = F::NAME, user = heard.person(), key = heard.key());
+        let began = tokio::time::Instant::now();
+        let kind = heard.kind();
+        unharmed(Box::pin(self.work(heard))).instrument(span).await;
+        metrics::histogram!("patchbot_chat_answer_seconds", "platform" => F::NAME, "kind" => kind)
+            .record(began.elapsed().as_secs_f64());
+        let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
+        pile.accepted = pile.accepted.saturating_sub(1);
+    }
+
+    async fn work(&self, heard: F::Heard) {
+        // What is given up here is rolled back, unless it was just being committed.
+        let answer = tokio::time::timeout(LONGEST, Box::pin(self.front.answer(&heard)));
+        let answer = match unharmed(answer).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) | None => Some(Answered::said(Screen::answer(&broken()))),
+        };
+        if let Some(answer) = answer {
+            self.front.tell(&heard, answer).await;
+        }
+    }
+
+    /// Ends: nothing new comes in any more, and what was accepted is answered.
+    pub(super) async fn close(&self) {
+        self.tasks.close();
+        if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
+            tracing::error!(platform = F::NAME, "some of what was said could not be answered before the end");
+        }
+    }
+}
+
+/// Lets a panic cost an answer its content, and nobody else anything; nothing comes back after one.
+pub(super) async fn unharmed<T>(work: impl Future<Output = T>) -> Option<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    if done.is_err() {
+        tracing::error!("a bug: the work on something from chat panicked");
+    }
+    done.ok()
+}
+
+fn broken() -> Answer {
+    Answer::new(Verdict::Broken, "Something broke on our side while I worked on that; it may be done or not.")
+        .then("Say \"status\" to see, and tell an operator.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_answer_its_content() {
+        assert_eq!(unharmed(async { 7 }).await, Some(7));
+        assert_eq!(unharmed(async { panic!("a bug") }).await, None::<u8>);
+    }
+
+    #[test]
+    fn what_was_heard_is_known_again_and_not_for_ever() {
+        let mut pile = Pile::<()>::default();
+        let keys = |number: usize| [format!("delivery {number}"), format!("event {number}")];
+        assert!(pile.is_new(&keys(1)));
+        assert!(!pile.is_new(&keys(1)));
+        assert!(
+            !pile.is_new(&["delivery 2".to_owned(), "event 1".to_owned()]),
+            "the same under another delivery"
+        );
+        for number in 2..REMEMBERED {
+            pile.is_new(&keys(number));
+        }
+        assert_eq!((pile.seen.len(), pile.seen_in_order.len()), (REMEMBERED, REMEMBERED));
+        assert!(pile.is_new(&keys(1)), "too long ago");
+    }
+}
