@@ -74,6 +74,8 @@ pub enum Flag {
     Loose,
     /// It is encrypted.
     Encrypted,
+    /// What its writer saw is in Outlook's own container, which is not opened.
+    Winmail,
     /// A calendar program wrote it: accepted, declined, another time proposed.
     Calendar,
     /// Words stand between the lines of the quote.
@@ -95,7 +97,12 @@ impl Flag {
             Self::SeveralTexts => "Your mail holds more than one text.",
             Self::Damaged => "Some letters of your mail could not be read.",
             Self::Loose => "The parts of your mail do not fit together.",
-            Self::Encrypted => "Your mail is encrypted.",
+            Self::Encrypted => {
+                "Your mail is encrypted, or its text is inside a signature that I cannot open."
+            }
+            Self::Winmail => {
+                "Outlook packed your mail into a file \"winmail.dat\", which I cannot open; send it as plain text or HTML."
+            }
             Self::Calendar => "It is an answer of your calendar, and only words count.",
             Self::Interleaved => "Your words stand between the lines of the notice.",
             Self::TooLong => "Your mail is too long.",

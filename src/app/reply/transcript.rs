@@ -10,7 +10,7 @@ use crate::store::Tx;
 use crate::store::records::InboxMail;
 
 /// More lines of the reply than this are not repeated.
-const MOST_SAID: usize = 20;
+const MOST_SAID: usize = 8;
 
 impl App {
     pub(super) async fn mail_transcript(

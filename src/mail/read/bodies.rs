@@ -42,6 +42,9 @@ impl Bodies {
             "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
                 self.flags.insert(Flag::Encrypted);
             }
+            "application/ms-tnef" | "application/vnd.ms-tnef" => {
+                self.flags.insert(Flag::Winmail);
+            }
             "text/calendar" if self.calendar.is_none() => self.calendar = Some(leaf.text().text),
             "text/plain" if !leaf.attached => {
                 let content = leaf.text();

@@ -83,7 +83,11 @@ fn clean(line: &str) -> Cow<'_, str> {
         c.is_whitespace()
             || matches!(
                 c,
-                '\u{200b}' | '\u{200c}' | '\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{200e}' | '\u{200f}'
+                '\u{200b}'..='\u{200f}'
+                    | '\u{202a}'..='\u{202c}'
+                    | '\u{2060}'..='\u{2063}'
+                    | '\u{2066}'..='\u{2069}'
+                    | '\u{feff}'
             )
     };
     without_links(line.trim_matches(unseen))
@@ -147,7 +151,9 @@ fn unmarked_quote_begins(lines: &[Cow<'_, str>], labels: &[Option<Label>], at: u
 
 /// `-----Original Message-----`, `________ Von: …` and what other languages make of it.
 fn is_original_line(line: &str) -> bool {
-    let is_rule = |c: char| matches!(c, '-' | '_' | '=' | '*' | '—' | '–' | ' ' | ':' | '>' | '<' | '：');
+    let is_rule = |c: char| {
+        c.is_whitespace() || matches!(c, '-' | '_' | '=' | '*' | '—' | '–' | ':' | '>' | '<' | '：')
+    };
     let inner = line.trim_matches(is_rule);
     let ruled = line.starts_with(['-', '_', '=', '*', '—', '–']);
     let framed = ruled || line.ends_with([':', '：']);

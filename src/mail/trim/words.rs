@@ -93,8 +93,12 @@ pub(super) fn opens_attribution(folded: &str) -> bool {
     OPENERS.iter().any(|opener| folded.starts_with(opener))
 }
 
+/// Beginnings that say it without a verb: "Quoting patchbot <…>:".
+const QUOTING: &[&str] =
+    &["quoting ", "zitat von ", "mensaje citado por ", "citando ", "citeren ", "cytowanie "];
+
 pub(super) fn says_wrote(folded: &str) -> bool {
-    WROTE.iter().any(|verb| folded.contains(verb))
+    WROTE.iter().any(|verb| folded.contains(verb)) || QUOTING.iter().any(|begin| folded.starts_with(begin))
 }
 
 /// What stands between dashes above what is answered or forwarded.
@@ -177,9 +181,11 @@ pub(super) fn is_original(folded: &str) -> bool {
 const FOOTERS: &[&str] = &[
     "sent from my ", "sent from mail for ", "sent from outlook", "sent from yahoo", "sent from gmail",
     "sent from proton", "sent from samsung", "sent from blackberry", "sent from thunderbird",
-    "sent from nine", "sent from the ", "sent from iphone", "sent from ipad", "sent from android",
-    "sent from a ", "sent with proton", "sent with [", "sent with spark", "sent via ", "get outlook for ",
-    "get bluemail", "download outlook for", "holen sie sich outlook für", "outlook für ", "von meinem ",
+    "sent from nine", "sent from bluemail", "sent from fairemail", "sent from aqua mail", "sent from spark",
+    "sent from edison", "sent from airmail", "sent from front", "sent from superhuman", "sent from canary",
+    "sent from the ", "sent from iphone", "sent from ipad", "sent from android", "sent from a ",
+    "sent with proton", "sent with [", "sent with spark", "sent via ", "get outlook for ", "get bluemail",
+    "download outlook for", "holen sie sich outlook für", "outlook für ", "von meinem ",
     "von mobil gesendet", "gesendet von ", "gesendet mit ", "diese nachricht wurde von meinem",
     "von outlook", "envoyé de mon ", "envoyé depuis ", "envoyé à partir d", "télécharger outlook",
     "obtenez outlook", "provenance : courrier pour windows", "enviado desde mi ", "enviado desde ",

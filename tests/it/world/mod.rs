@@ -17,8 +17,9 @@ use patchbot::app::{App, ChatPlaces};
 use patchbot::clock::{Clock, Ids};
 use patchbot::domain::answer::Channel;
 use patchbot::domain::event::Actor;
+use patchbot::domain::ids::PersonId;
 use patchbot::domain::inbound::Limits;
-use patchbot::domain::person::{Address, Identity, Role};
+use patchbot::domain::person::{Address, Identity, Person, Role};
 use patchbot::domain::policy::{Policies, Policy};
 use patchbot::domain::quarter::Quarters;
 use patchbot::domain::timeline::Every;
@@ -209,6 +210,27 @@ impl World {
     pub(crate) fn sheet(mut self, sheet: &str) -> Self {
         sheet.clone_into(&mut self.sheet);
         self
+    }
+
+    /// Somebody lives in another zone than the servers.
+    pub(crate) async fn lives_in(&mut self, who: &str, zone: &str) {
+        let mail = Address::parse(&mail_of(who)).unwrap();
+        let mut tx = self.app.store.begin().await.unwrap();
+        let known = tx.person_by_mail(&mail).await.unwrap();
+        let id = known.as_ref().map_or_else(|| PersonId(self.app.ids.next()), |person| person.id);
+        let person = Person {
+            id,
+            name: mail.to_string(),
+            mail: Some(mail),
+            zone: zone.parse().ok(),
+            role: Role::Owner,
+        };
+        if known.is_some() {
+            tx.update_person(&person).await.unwrap();
+        } else {
+            tx.insert_person(&person, self.app.now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
     }
 
     /// Imports the sheet and plans the quarter; olga is an operator.

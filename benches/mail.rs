@@ -1,0 +1,373 @@
+//! Mail beside its peers, in one run: sending notices against smtplib, reading replies against the Python strippers.
+//!
+//! `cargo bench --bench mail`. The peers come from PyPI into a folder below the target directory, once. Ratios hold on other
+//! machines, seconds do not; nothing here is a test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a measurement says its numbers, and ends where something breaks"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use patchbot::app::import::Apply;
+use patchbot::app::plan::{Keep, Order};
+use patchbot::app::{App, ChatPlaces};
+use patchbot::clock::{Clock, Ids};
+use patchbot::domain::answer::Channel;
+use patchbot::domain::event::Actor;
+use patchbot::domain::person::Address;
+use patchbot::domain::policy::{Policies, Policy};
+use patchbot::domain::quarter::Quarters;
+use patchbot::mail::connect::{Place, Security};
+use patchbot::mail::ours::Ours;
+use patchbot::mail::reading::{Reading, reading};
+use patchbot::mail::send::{Mailer, Smtp, SmtpSettings};
+use patchbot::render::Renderer;
+use patchbot::ssh::{LoginKey, Remote, Settings};
+use patchbot::store::Store;
+use patchbot::work::due::Scheduler;
+use patchbot::work::hosts::{Defaults, Hosts, Times};
+use patchbot::work::outbox::{Outbox, Postman};
+
+const RUNS: usize = 5;
+const MAILS: usize = 1000;
+const CONNECTIONS: usize = 8;
+
+/// Seconds, CPU seconds, megabytes.
+type Cost = [f64; 3];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).map(String::as_str) == Some("sink") {
+        sink();
+    } else if arguments.get(1).map(String::as_str) == Some("send") {
+        let address = arguments[2].parse().unwrap();
+        let cost = tokio::runtime::Runtime::new().unwrap().block_on(send(address, Path::new(&arguments[3])));
+        println!("{} {} {}", cost[0], cost[1], cost[2]);
+    } else {
+        compare();
+    }
+}
+
+fn compare() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = std::env::current_exe().unwrap().parent().unwrap().join("peers");
+    let installed = Command::new(here.join("benches/peers/setup")).arg(&target).status().unwrap();
+    assert!(installed.success(), "the peers cannot be installed");
+    let python = target.join("bin/python");
+    let work = tempfile::tempdir().unwrap();
+    sending(here, &python, work.path());
+    replies(here, &python, work.path());
+    large();
+}
+
+fn sending(here: &Path, python: &Path, work: &Path) {
+    let ours = std::env::current_exe().unwrap();
+    let mut sink = Command::new(&ours).arg("sink").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(sink.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let address: SocketAddr = line.trim().parse().unwrap();
+    let folder = work.join("mails");
+    std::fs::create_dir_all(&folder).unwrap();
+    // The first run writes what was sent, for the peers to send the same.
+    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    for run in 0..=RUNS {
+        let mut send = Command::new(&ours);
+        send.args(["send", &address.to_string()]).arg(&folder);
+        let mut all = vec![("patchbot, 8 connections, from the database", send)];
+        for (name, how) in [("smtplib, one connection per mail", "each"), ("smtplib, one connection", "one")]
+        {
+            let mut peer = Command::new(python);
+            peer.arg(here.join("benches/peers/send.py"));
+            peer.args([&address.ip().to_string(), &address.port().to_string()]).arg(&folder).arg(how);
+            all.push((name, peer));
+        }
+        for (name, mut command) in all {
+            let cost = numbers(&mut command);
+            if run > 0 {
+                costs.entry(name).or_default().push([cost[0], cost[1], cost[2]]);
+            }
+        }
+    }
+    sink.kill().unwrap();
+    sink.wait().unwrap();
+    table(&format!("Sending {MAILS} notices"), &costs);
+}
+
+/// Everything that is done for a notice: claimed, looked at again, its token kept, rendered, sent, and its end written down.
+async fn send(address: SocketAddr, folder: &Path) -> Cost {
+    let work = tempfile::tempdir().unwrap();
+    let app = world(&work.path().join("patchbot.db")).await;
+    let place = Place {
+        host: address.ip().to_string(),
+        port: address.port(),
+        security: Security::None,
+        ca_file: None,
+        timeout: Duration::from_secs(10),
+    };
+    let settings = SmtpSettings {
+        place,
+        login: None,
+        hello: "patchbot.test".to_owned(),
+        connections: CONNECTIONS,
+        timeout: Duration::from_secs(10),
+    };
+    let mailer = Mailer::Smtp(Arc::new(Smtp::new(settings).unwrap()));
+    if folder.read_dir().unwrap().next().is_none() {
+        // Nothing to be measured: the same notices go into the folder.
+        let outbox = Outbox::mail(app, postman(Mailer::Folder(folder.to_owned())), "bench".to_owned(), 1);
+        while !outbox.tick().await.unwrap().is_idle() {}
+        return [0.0; 3];
+    }
+    let outbox = Outbox::mail(app, postman(mailer), "bench".to_owned(), CONNECTIONS);
+    let (begin, cpu) = (Instant::now(), cpu_seconds());
+    while !outbox.tick().await.unwrap().is_idle() {}
+    [begin.elapsed().as_secs_f64(), cpu_seconds() - cpu, megabytes()]
+}
+
+fn postman(mailer: Mailer) -> Postman {
+    Postman {
+        mailer,
+        renderer: Arc::new(Renderer::new(None).unwrap()),
+        ours: Ours::new(Address::parse("bot@patchbot.test").unwrap()),
+        name: "patchbot".to_owned(),
+        contact: "olga@patchbot.test".to_owned(),
+        signer: None,
+    }
+}
+
+/// A thousand owners, each with three servers, planned; their notices wait.
+async fn world(path: &Path) -> App {
+    let store = Store::sqlite(path).await.unwrap();
+    store.migrate().await.unwrap();
+    let now: DateTime<Utc> = "2026-11-24T08:00:00Z".parse().unwrap();
+    let clock = Clock::manual(now);
+    let policy = Policy { per_slot_hour: 100_000, ..Policy::default() };
+    let app = App {
+        public_url: None,
+        store,
+        clock: clock.clone(),
+        ids: Ids::Random,
+        policies: Arc::new(Policies { default: policy, groups: BTreeMap::new() }.knowing_each_other()),
+        quarters: Arc::new(Quarters::default()),
+        zone: Tz::Europe__Berlin,
+        chat: Arc::new(ChatPlaces::default()),
+    };
+    let mut sheet = "server_name,primary_owner,server_timezone,host_group,ip_address\n".to_owned();
+    for owner in 0..MAILS {
+        for server in 0..3 {
+            sheet.push_str(&format!(
+                "srv{owner}-{server},owner{owner}@owners.test,Europe/Berlin,web,127.0.0.9\n"
+            ));
+        }
+    }
+    let root = Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal };
+    app.import(sheet.as_bytes(), Apply::Now, &root).await.unwrap();
+    app.plan(&Order::whole("2027-Q1".parse().unwrap(), Keep::Yes), &root).await.unwrap();
+    let key = include_str!("../tests/data/stranger.key");
+    let defaults = Defaults {
+        user: "patchadmin".to_owned(),
+        port: 9,
+        key: LoginKey::parse(key, None, "the bench's key").unwrap(),
+    };
+    let second = Duration::from_secs(1);
+    let times = Times { facts: second, poll: second, patience: second, settle: second };
+    let remote = Remote::new(Settings { lab_only: true, ..Settings::default() });
+    let hosts = Hosts::new(remote, defaults, None, times, clock);
+    let scheduler = Scheduler::new(app.clone(), hosts, "bench".to_owned(), 8);
+    loop {
+        let ticked = scheduler.tick().await.unwrap();
+        scheduler.tasks().close();
+        scheduler.tasks().wait().await;
+        scheduler.tasks().reopen();
+        if ticked.is_idle() {
+            return app;
+        }
+    }
+}
+
+/// The replies of the corpus that say one thing, as raw mails for us and as decoded text for the peers.
+fn replies(here: &Path, python: &Path, work: &Path) {
+    let ours = Ours::new(Address::parse("patchbot@patch.test").unwrap());
+    let texts = work.join("texts");
+    std::fs::create_dir_all(&texts).unwrap();
+    let mut mails = Vec::new();
+    let mut paths: Vec<PathBuf> =
+        here.join("tests/data/mail").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "eml")) {
+        let raw = std::fs::read(path).unwrap();
+        let Reading::Typed(typed) = reading(&raw, &ours) else { continue };
+        let parsed = mail_parser::MessageParser::new().parse(&raw).unwrap();
+        let Some(text) = parsed.body_text(0).filter(|_| typed.commands.is_ok()) else { continue };
+        let file = texts.join(path.with_extension("txt").file_name().unwrap());
+        std::fs::write(file.with_extension("txt.said"), &typed.text).unwrap();
+        std::fs::write(file, text.as_bytes()).unwrap();
+        mails.push(raw);
+    }
+    let rounds = MAILS.div_ceil(mails.len());
+    let count = rounds * mails.len();
+    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut right: BTreeMap<&str, f64> = BTreeMap::new();
+    for _ in 0..RUNS {
+        let (begin, cpu) = (Instant::now(), cpu_seconds());
+        // Twenty times as often, for it would be over before the clock has ticked.
+        for _ in 0..rounds * 20 {
+            for raw in &mails {
+                std::hint::black_box(reading(raw, &ours));
+            }
+        }
+        let name = "patchbot: gate, MIME, text and HTML, strip, grammar";
+        let cost = [begin.elapsed().as_secs_f64() / 20.0, (cpu_seconds() - cpu) / 20.0, megabytes()];
+        costs.entry(name).or_default().push(cost);
+        for name in ["email_reply_parser", "mail-parser-reply"] {
+            let mut peer = Command::new(python);
+            peer.arg(here.join("benches/peers/strip.py")).arg(&texts).args([&rounds.to_string(), name]);
+            let cost = numbers(&mut peer);
+            costs.entry(name).or_default().push([cost[0], cost[1], cost[2]]);
+            right.insert(name, cost[3]);
+        }
+    }
+    table(&format!("Reading {count} replies (the peers: stripping decoded text only)"), &costs);
+    for (name, right) in right {
+        println!("  {name} leaves exactly the answer of {right} of {} mails", mails.len());
+    }
+}
+
+/// The worst mails of nearly 1 MB.
+fn large() {
+    let ours = Ours::new(Address::parse("patchbot@patch.test").unwrap());
+    let head = "From: a@b.test\nSubject: x\nDate: Thu, 3 Dec 2026 10:00:00 +0000\nMessage-ID: <1@b.test>\n";
+    println!("\nMails of 1 MB, and of half of it, in milliseconds");
+    for (kind, piece) in [
+        ("text/plain", "Ada said so\n"),
+        ("text/plain", "> quoted\n"),
+        ("text/plain", "From: x\n"),
+        ("text/plain", "a:\n"),
+        ("text/plain; format=flowed", "x \n"),
+        ("text/html", "<b>"),
+        ("text/html", "<blockquote>"),
+        ("text/html", "<p>words and words</p>"),
+        ("multipart/mixed; boundary=b", "--b\n"),
+    ] {
+        let time = |size: usize| {
+            let raw =
+                format!("{head}Content-Type: {kind}\n\n{}", piece.repeat(size / piece.len())).into_bytes();
+            let mut times: Vec<f64> = (0..RUNS)
+                .map(|_| {
+                    let begin = Instant::now();
+                    std::hint::black_box(reading(&raw, &ours));
+                    begin.elapsed().as_secs_f64() * 1000.0
+                })
+                .collect();
+            times.sort_by(f64::total_cmp);
+            times[RUNS / 2]
+        };
+        println!("  {:>7.1} {:>7.1}  {kind} {piece:?}", time(1_000_000), time(500_000));
+    }
+}
+
+fn table(title: &str, costs: &BTreeMap<&str, Vec<Cost>>) {
+    println!("\n{title}, medians of {RUNS} alternating runs");
+    println!("  {:>8} {:>8} {:>8} {:>9}", "seconds", "CPU s", "MB", "ratio");
+    let median = |rows: &[Cost], column: usize| {
+        let mut values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let ours =
+        costs.iter().find(|(name, _)| name.starts_with("patchbot")).map(|(_, rows)| median(rows, 0)).unwrap();
+    for (name, rows) in costs {
+        let seconds = median(rows, 0);
+        println!(
+            "  {seconds:>8.3} {:>8.3} {:>8.1} {:>8.1}x  {name}",
+            median(rows, 1),
+            median(rows, 2),
+            seconds / ours
+        );
+    }
+}
+
+/// Runs a command that prints numbers.
+fn numbers(command: &mut Command) -> Vec<f64> {
+    let output = command.stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{command:?}");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect()
+}
+
+/// This process's CPU time.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// This process's highest memory.
+fn megabytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
+/// A server that takes every mail, in a process of its own; says its address.
+fn sink() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("{}", listener.local_addr().unwrap());
+    std::io::stdout().flush().unwrap();
+    for stream in listener.incoming().flatten() {
+        std::thread::spawn(move || {
+            let _ = take(stream);
+        });
+    }
+}
+
+fn take(stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut say = stream.try_clone()?;
+    let mut lines = BufReader::new(stream);
+    let mut line = Vec::new();
+    say.write_all(b"220 sink\r\n")?;
+    let mut data = false;
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if data {
+            if line == b".\r\n" {
+                data = false;
+                say.write_all(b"250 2.0.0 taken\r\n")?;
+            }
+            continue;
+        }
+        let answer: &[u8] = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_slice() {
+            b"EHLO" => b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            b"DATA" => {
+                data = true;
+                b"354 go on\r\n"
+            }
+            b"QUIT" => {
+                say.write_all(b"221 bye\r\n")?;
+                return Ok(());
+            }
+            _ => b"250 2.0.0 fine\r\n",
+        };
+        say.write_all(answer)?;
+    }
+}
