@@ -30,6 +30,7 @@ pub mod sheet;
 pub mod targets;
 pub mod weekly;
 pub(crate) mod why;
+pub mod zones;
 
 use std::sync::Arc;
 

@@ -97,12 +97,17 @@ pub(super) enum Doing {
         #[arg(long = "as", value_name = "MAIL")]
         person: String,
     },
+    /// Ask servers for their zones and clocks, and compare them with the inventory; changes nothing on them.
+    Zones(Zones),
     /// Put the helper on servers, and pin their host keys.
     Enroll(Enroll),
     /// Take a server's facts and judge them as the pre-checks would; changes nothing.
     Probe {
         /// Their names; all enrolled ones when left out.
         servers: Vec<String>,
+        /// The enrolled servers that fit, as 'group=db and env=prod'.
+        #[arg(long, short, value_name = "FILTER", conflicts_with = "servers")]
+        filter: Option<String>,
     },
     /// Link a chat account to a person.
     Link {
@@ -240,10 +245,28 @@ pub(super) struct Plan {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Zones {
+    /// The servers' names; all when left out.
+    pub(super) servers: Vec<String>,
+    /// Only the servers that fit, as 'group=db and env=prod'.
+    #[arg(long, short, value_name = "FILTER", conflicts_with = "servers")]
+    pub(super) filter: Option<String>,
+    /// Ask nobody: show what they told the last time.
+    #[arg(long)]
+    pub(super) last: bool,
+    /// Show instead what abbreviations such as EST mean in an inventory.
+    #[arg(long, conflicts_with_all = ["servers", "filter", "last"])]
+    pub(super) abbreviations: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Enroll {
     /// The servers' names.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "filter", conflicts_with = "filter")]
     pub(super) servers: Vec<String>,
+    /// The servers that fit, as 'group=db and enrolled=no', several at the same time.
+    #[arg(long, short, value_name = "FILTER", conflicts_with = "fingerprint")]
+    pub(super) filter: Option<String>,
     /// The login that installs: root, or one that may use sudo.
     #[arg(long, default_value = "root")]
     pub(super) login: String,

@@ -7,6 +7,11 @@ use crate::config::Config;
 use crate::domain::consistency::{Finding, findings};
 use crate::domain::server::Server;
 use crate::render::Renderer;
+use crate::snmp::Agent;
+use crate::work::hosts::Hosts;
+
+/// So many servers are asked whether SNMP answers.
+const AGENTS_ASKED: usize = 5;
 
 pub(super) async fn check_config(config: &Config, screen: &mut Screen) -> anyhow::Result<Ended> {
     let place =
@@ -116,10 +121,13 @@ pub(super) async fn doctor(config: &Config, screen: &mut Screen) -> anyhow::Resu
     look_at_mail(config, &mut looks).await;
     if let Some(app) = &app {
         look_at_slack(config, app, &mut looks).await;
-        looks.push(match setup::hosts(config, &app.clock) {
-            Ok(_) => Look::fine("SSH", format!("the key {} can be used", config.ssh.key.display())),
-            Err(error) => Look::wrong("SSH", error),
-        });
+        match setup::hosts(config, &app.clock) {
+            Ok(hosts) => {
+                looks.push(Look::fine("SSH", format!("the key {} can be used", config.ssh.key.display())));
+                looks.push(look_at_snmp(app, &hosts).await?);
+            }
+            Err(error) => looks.push(Look::wrong("SSH", error)),
+        }
         let servers = app.store.read().await?.all_servers().await?;
         let active = servers.iter().filter(|server| server.active);
         let bare: Vec<&str> = active
@@ -215,6 +223,34 @@ async fn look_at_key(mail: &crate::config::MailSections, signer: &crate::mail::d
         Ok(None) => Look::wrong("DKIM", format!("{place} has no key; publish \"{record}\"")),
         Err(why) => Look::wrong("DKIM", why),
     }
+}
+
+/// Whether agents answer: a few servers are asked, each of another host group where there are several.
+async fn look_at_snmp(app: &crate::app::App, hosts: &Hosts) -> anyhow::Result<Look> {
+    let Some(snmp) = hosts.snmp() else {
+        return Ok(Look::fine("SNMP", "off: there is no table [snmp]; zones are asked for over SSH"));
+    };
+    let mut servers = app.store.read().await?.all_servers().await?;
+    servers.retain(|server| server.active);
+    let mut groups = std::collections::BTreeSet::new();
+    servers.sort_by_key(|server| !groups.insert(server.group_key()));
+    servers.truncate(AGENTS_ASKED);
+    if servers.is_empty() {
+        return Ok(Look::fine("SNMP", "on; there is no server to ask yet"));
+    }
+    let agents: Vec<Agent> = servers.iter().map(|server| snmp.agent(server)).collect();
+    let answers = snmp.probe.host_times(&agents, &snmp.access, |_| {}).await;
+    let silent = answers.iter().filter_map(|answer| answer.as_ref().err()).collect::<Vec<_>>();
+    let answered = answers.len().saturating_sub(silent.len());
+    Ok(match silent.first() {
+        None => {
+            Look::fine("SNMP", format!("{answered} of {answered} servers that were asked tell their time"))
+        }
+        Some(error) => Look::wrong(
+            "SNMP",
+            format!("{answered} of {} servers that were asked tell their time; {error}", answers.len()),
+        ),
+    })
 }
 
 fn same_key(published: &str, wanted: &str) -> bool {

@@ -1,10 +1,13 @@
 //! `enroll` and `probe`: hosts get the helper and are looked at.
 
+use futures::stream::{self, StreamExt};
 use serde_json::json;
 
 use super::args::Enroll;
+use super::windows::selected;
 use super::{Ended, Screen, setup};
 use crate::app::App;
+use crate::app::selection::Among;
 use crate::config::Config;
 use crate::config::secret::SecretSource;
 use crate::domain::check::Level;
@@ -42,8 +45,39 @@ async fn jump(app: &App, server: &Server) -> anyhow::Result<Option<Server>> {
     })
 }
 
+/// The servers that were named, or that fit a filter; nothing when one of them is not to be found, which is then told.
+pub(super) async fn named_or_fitting(
+    app: &App,
+    screen: &mut Screen,
+    names: &[String],
+    filter: Option<&str>,
+) -> anyhow::Result<Option<Vec<Server>>> {
+    if names.is_empty() {
+        let quarter = app.quarters.current(app.now(), app.zone);
+        let selected = selected(app, screen, filter, quarter, Among::Active).await?;
+        return Ok(selected.map(|selection| {
+            for miss in &selection.misses {
+                screen.complain(miss);
+            }
+            selection.servers.into_iter().map(|one| one.server).collect()
+        }));
+    }
+    let mut servers = Vec::new();
+    for name in names {
+        match server(app, screen, name).await? {
+            Some(server) => servers.push(server),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(servers))
+}
+
 pub(super) async fn enroll(config: &Config, screen: &mut Screen, enroll: &Enroll) -> anyhow::Result<Ended> {
     let app = setup::app(config).await?;
+    let Some(servers) = named_or_fitting(&app, screen, &enroll.servers, enroll.filter.as_deref()).await?
+    else {
+        return Ok(Ended::Refused);
+    };
     let hosts = setup::hosts(config, &app.clock)?;
     let own = {
         let passphrase = config.ssh.passphrase.as_ref().map(SecretSource::read).transpose()?;
@@ -58,32 +92,20 @@ pub(super) async fn enroll(config: &Config, screen: &mut Screen, enroll: &Enroll
         (None, _) => Sudo::Passwordless,
         (Some(path), _) => Sudo::Password(SecretSource::File(path.clone()).read()?),
     };
-    let mut ended = Ended::Well;
-    for name in &enroll.servers {
-        let Some(server) = server(&app, screen, name).await? else {
-            ended = Ended::Refused;
-            continue;
-        };
-        let trust = trust(&server, enroll)?;
-        let jump = jump(&app, &server).await?;
-        let service = hosts.target(&server, jump.as_ref(), Trust::Unknown);
-        let mut admin = hosts.target(&server, jump.as_ref(), trust);
-        admin.hop.user.clone_from(&enroll.login);
-        admin.hop.key = login_key.clone();
-        let enrollment =
-            Enrollment { account: service.hop.user.clone(), public_key: Some(own.public_line()) };
-        match ssh::enroll(hosts.remote(), &admin, &sudo, &enrollment, &service).await {
-            Ok(enrolled) => {
-                let fingerprint = enrolled.host_key.fingerprint().to_string();
-                app.enrolled(&server, &enrolled.host_key.line(), &fingerprint, setup::actor()).await?;
-                screen.line(&format!(
-                    "{} is enrolled: helper {}, host key {fingerprint} pinned.",
-                    server.name, enrolled.hello.helper
-                ));
-            }
+    let with = With { app: &app, hosts: &hosts, enroll, own, login_key, sudo };
+    let many = servers.len();
+    let progress = screen.progress(many, "enrolling");
+    let mut failed = 0_usize;
+    let mut results = stream::iter(servers.into_iter().map(|server| with.enroll(server)))
+        .buffer_unordered(config.ssh.concurrency);
+    while let Some(result) = results.next().await {
+        let (server, enrolled) = result?;
+        progress.inc(1);
+        progress.suspend(|| match enrolled {
+            Ok(sentence) => screen.line(&sentence),
             Err(error) => {
-                ended = Ended::Refused;
-                screen.complain(&format!("{error}"));
+                failed = failed.saturating_add(1);
+                screen.complain(&error.to_string());
                 if let EnrollError::Connect(ConnectError::HostKeyUnknown { seen, .. }) = &error {
                     screen.complain(&format!(
                         "if it is the same there: patchbot enroll {} --fingerprint {seen}",
@@ -91,9 +113,49 @@ pub(super) async fn enroll(config: &Config, screen: &mut Screen, enroll: &Enroll
                     ));
                 }
             }
-        }
+        });
     }
-    Ok(ended)
+    progress.finish_and_clear();
+    if many > 1 {
+        screen.line(&format!("{} of {many} servers are enrolled.", many.saturating_sub(failed)));
+    }
+    Ok(if failed > 0 { Ended::Refused } else { Ended::Well })
+}
+
+/// What every server is enrolled with.
+struct With<'a> {
+    app: &'a App,
+    hosts: &'a Hosts,
+    enroll: &'a Enroll,
+    own: LoginKey,
+    login_key: LoginKey,
+    sudo: Sudo,
+}
+
+impl With<'_> {
+    /// Enrolls one server; what it came to as a sentence.
+    async fn enroll(&self, server: Server) -> anyhow::Result<(Server, Result<String, EnrollError>)> {
+        let trust = trust(&server, self.enroll)?;
+        let jump = jump(self.app, &server).await?;
+        let service = self.hosts.target(&server, jump.as_ref(), Trust::Unknown);
+        let mut admin = self.hosts.target(&server, jump.as_ref(), trust);
+        admin.hop.user.clone_from(&self.enroll.login);
+        admin.hop.key = self.login_key.clone();
+        let enrollment =
+            Enrollment { account: service.hop.user.clone(), public_key: Some(self.own.public_line()) };
+        let enrolled = ssh::enroll(self.hosts.remote(), &admin, &self.sudo, &enrollment, &service).await;
+        let enrolled = match enrolled {
+            Ok(enrolled) => enrolled,
+            Err(error) => return Ok((server, Err(error))),
+        };
+        let fingerprint = enrolled.host_key.fingerprint().to_string();
+        self.app.enrolled(&server, &enrolled.host_key.line(), &fingerprint, setup::actor()).await?;
+        let sentence = format!(
+            "{} is enrolled: helper {}, host key {fingerprint} pinned.",
+            server.name, enrolled.hello.helper
+        );
+        Ok((server, Ok(sentence)))
+    }
 }
 
 /// Which key a host may show: the pinned one, unless it has none yet.
@@ -106,20 +168,20 @@ fn trust(server: &Server, enroll: &Enroll) -> anyhow::Result<Trust> {
     })
 }
 
-pub(super) async fn probe(config: &Config, screen: &mut Screen, names: &[String]) -> anyhow::Result<Ended> {
+pub(super) async fn probe(
+    config: &Config,
+    screen: &mut Screen,
+    names: &[String],
+    filter: Option<&str>,
+) -> anyhow::Result<Ended> {
     let app = setup::app(config).await?;
-    let hosts = setup::hosts(config, &app.clock)?;
-    let mut servers = Vec::new();
+    let Some(mut servers) = named_or_fitting(&app, screen, names, filter).await? else {
+        return Ok(Ended::Refused);
+    };
     if names.is_empty() {
-        let all = app.store.read().await?.all_servers().await?;
-        servers.extend(all.into_iter().filter(|server| server.active && server.host_key.is_some()));
+        servers.retain(|server| server.host_key.is_some());
     }
-    for name in names {
-        match server(&app, screen, name).await? {
-            Some(server) => servers.push(server),
-            None => return Ok(Ended::Refused),
-        }
-    }
+    let hosts = setup::hosts(config, &app.clock)?;
     let progress = screen.progress(servers.len(), "probing");
     let results = probe_all(&app, &hosts, servers, config.ssh.concurrency, &progress).await?;
     progress.finish_and_clear();
@@ -160,7 +222,6 @@ async fn probe_all(
     concurrency: usize,
     progress: &indicatif::ProgressBar,
 ) -> anyhow::Result<Vec<Probed>> {
-    use futures::stream::{self, StreamExt};
     let mut results = Vec::with_capacity(servers.len());
     let mut probes = stream::iter(servers.into_iter().map(|server| async move {
         let jump = jump(app, &server).await?;

@@ -14,6 +14,7 @@ mod screen;
 pub mod serve;
 mod setup;
 mod windows;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -128,7 +129,8 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::History { server } => windows::ask(&config, screen, "history", server).await,
         Doing::Say { words, person } => windows::say(&config, screen, words, person).await,
         Doing::Enroll(enroll) => hosts::enroll(&config, screen, enroll).await,
-        Doing::Probe { servers } => hosts::probe(&config, screen, servers).await,
+        Doing::Probe { servers, filter } => hosts::probe(&config, screen, servers, filter.as_deref()).await,
+        Doing::Zones(asked) => zones::zones(&config, screen, asked).await,
         Doing::Link { mail, account } => setup::link(&config, screen, mail, account).await,
         Doing::Inbox { most } => mailboxes::inbox(&config, screen, *most).await,
         Doing::Outbox { follow: true, .. } => mailboxes::follow_outbox(&config, screen).await,

@@ -9,11 +9,13 @@ use chrono::TimeDelta;
 use super::{Ended, Screen};
 use crate::app::{App, ChatPlaces};
 use crate::clock::{Clock, Ids};
+use crate::config::hosts::Snmp as SnmpSection;
+use crate::config::secret::SecretSource;
 use crate::config::{Config, login_name};
 use crate::domain::answer::Channel;
 use crate::domain::event::Actor;
 use crate::domain::person::{Address, Identity};
-use crate::snmp::{Access, Probe};
+use crate::snmp::{Access, Probe, User};
 use crate::ssh::{LoginKey, Remote, Settings};
 use crate::store::Store;
 use crate::work::hosts::{Defaults, Hosts, Snmp, Times};
@@ -77,7 +79,7 @@ pub(super) fn domain(config: &Config) -> String {
 /// The way to the servers.
 pub(super) fn hosts(config: &Config, clock: &Clock) -> anyhow::Result<Hosts> {
     let ssh = &config.ssh;
-    let passphrase = ssh.passphrase.as_ref().map(crate::config::secret::SecretSource::read).transpose()?;
+    let passphrase = ssh.passphrase.as_ref().map(SecretSource::read).transpose()?;
     let key = LoginKey::read(&ssh.key, passphrase.as_ref())?;
     let lab_only = !clock.is_system();
     let remote = Remote::new(Settings {
@@ -88,19 +90,30 @@ pub(super) fn hosts(config: &Config, clock: &Clock) -> anyhow::Result<Hosts> {
     });
     let snmp = match &config.snmp {
         None => None,
-        Some(snmp) => {
-            let Some(community) = &snmp.community else { bail!("snmp.community: this key is needed") };
-            Some(Snmp {
-                access: Access::V2c(community.read()?),
-                port: snmp.port,
-                probe: Probe { timeout: *snmp.timeout, retries: snmp.retries, lab_only },
-            })
-        }
+        Some(snmp) => Some(Snmp {
+            access: snmp_access(snmp)?,
+            port: snmp.port,
+            probe: Probe { timeout: *snmp.timeout, retries: snmp.retries, lab_only },
+        }),
     };
     let times =
         Times { facts: *ssh.facts_timeout, poll: *ssh.poll, patience: *ssh.patience, settle: *ssh.settle };
     let defaults = Defaults { user: ssh.user.clone(), port: ssh.port, key };
     Ok(Hosts::new(remote, defaults, snmp, times, clock.clone()))
+}
+
+fn snmp_access(snmp: &SnmpSection) -> anyhow::Result<Access> {
+    if let Some(community) = &snmp.community {
+        return Ok(Access::V2c(community.read()?));
+    }
+    let Some(name) = snmp.user.clone() else { bail!("snmp.community: this key is needed") };
+    let password = snmp.password.as_ref().map(SecretSource::read).transpose()?;
+    let privacy = snmp.privacy_password.as_ref().map(SecretSource::read).transpose()?;
+    Ok(Access::V3(User {
+        name,
+        authentication: password.map(|password| (snmp.digest, password)),
+        privacy: privacy.map(|password| (snmp.cipher, password)),
+    }))
 }
 
 /// Who acts when somebody types on this machine.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::Time;
 use super::secret::SecretSource;
 use super::section::section;
@@ -33,11 +35,49 @@ section! {
     }
 }
 
+/// How a user of SNMP v3 proves himself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digest {
+    /// For old agents only.
+    Md5,
+    /// SHA-1, which net-snmp calls SHA.
+    Sha,
+    /// SHA-2 with 224 bits.
+    Sha224,
+    /// SHA-2 with 256 bits.
+    Sha256,
+    /// SHA-2 with 384 bits.
+    Sha384,
+    /// SHA-2 with 512 bits.
+    Sha512,
+}
+
+/// How what is said over SNMP v3 is hidden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cipher {
+    /// For old agents only.
+    Des,
+    /// AES with 128 bits, which net-snmp calls AES.
+    Aes,
+}
+
 section! {
-    /// SNMP, for the zone probe. Leave the table out to ask over SSH only.
+    /// SNMP, for the zones of whole fleets: v2c with a community, or v3 with a user. Leave the table out to ask over SSH only.
     pub struct Snmp in "snmp" {
         /// Where the community (v2c) is kept.
         community: Option<SecretSource> = None, "{ file = \"/etc/patching/snmp.community\" }";
+        /// The user (v3), in the place of the community.
+        user: Option<String> = None, "# \"patchbot\"";
+        /// How the user proves himself: md5, sha, sha224, sha256, sha384 or sha512.
+        digest: Digest = Digest::Sha, "\"sha\"";
+        /// Where the user's password is kept.
+        password: Option<SecretSource> = None, "# { file = \"/etc/patching/snmp.password\" }";
+        /// How what is said is hidden: aes or des.
+        cipher: Cipher = Cipher::Aes, "\"aes\"";
+        /// Where the password for that is kept; without it nothing is hidden.
+        privacy_password: Option<SecretSource> = None, "# { file = \"/etc/patching/snmp.privacy\" }";
         /// The port.
         port: u16 = 161, "161";
         /// How long one answer may take.

@@ -232,8 +232,8 @@ impl Config {
         if let Some(slack) = &written.slack {
             check_slack(slack)?;
         }
-        if written.snmp.as_ref().is_some_and(|snmp| snmp.community.is_none()) {
-            return Err(ConfigError::wrong("snmp.community", "this key is needed; write { file = \"…\" }"));
+        if let Some(snmp) = &written.snmp {
+            check_snmp(snmp)?;
         }
         if !written.http.listen.ip().is_loopback() {
             return Err(ConfigError::wrong(
@@ -308,6 +308,22 @@ impl Config {
         text.push_str("\n# Rules for one host group.\n# [groups.db_servers]\n# silence = \"hold\"\n# per_slot_hour = 1\n");
         text.push_str("\n# A further mailbox that replies are read from; what it does not say, it has from [imap].\n# [mailboxes.old]\n# user = \"patching\"\n# password = { file = \"/etc/patching/old.password\" }\n");
         text
+    }
+}
+
+fn check_snmp(snmp: &hosts::Snmp) -> Result<(), ConfigError> {
+    match (&snmp.community, &snmp.user) {
+        (None, None) => Err(ConfigError::wrong(
+            "snmp.community",
+            "this key is needed, or user for SNMP v3; write { file = \"…\" }",
+        )),
+        (Some(_), Some(_)) => {
+            Err(ConfigError::wrong("snmp.user", "there is a community as well; keep one of them"))
+        }
+        (None, Some(_)) if snmp.password.is_none() && snmp.privacy_password.is_some() => {
+            Err(ConfigError::wrong("snmp.password", "this key is needed beside privacy_password"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -39,3 +39,4 @@ pub mod timeline;
 pub mod undo;
 pub mod window;
 pub mod zone;
+pub mod zone_check;

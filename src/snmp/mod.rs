@@ -13,13 +13,13 @@
 //! ```
 
 mod date;
+mod fleet;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use serde::Deserialize;
 use snmp::v3::{self, Auth, AuthProtocol, Security};
 use snmp::{AsyncSession, Oid, Pdu, Value};
 use tokio::runtime::Handle;
@@ -27,7 +27,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 pub use date::{HostTime, NoDate, parse};
+pub use fleet::Heard;
 
+pub use crate::config::hosts::{Cipher, Digest};
 use crate::config::secret::Secret;
 
 /// hrSystemDate.0 of HOST-RESOURCES-MIB.
@@ -68,34 +70,6 @@ pub struct User {
     pub authentication: Option<(Digest, Secret)>,
     /// How what is said is hidden, and the password; only together with `authentication`.
     pub privacy: Option<(Cipher, Secret)>,
-}
-
-/// How a user of SNMP v3 proves himself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Digest {
-    /// For old agents only.
-    Md5,
-    /// SHA-1, which net-snmp calls SHA.
-    Sha,
-    /// SHA-2 with 224 bits.
-    Sha224,
-    /// SHA-2 with 256 bits.
-    Sha256,
-    /// SHA-2 with 384 bits.
-    Sha384,
-    /// SHA-2 with 512 bits.
-    Sha512,
-}
-
-/// How what is said over SNMP v3 is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Cipher {
-    /// For old agents only.
-    Des,
-    /// AES with 128 bits, which net-snmp calls AES.
-    Aes,
 }
 
 /// How long and how often is asked.
@@ -181,6 +155,10 @@ pub enum SnmpError {
 /// Numbers the questions of this process, so that a late answer is not taken for another one's.
 static NEXT_QUESTION: AtomicI32 = AtomicI32::new(1);
 
+fn next_question() -> i32 {
+    NEXT_QUESTION.fetch_add(1, Ordering::Relaxed) & i32::MAX
+}
+
 impl Probe {
     /// Asks a host for its date and time.
     ///
@@ -241,7 +219,7 @@ enum Failed {
 
 /// One question on a socket of its own: an answer that comes too late meets a closed one.
 async fn ask(address: SocketAddr, agent: &Agent, access: &Access) -> Result<HostTime, Failed> {
-    let number = NEXT_QUESTION.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+    let number = next_question();
     let no_agent = || Failed::For(SnmpError::NoAgent { agent: agent.clone() });
     let garbage = |why: String| Failed::For(SnmpError::Garbage { agent: agent.clone(), why });
     let refused =

@@ -32,6 +32,7 @@ use records::{
     AuditRow, BoardRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, InboxMail,
     Lease, MailOutcome, Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability,
     Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting, WindowCount,
+    ZoneCheckRow,
 };
 
 /// The database. Cheap to clone.
@@ -435,6 +436,11 @@ forward! {
     reachability::put_reachability(person: PersonId, known: &Reachability, now: DateTime<Utc>) -> ();
     /// Everybody who cannot be reached or is away now.
     reachability::absent_people(now: DateTime<Utc>) -> Vec<(PersonId, Reachability)>;
+
+    /// Keeps what hosts told of their zones and clocks, in the place of what they told before.
+    zone_checks::put_zone_checks(all: &[ZoneCheckRow]) -> ();
+    /// What hosts last told of their zones and clocks.
+    zone_checks::all_zone_checks() -> Vec<ZoneCheckRow>;
 
     /// Remembers the chat message that shows a window in a channel.
     cards::put_card(card: &CardRow, now: DateTime<Utc>) -> ();

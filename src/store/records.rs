@@ -13,6 +13,7 @@ use crate::domain::quarter::Quarter;
 use crate::domain::run::{RunPlan, RunState, Step};
 use crate::domain::timeline::{Due, Event};
 use crate::domain::undo::Before;
+use crate::domain::zone_check::ZoneCheck;
 
 /// What a due row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -504,6 +505,19 @@ pub struct Received {
     pub stage: Option<Stage>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// What a host told of its zone and clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneCheckRow {
+    /// The server.
+    pub server: ServerId,
+    /// When it was asked.
+    pub checked_at: DateTime<Utc>,
+    /// The zone that the inventory declared then.
+    pub declared: chrono_tz::Tz,
+    /// What came of it.
+    pub check: ZoneCheck,
 }
 
 /// What is known about reaching a person by mail.

@@ -44,6 +44,15 @@ pub struct Snmp {
     pub probe: Probe,
 }
 
+impl Snmp {
+    /// The agent of a server.
+    #[must_use]
+    pub fn agent(&self, server: &Server) -> Agent {
+        let address = server.reach.address.clone().unwrap_or_else(|| server.name.clone());
+        Agent { name: server.name.clone(), address, port: self.port }
+    }
+}
+
 /// Times of the work on hosts.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
@@ -320,11 +329,21 @@ impl Hosts {
         }
     }
 
+    /// How SNMP is asked, when it is.
+    #[must_use]
+    pub fn snmp(&self) -> Option<&Snmp> {
+        self.snmp.as_ref()
+    }
+
+    /// The clock that hosts' clocks are compared with.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// The offset that a server tells by SNMP; nothing when SNMP is off or the server does not answer.
     pub async fn snmp_offset(&self, server: &Server) -> Option<FixedOffset> {
         let snmp = self.snmp.as_ref()?;
-        let address = server.reach.address.clone().unwrap_or_else(|| server.name.clone());
-        let agent = Agent { name: server.name.clone(), address, port: snmp.port };
+        let agent = snmp.agent(server);
         match snmp.probe.host_time(&agent, &snmp.access).await {
             Ok(time) => time.offset,
             Err(error) => {
@@ -337,8 +356,7 @@ impl Hosts {
     /// What SNMP says about a server's declared zone, in a sentence; nothing when SNMP is off.
     pub async fn zone_by_snmp(&self, server: &Server) -> Option<String> {
         let snmp = self.snmp.as_ref()?;
-        let address = server.reach.address.clone().unwrap_or_else(|| server.name.clone());
-        let agent = Agent { name: server.name.clone(), address, port: snmp.port };
+        let agent = snmp.agent(server);
         Some(match snmp.probe.host_time(&agent, &snmp.access).await {
             Err(error) => format!("SNMP: {error}."),
             Ok(time) => match time.offset {

@@ -10,6 +10,7 @@ pub mod pace;
 pub mod reports;
 pub mod retry;
 pub mod runner;
+pub mod zones;
 
 /// How many things a tick did; a loop that did none sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -39,6 +39,7 @@ pub(in crate::store) mod stand_ins;
 pub(in crate::store) mod swaps;
 pub(in crate::store) mod tokens;
 pub(in crate::store) mod windows;
+pub(in crate::store) mod zone_checks;
 
 /// Prepares every statement and names those that the engine refuses.
 pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
@@ -63,6 +64,7 @@ pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, Stor
         swaps::ALL,
         tokens::ALL,
         windows::ALL,
+        zone_checks::ALL,
     ];
     let mut unfit = Vec::new();
     for (name, sql) in files.into_iter().flatten().copied() {

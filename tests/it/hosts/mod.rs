@@ -7,6 +7,7 @@ mod enroll;
 mod facts;
 mod reboot;
 mod snmp;
+mod zones;
 
 use std::time::Duration;
 
