@@ -28,7 +28,7 @@ const SINGLE_CARDS: usize = 4;
 const ON_ONE_CARD: usize = 25;
 
 impl App {
-    /// Does an event that needs no host: everything but pre-checks and starts.
+    /// Does an event that needs no host: everything but rehearsals, pre-checks and starts.
     ///
     /// # Errors
     /// `Stale` when somebody else changed the subject; the event is then no more, or comes again.
@@ -286,10 +286,13 @@ impl App {
                 "Five hours before I check whether it is ready, and tell you if it is not.".to_owned(),
             ],
         };
+        let today = self.last_look(&mut tx, &server).await?;
         for reader in self.readers_of(&mut tx, &server).await? {
             let about = About { server: &server, window: &window, occasion: "reminder".to_owned() };
             let next = next_steps(&window, &server.name);
-            let notice = Notice::DailyReminder(self.window_notice(&about, &reader, sentences.clone(), next));
+            let mut told = self.window_notice(&about, &reader, sentences.clone(), next);
+            told.window.today.clone_from(&today);
+            let notice = Notice::DailyReminder(told);
             self.mail_about(&mut tx, &about, &reader, notice).await?;
         }
         tx.settle(claimed, next_for_window(&window, policy, Some(claimed.due), self.now())).await?;

@@ -481,17 +481,16 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
     let say = |text: &str| text.to_owned();
     match &window.state {
         WindowState::Unscheduled => {
-            vec![format!("To give it a time, reply for example \"move {server} to 2026-12-04 20:00\".")]
+            vec![format!(
+                "To see its free times, reply \"slots {server}\"; to take one, \"move {server} to\" with its date and time."
+            )]
         }
         WindowState::Proposed => vec![
             say("To approve, reply \"approve\"."),
-            say("For another time, reply for example \"move to 2026-12-04 20:00\"."),
+            another_time(window),
             say("To say no, reply \"decline\"."),
         ],
-        WindowState::Approved(_) => vec![
-            say("To take it back, reply \"withdraw\"."),
-            say("For another time, reply for example \"move to 2026-12-04 20:00\"."),
-        ],
+        WindowState::Approved(_) => vec![say("To take it back, reply \"withdraw\"."), another_time(window)],
         WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
         WindowState::Declined(_) | WindowState::Deferred { .. } => {
             vec![say("To take that back, reply \"withdraw\".")]
@@ -503,4 +502,12 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
         | WindowState::NeedsHuman { .. }
         | WindowState::Cancelled { .. } => Vec::new(),
     }
+}
+
+/// How another time is asked for, with an example that makes sense: the same hour a week later.
+fn another_time(window: &Window) -> String {
+    let later = window.plan.and_then(|plan| plan.local.checked_add_days(chrono::Days::new(7)));
+    let example =
+        later.map_or_else(|| "next Thursday 20:00".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
+    format!("For another time, reply for example \"move to {example}\".")
 }

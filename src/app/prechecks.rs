@@ -1,5 +1,7 @@
-//! Pre-checks: what was found on a host is kept, and told when it would block the run.
+//! Pre-checks and their rehearsals: what was found on a host is kept, and told when it would block the run.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::notices::{About, OpsNote};
@@ -78,6 +80,23 @@ pub(crate) fn findings_sentence(row: &PrecheckRow) -> String {
 pub(crate) fn blocking_sentences(row: &PrecheckRow) -> Vec<String> {
     let findings: Vec<Finding> = serde_json::from_value(row.findings.clone()).unwrap_or_default();
     findings.iter().filter(|finding| finding.level == Level::Block).map(Finding::sentence).collect()
+}
+
+/// What was found longer ago says nothing about today.
+pub(crate) const OLDEST_LOOK: TimeDelta = TimeDelta::days(35);
+
+/// A kept pre-check as a sentence about today, or about its day in a zone.
+pub(crate) fn look_sentence(row: &PrecheckRow, zone: Tz, now: DateTime<Utc>) -> String {
+    let day = row.taken_at.with_timezone(&zone).format("%a %-d %b");
+    let found = findings_sentence(row);
+    let found = found.trim_end_matches('.');
+    let today = now.signed_duration_since(row.taken_at) < TimeDelta::days(1);
+    match (row.blocked, today) {
+        (true, true) => format!("Today this would be blocked: {found}."),
+        (true, false) => format!("On {day} this would have been blocked: {found}."),
+        (false, true) => format!("Today its checks {found}."),
+        (false, false) => format!("On {day} its checks {found}."),
+    }
 }
 
 impl App {
@@ -162,6 +181,33 @@ impl App {
             self.tell_prechecks(&mut tx, server, &window, checked).await?;
         }
         self.rewrite_cards(&mut tx, &window).await?;
+        let next = next_for_window(&window, self.policy(server), Some(claimed.due), self.now());
+        tx.settle(claimed, next).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a rehearsal: keeps what was found for the notices and for "why", and tells nobody by itself.
+    ///
+    /// # Errors
+    /// `Stale` when the window changed meanwhile: its next rehearsal comes with its new time.
+    pub async fn end_rehearsal(
+        &self,
+        claimed: &Claimed,
+        server: &Server,
+        checked: Option<&Checked>,
+    ) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let Some(window) = tx.window_of(server.id, claimed.quarter).await? else {
+            return Err(Failure::Bug("a rehearsal without a window".to_owned()));
+        };
+        if let Some(checked) = checked {
+            let before = tx.latest_precheck(server.id).await?.is_some_and(|row| row.blocked);
+            self.keep_check(&mut tx, server, Some(&window), None, Purpose::Precheck, checked).await?;
+            if before || checked.blocked() {
+                self.rewrite_cards(&mut tx, &window).await?;
+            }
+        }
         let next = next_for_window(&window, self.policy(server), Some(claimed.due), self.now());
         tx.settle(claimed, next).await?;
         tx.commit().await?;

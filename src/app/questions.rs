@@ -253,6 +253,7 @@ fn event_phrase(event: Event) -> &'static str {
         Event::MonthlyNotice => "the monthly notice",
         Event::ApprovalRequest => "the request for approval",
         Event::Silence => "the deadline for an answer",
+        Event::Rehearsal => "the rehearsal of the pre-checks",
         Event::Reminder => "the reminder",
         Event::Precheck => "the pre-checks",
         Event::Lock => "the lock",

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::notices::Letter;
+use super::prechecks::{OLDEST_LOOK, findings_sentence};
 use super::run::end_phrase;
 use super::{App, Failure};
 use crate::domain::ids::ServerId;
@@ -16,6 +17,7 @@ use crate::domain::shown::line;
 use crate::domain::timeline::Every;
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
+use crate::store::records::PrecheckRow;
 
 /// A list in a report ends after so many lines.
 const MOST_LINES: usize = 25;
@@ -66,6 +68,7 @@ impl App {
             Every::Monthly => ("The next 31 days", TimeDelta::days(31)),
         };
         sections.push(self.ahead(&stand, ahead));
+        sections.push(self.would_be_blocked(tx, &stand, ahead.1).await?);
         if every != Every::Daily {
             sections.push(self.silent(tx, &stand).await?);
         }
@@ -163,6 +166,32 @@ impl App {
                 .then(|| format!("{}: {when}, {}", stand.name(window), window.state.phrase()))
         });
         section(title, false, coming.collect())
+    }
+
+    /// What the last look at the servers that come next found, where it would stop them.
+    async fn would_be_blocked(
+        &self,
+        tx: &mut Tx,
+        stand: &Stand,
+        span: TimeDelta,
+    ) -> Result<Section, Failure> {
+        // Whoever is told a week before can still mend it.
+        let (now, end) = (self.now(), self.now() + span.max(TimeDelta::days(7)));
+        let found = tx.blocked_since(now - OLDEST_LOOK).await?;
+        let found: BTreeMap<ServerId, &PrecheckRow> = found.iter().map(|row| (row.server, row)).collect();
+        let mut coming: Vec<(DateTime<Utc>, String)> = Vec::new();
+        for window in stand.windows.iter().filter(|window| !window.state.is_settled()) {
+            let plan = window.plan.filter(|plan| plan.starts_at >= now && plan.starts_at < end);
+            if let (Some(plan), Some(row)) = (plan, found.get(&window.server)) {
+                let when = line(plan.starts_at, plan.zone);
+                coming.push((
+                    plan.starts_at,
+                    format!("{}, {when}: {}", stand.name(window), findings_sentence(row)),
+                ));
+            }
+        }
+        coming.sort();
+        Ok(section("Would be blocked as they are", true, coming.into_iter().map(|(_, line)| line).collect()))
     }
 
     /// The owners whose servers wait for an answer, the most first.

@@ -1,9 +1,9 @@
 //! Mondays: what still waits for an answer, and what is patched this week; and what the last look at a server found.
 
-use chrono::{Datelike, Days, NaiveTime, TimeDelta, Weekday};
+use chrono::{Datelike, Days, NaiveTime, Weekday};
 
 use super::notices::{Letter, answerable};
-use super::prechecks::findings_sentence;
+use super::prechecks::{OLDEST_LOOK, look_sentence};
 use super::{App, Failure};
 use crate::domain::notice::{Notice, WeekAhead, WindowLine};
 use crate::domain::person::Person;
@@ -12,8 +12,6 @@ use crate::domain::timeline::wall;
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 
-/// What was found longer ago says nothing about today.
-const OLDEST_LOOK: TimeDelta = TimeDelta::days(35);
 /// So many days after a monthly notice nobody is asked the same again.
 const ASKED_LATELY: u32 = 6;
 
@@ -90,17 +88,6 @@ impl App {
     pub(crate) async fn last_look(&self, tx: &mut Tx, server: &Server) -> Result<Option<String>, Failure> {
         let Some(row) = tx.latest_precheck(server.id).await? else { return Ok(None) };
         let age = self.now().signed_duration_since(row.taken_at);
-        if age > OLDEST_LOOK {
-            return Ok(None);
-        }
-        let day = row.taken_at.with_timezone(&server.zone).format("%a %-d %b");
-        let found = findings_sentence(&row);
-        let found = found.trim_end_matches('.');
-        Ok(Some(match (row.blocked, age < TimeDelta::days(1)) {
-            (true, true) => format!("Today this would be blocked: {found}."),
-            (true, false) => format!("On {day} this would have been blocked: {found}."),
-            (false, true) => format!("Today its checks {found}."),
-            (false, false) => format!("On {day} its checks {found}."),
-        }))
+        Ok((age <= OLDEST_LOOK).then(|| look_sentence(&row, server.zone, self.now())))
     }
 }

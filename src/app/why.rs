@@ -3,6 +3,7 @@
 use patchbot_commands::ServerName;
 
 use super::handle::Said;
+use super::prechecks::{findings_sentence, look_sentence};
 use super::questions::done;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Verdict};
@@ -127,7 +128,9 @@ impl App {
         let check = tx.latest_precheck(server.id).await?.filter(|check| check.window == Some(window.id));
         let looked = check.map(|check| Looked {
             blocked: check.blocked,
-            sentence: super::prechecks::findings_sentence(&check),
+            taken_at: check.taken_at,
+            sentence: findings_sentence(&check),
+            rehearsed: look_sentence(&check, server.zone, self.now()),
         });
         let canaries = self.canaries_not_done(tx, server, window).await?;
         let before = Before {

@@ -190,6 +190,10 @@ section! {
         lock_before: Time = Duration::from_secs(3 * 3600).into(), "\"3h\"";
         /// So long before the start the pre-checks are made.
         precheck_before: Time = Duration::from_secs(5 * 3600).into(), "\"5h\"";
+        /// So long before the start the pre-checks are made for trial, each time once; notices and "why" tell what they found.
+        rehearsals: Vec<Time> = [30, 7, 1].map(|days| Duration::from_secs(days * 24 * 3600).into()).to_vec(), "[\"30d\", \"7d\", \"1d\"]";
+        /// A server rehearses up to so much earlier, each at a minute of its own, so that they are not all asked at once.
+        rehearsal_spread: Time = Duration::from_secs(4 * 3600).into(), "\"4h\"";
         /// So long before the start owners are reminded, each time once.
         reminders: Vec<Time> = vec![Duration::from_secs(24 * 3600).into()], "[\"24h\"]";
         /// So long after a decision who took it can undo it; later, undoing is a request to the operators.
@@ -279,6 +283,8 @@ impl PolicySection {
             freeze_to: self.freeze_to,
             lock_before: delta(self.lock_before),
             precheck_before: delta(self.precheck_before),
+            rehearsals: self.rehearsals.iter().map(|time| delta(*time)).collect(),
+            rehearsal_spread: delta(self.rehearsal_spread),
             reminders: self.reminders.iter().map(|time| delta(*time)).collect(),
             undo_for: delta(self.undo_for),
             answer_days: self.answer_days,
@@ -313,6 +319,11 @@ impl PolicySection {
         }
         if policy.reminders.iter().any(|time| *time < policy.precheck_before) {
             return wrong("reminders are shorter than precheck_before: remind owners before the pre-checks");
+        }
+        if policy.rehearsals.iter().any(|time| *time <= policy.precheck_before) {
+            return wrong(
+                "rehearsals are not longer than precheck_before: rehearse before the pre-checks, or leave rehearsals empty",
+            );
         }
         if policy.window_length <= policy.reboot_wait {
             return wrong(

@@ -47,8 +47,12 @@ impl Gate {
 pub struct Looked {
     /// Whether it would block the run.
     pub blocked: bool,
-    /// In a phrase.
+    /// When.
+    pub taken_at: DateTime<Utc>,
+    /// What was found, in a phrase.
     pub sentence: String,
+    /// The same as a sentence that names its day; for a rehearsal.
+    pub rehearsed: String,
 }
 
 /// What the gates are made from.
@@ -218,6 +222,18 @@ impl Before<'_> {
             plan.starts_at.checked_sub_signed(self.bounds.policy.precheck_before).unwrap_or(plan.starts_at);
         match self.looked {
             None => Gate::open("pre-check", format!("is made {}", line(at, plan.zone))),
+            Some(looked) if looked.taken_at < at => {
+                let sentence = looked.rehearsed.trim_end_matches('.');
+                let mut gate = if looked.blocked {
+                    Gate::shut("pre-check", sentence, "Mend that on the host.")
+                } else {
+                    Gate::open("pre-check", sentence)
+                };
+                gate.by_itself = looked
+                    .blocked
+                    .then(|| format!("The check is made {} and again at the start.", line(at, plan.zone)));
+                gate
+            }
             Some(looked) if looked.blocked => {
                 let mut gate = Gate::shut("pre-check", looked.sentence.clone(), "Mend that on the host.");
                 gate.by_itself = Some("The check is made again at the start.".to_owned());

@@ -193,6 +193,10 @@ pub struct Policy {
     pub lock_before: TimeDelta,
     /// So long before the start the pre-checks run.
     pub precheck_before: TimeDelta,
+    /// So long before the start the pre-checks are made for trial, each time once.
+    pub rehearsals: Vec<TimeDelta>,
+    /// A window rehearses up to so much earlier, each at a minute of its own.
+    pub rehearsal_spread: TimeDelta,
     /// So long before the start owners are reminded, each time once.
     pub reminders: Vec<TimeDelta>,
     /// So long after a decision who took it can undo it by himself.
@@ -266,6 +270,8 @@ impl Default for Policy {
             freeze_to: Weekday::Tue,
             lock_before: TimeDelta::hours(3),
             precheck_before: TimeDelta::hours(5),
+            rehearsals: vec![TimeDelta::days(30), TimeDelta::days(7), TimeDelta::days(1)],
+            rehearsal_spread: TimeDelta::hours(4),
             reminders: vec![TimeDelta::hours(24)],
             undo_for: super::undo::USUAL,
             answer_days: 14,

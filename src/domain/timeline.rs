@@ -4,6 +4,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::ids::WindowId;
 use super::policy::Policy;
 use super::quarter::{Quarter, Quarters};
 use super::window::{Plan, Window, WindowState};
@@ -18,6 +19,8 @@ pub enum Event {
     ApprovalRequest,
     /// The deadline for an answer has passed.
     Silence,
+    /// The pre-checks are made for trial, weeks before the window.
+    Rehearsal,
     /// A day before the window.
     Reminder,
     /// The pre-checks before the window.
@@ -33,10 +36,11 @@ pub enum Event {
 }
 
 impl Event {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::MonthlyNotice,
         Self::ApprovalRequest,
         Self::Silence,
+        Self::Rehearsal,
         Self::Reminder,
         Self::Precheck,
         Self::Lock,
@@ -52,6 +56,7 @@ impl Event {
             Self::MonthlyNotice => "monthly_notice",
             Self::ApprovalRequest => "approval_request",
             Self::Silence => "silence",
+            Self::Rehearsal => "rehearsal",
             Self::Reminder => "reminder",
             Self::Precheck => "precheck",
             Self::Lock => "lock",
@@ -163,8 +168,24 @@ pub fn wall(date: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
         .map_or_else(|| local.and_utc(), |at| at.with_timezone(&Utc))
 }
 
+/// A rehearsal that is later than this is left out: what it finds would be told too late, or the next one is near.
+const REHEARSAL_GRACE: TimeDelta = TimeDelta::hours(6);
+
+/// Whether a rehearsal was slept through for so long that it is left out.
+#[must_use]
+pub fn is_rehearsal_past(due: Due, now: DateTime<Utc>) -> bool {
+    due.event == Event::Rehearsal && now.signed_duration_since(due.at) > REHEARSAL_GRACE
+}
+
+/// How much earlier than others a window rehearses, so that the servers of one evening are not all asked at once.
+fn rehearses_earlier(window: WindowId, spread: TimeDelta) -> TimeDelta {
+    let minutes = u128::try_from(spread.num_minutes()).unwrap_or(0).saturating_add(1);
+    let minute = window.0.as_u128().checked_rem(minutes).unwrap_or(0);
+    TimeDelta::minutes(i64::try_from(minute).unwrap_or(0))
+}
+
 /// A window's events in their order.
-fn events(plan: &Plan, policy: &Policy) -> Vec<Due> {
+fn events(window: WindowId, plan: &Plan, policy: &Policy) -> Vec<Due> {
     let before = |time: TimeDelta| plan.starts_at.checked_sub_signed(time).unwrap_or(plan.starts_at);
     let mut all = vec![
         Due { at: answer_by(plan, policy), event: Event::Silence },
@@ -172,6 +193,9 @@ fn events(plan: &Plan, policy: &Policy) -> Vec<Due> {
         Due { at: before(policy.lock_before), event: Event::Lock },
         Due { at: plan.starts_at, event: Event::Start },
     ];
+    let earlier = rehearses_earlier(window, policy.rehearsal_spread);
+    let rehearsals = policy.rehearsals.iter().map(|time| before(time.checked_add(&earlier).unwrap_or(*time)));
+    all.extend(rehearsals.map(|at| Due { at, event: Event::Rehearsal }));
     all.extend(policy.reminders.iter().map(|time| Due { at: before(*time), event: Event::Reminder }));
     all.sort();
     all
@@ -206,7 +230,7 @@ pub fn next_for_window(
         // The start itself is never skipped: a start in the past is handled as missed.
         None => due.at > now || due.event == Event::Start,
     };
-    events(&plan, policy).into_iter().find(comes)
+    events(window.id, &plan, policy).into_iter().find(comes)
 }
 
 /// What comes next for an owner in a quarter: monthly notices at 09:00 of the first day of each of the quarter's
@@ -272,8 +296,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "Tue 01 23:00 silence", "Wed 02 19:00 reminder", "Thu 03 14:00 precheck",
-                "Thu 03 16:00 lock", "Thu 03 19:00 start"
+                "Thu 26 18:59 rehearsal", "Tue 01 23:00 silence", "Wed 02 18:59 rehearsal",
+                "Wed 02 19:00 reminder", "Thu 03 14:00 precheck", "Thu 03 16:00 lock", "Thu 03 19:00 start"
             ]
         );
     }

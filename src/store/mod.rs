@@ -362,6 +362,8 @@ forward! {
     prechecks::insert_precheck(row: &PrecheckRow) -> ();
     /// The latest facts and findings of a server.
     prechecks::latest_precheck(server: ServerId) -> Option<PrecheckRow>;
+    /// The last look at each server since an instant, where it would have blocked.
+    prechecks::blocked_since(since: DateTime<Utc>) -> Vec<PrecheckRow>;
     /// The loads that probes found since a time, in thousandths per CPU.
     prechecks::loads_since(since: DateTime<Utc>) -> Vec<(ServerId, DateTime<Utc>, i64)>;
     /// The same of one server.

@@ -137,7 +137,7 @@ pub struct StepRow {
 /// Why facts were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Hours before the window.
+    /// Before the window: weeks and days as a rehearsal, then hours.
     Precheck,
     /// In the run, before the installation: the baseline.
     Before,

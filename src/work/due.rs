@@ -9,11 +9,12 @@ use tokio_util::task::TaskTracker;
 use super::Ticked;
 use super::hosts::Hosts;
 use super::runner::{LEASE, Runner, heartbeat};
+use crate::app::prechecks::Checked;
 use crate::app::run::Start;
 use crate::app::{App, Failure};
 use crate::domain::ids::WindowId;
 use crate::domain::server::Server;
-use crate::domain::timeline::Event;
+use crate::domain::timeline::{Event, is_rehearsal_past};
 use crate::store::error::StoreError;
 use crate::store::records::{Claim, Claimed, Subject};
 
@@ -31,12 +32,14 @@ pub struct Scheduler {
     hosts: Hosts,
     owner: String,
     places: Arc<Semaphore>,
+    /// Rehearsals have places of their own, so that they never keep a start waiting.
+    rehearsing: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Scheduler {
-    /// A scheduler that works on at most `concurrency` hosts at the same time.
+    /// A scheduler that works on at most `concurrency` hosts at the same time, and rehearses on a quarter as many.
     #[must_use]
     pub fn new(app: App, hosts: Hosts, owner: String, concurrency: usize) -> Self {
         Self {
@@ -44,6 +47,7 @@ impl Scheduler {
             hosts,
             owner,
             places: Arc::new(Semaphore::new(concurrency)),
+            rehearsing: Arc::new(Semaphore::new(concurrency.div_ceil(4))),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
@@ -81,8 +85,9 @@ impl Scheduler {
 
     async fn begin(&self, claimed: Claimed) {
         let done = match (claimed.due.event, claimed.subject) {
-            (Event::Precheck | Event::Start, Subject::Window(window)) => {
-                match Arc::clone(&self.places).try_acquire_owned() {
+            (event @ (Event::Rehearsal | Event::Precheck | Event::Start), Subject::Window(window)) => {
+                let places = if event == Event::Rehearsal { &self.rehearsing } else { &self.places };
+                match Arc::clone(places).try_acquire_owned() {
                     Ok(place) => {
                         let task = Task {
                             app: self.app.clone(),
@@ -114,6 +119,7 @@ impl Task {
     async fn work(self, claimed: Claimed, window: WindowId) {
         let work = async {
             match claimed.due.event {
+                Event::Rehearsal => Box::pin(self.rehearse(&claimed, window)).await,
                 Event::Precheck => Box::pin(self.precheck(&claimed, window)).await,
                 _ => Box::pin(self.run(&claimed, window)).await,
             }
@@ -126,14 +132,34 @@ impl Task {
         drop(self.place);
     }
 
+    async fn rehearse(&self, claimed: &Claimed, window: WindowId) -> Result<(), Failure> {
+        let (server, jump) = self.server_of(window).await?;
+        let checked = if is_rehearsal_past(claimed.due, self.app.now()) {
+            None
+        } else {
+            Some(self.look_at(claimed, &server, jump.as_ref()).await?)
+        };
+        self.app.end_rehearsal(claimed, &server, checked.as_ref()).await
+    }
+
     async fn precheck(&self, claimed: &Claimed, window: WindowId) -> Result<(), Failure> {
         let (server, jump) = self.server_of(window).await?;
-        let levels = &self.app.policy(&server).checks;
-        let checked = tokio::select! {
-            checked = self.hosts.check(&server, jump.as_ref(), levels) => checked,
-            lost = heartbeat(&self.app, claimed) => return Err(lost),
-        };
+        let checked = self.look_at(claimed, &server, jump.as_ref()).await?;
         self.app.end_prechecks(claimed, &server, &checked).await
+    }
+
+    /// Makes the pre-checks, for as long as the event is ours.
+    async fn look_at(
+        &self,
+        claimed: &Claimed,
+        server: &Server,
+        jump: Option<&Server>,
+    ) -> Result<Checked, Failure> {
+        let levels = &self.app.policy(server).checks;
+        tokio::select! {
+            checked = Box::pin(self.hosts.check(server, jump, levels)) => Ok(checked),
+            lost = heartbeat(&self.app, claimed) => Err(lost),
+        }
     }
 
     async fn run(&self, claimed: &Claimed, window: WindowId) -> Result<(), Failure> {

@@ -22,6 +22,8 @@ statements! {
         AND load_milli IS NOT NULL";
     PENDING = "SELECT p.server_id FROM precheck_results p WHERE p.taken_at >= $1 AND p.reboot_pending = $2 AND NOT EXISTS \
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at AND l.reboot_pending IS NOT NULL)";
+    BLOCKED = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.taken_at >= $1 AND p.blocked = $2 AND NOT EXISTS \
+        (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at)");
     OF_RUN = concatcp!("SELECT ", COLS, " FROM precheck_results WHERE run_id = $1 AND purpose = $2 \
         ORDER BY taken_at DESC, id DESC LIMIT 1");
 }
@@ -68,6 +70,13 @@ pub(in crate::store) async fn latest_precheck(
     server: ServerId,
 ) -> Result<Option<PrecheckRow>, StoreError> {
     sqlx::query(LATEST).bind(server.0).fetch_optional(conn).await?.as_ref().map(precheck).transpose()
+}
+
+pub(in crate::store) async fn blocked_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<PrecheckRow>, StoreError> {
+    sqlx::query(BLOCKED).bind(since).bind(true).fetch_all(conn).await?.iter().map(precheck).collect()
 }
 
 pub(in crate::store) async fn precheck_of_run(

@@ -38,6 +38,22 @@ async fn a_blocked_pre_check_really_blocks() {
 }
 
 #[tokio::test]
+async fn a_week_before_the_night_a_rehearsal_tells_what_would_stop_it_and_touches_nothing() {
+    let tables = "[policy]\nchecks = { critical_services = [\"there-is-no-such-service\"] }\n";
+    let mut night = Night::new(Plan { tables, ..Plan::default() }).await;
+    night.bot.move_clock(super::utc("2026-12-03T19:00:00Z")).unwrap();
+    night.bot.serve().unwrap();
+    let why = night
+        .bot
+        .wait_until(&["why", "web01"], |said| said.contains("Today this would be blocked"))
+        .await
+        .unwrap();
+    assert!(why.contains("there-is-no-such-service"), "{why}");
+    let (upgrades, runs, booted) = night.marks_on_the_host("lab-reboot").await;
+    assert_eq!((upgrades, runs, booted), (0, 0, 1));
+}
+
+#[tokio::test]
 async fn a_host_that_cannot_be_reached_is_told_and_not_touched() {
     let mut night = Night::before_the_start(Plan::default()).await;
     night.proxy.set(Traffic::Cut);

@@ -10,6 +10,7 @@ mod mondays;
 mod outages;
 mod questions;
 mod reaching;
+mod rehearsals;
 mod replies;
 mod starts;
 mod two_owners;

@@ -80,13 +80,25 @@ impl World {
         Self::with(time, Policy::default()).await
     }
 
-    /// A world at a time, with these rules.
+    /// A world at a time, with these rules. Nothing is rehearsed: nobody listens where its servers are said to be.
     pub(crate) async fn with(time: &str, policy: Policy) -> Self {
         Self::ruled(time, Policies { default: policy, groups: BTreeMap::new() }).await
     }
 
-    /// A world at a time, with these rules for its host groups.
-    pub(crate) async fn ruled(time: &str, policies: Policies) -> Self {
+    /// The same with rules of its own for each host group.
+    pub(crate) async fn ruled(time: &str, mut policies: Policies) -> Self {
+        for policy in std::iter::once(&mut policies.default).chain(policies.groups.values_mut()) {
+            policy.rehearsals.clear();
+        }
+        Self::living(time, policies).await
+    }
+
+    /// A world that rehearses the pre-checks, and finds none of its servers.
+    pub(crate) async fn rehearsing(time: &str, policy: Policy) -> Self {
+        Self::living(time, Policies { default: policy, groups: BTreeMap::new() }).await
+    }
+
+    async fn living(time: &str, policies: Policies) -> Self {
         let fresh = match std::env::var("PATCHBOT_STORIES_ON").as_deref() {
             Ok("postgres") => crate::contract::postgres().await,
             _ => crate::contract::sqlite().await,

@@ -17,6 +17,9 @@ use crate::package::{Built, hex, standard};
 use crate::process::{blocking, run_now};
 use crate::repository::Repository;
 
+/// Megabytes of a disk that nobody limited: more than a host ever writes.
+const ROOMY: u32 = 2048;
+
 /// What the host is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -54,7 +57,7 @@ pub struct HostBuilder {
     pub(crate) keys: PathBuf,
     pub(crate) zone: String,
     pub(crate) installed: Vec<String>,
-    pub(crate) disk_megabytes: Option<u32>,
+    pub(crate) disk_megabytes: u32,
     pub(crate) snmp: Snmp,
     pub(crate) snmp_lines: String,
     pub(crate) load: String,
@@ -74,7 +77,7 @@ impl HostBuilder {
             keys,
             zone: "UTC".to_owned(),
             installed: Vec::new(),
-            disk_megabytes: None,
+            disk_megabytes: ROOMY,
             snmp: Snmp::On,
             snmp_lines: String::new(),
             load: load_line(0.08, 0.03, 0.01),
@@ -102,9 +105,9 @@ impl HostBuilder {
         self
     }
 
-    /// Gives the host a disk of this size for all it writes.
+    /// Gives the host a disk of so many megabytes for all it writes.
     pub fn disk(mut self, megabytes: u32) -> Self {
-        self.disk_megabytes = Some(megabytes);
+        self.disk_megabytes = megabytes;
         self
     }
 
@@ -176,9 +179,7 @@ impl HostBuilder {
         let disk = Disk { folder: folder.join("disk"), base: base.clone() };
         fs::create_dir_all(folder.join("root"))?;
         fs::create_dir_all(&disk.folder)?;
-        if let Some(megabytes) = self.disk_megabytes {
-            self.mount_disk(&disk.folder, megabytes).await?;
-        }
+        self.mount_disk(&disk.folder).await?;
         let cage = Arc::clone(&self.cage);
         let outside = disk.seen_from_outside(&cage);
         let prepared = blocking(move || {
@@ -196,10 +197,10 @@ impl HostBuilder {
         Host::boot(cage, &described, folder).await
     }
 
-    /// A limited disk is memory of that size, mounted where only the lab sees it.
-    async fn mount_disk(&self, folder: &Path, megabytes: u32) -> Result<()> {
+    /// A disk is memory, mounted where only the lab sees it: how full this machine is plays no part on a host.
+    async fn mount_disk(&self, folder: &Path) -> Result<()> {
         let folder = folder.display().to_string();
-        let size = format!("size={megabytes}m,mode=755");
+        let size = format!("size={}m,mode=755", self.disk_megabytes);
         self.cage.run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", &folder]).await?.ok()?;
         Ok(())
     }

@@ -24,7 +24,7 @@ plug_in() {
 }
 
 mount_disk() {
-  # A limited disk was mounted and filled before; an unlimited one is a folder.
+  # It was mounted and filled before.
   mkdir -p "$folder/disk/work"
   # volatile: nothing of a throwaway host needs to reach the platter.
   mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/disk/upper,workdir=$folder/disk/work,volatile" "$root"
