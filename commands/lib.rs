@@ -6,6 +6,7 @@
 
 mod grammar;
 
+pub use grammar::address::PersonAddress;
 pub use grammar::code::Code;
 pub use grammar::error::{ParseError, Problem};
 pub use grammar::group::GroupName;
@@ -78,6 +79,10 @@ commands! {
     defer::Defer,
     withdraw::Withdraw,
     undo::Undo,
+    swap::Swap,
+    delegate::Delegate,
+    away::Away,
+    back::Back,
     status::Status,
     mine::Mine,
     list::List,
@@ -216,11 +221,12 @@ mod tests {
 
     fn near_grammar() -> impl Strategy<Value = String> {
         let words = prop::sample::select(vec![
-            "approve", "decline", "move", "defer", "withdraw", "undo", "status", "list", "slots", "why",
-            "help", "group", "link", "now", "confirm", "quiet", "zone", "web01", "db01.example.org", "all",
-            "except", "to", "by", "because", "\"", "“", "”", "2026-12-04", "20:00", "25:99", "Friday", "in",
-            "2", "weeks", "1-4,7", ",", ";", "?", "!", "Europe/Berlin", "é", "\u{202e}", "\u{200b}",
-            "2027-Q1", "tomorrow", "not", "4", "Dec", "2026", "👍",
+            "approve", "decline", "swap", "with", "delegate", "away", "until", "back", "bob@example.org",
+            "move", "defer", "withdraw", "undo", "status", "list", "slots", "why", "help", "group", "link",
+            "now", "confirm", "quiet", "zone", "web01", "db01.example.org", "all", "except", "to", "by",
+            "because", "\"", "“", "”", "2026-12-04", "20:00", "25:99", "Friday", "in", "2", "weeks", "1-4,7",
+            ",", ";", "?", "!", "Europe/Berlin", "é", "\u{202e}", "\u{200b}", "2027-Q1", "tomorrow", "not",
+            "4", "Dec", "2026", "👍",
         ]);
         prop::collection::vec(words, 0..10).prop_map(|words| words.join(" "))
     }

@@ -68,6 +68,11 @@ pub enum Problem {
         /// What was expected: `a number of days or weeks from 1 to 90`.
         wanted: &'static str,
     },
+    /// A word that is no mail address.
+    NotAnAddress {
+        /// The word.
+        word: String,
+    },
     /// A word that is no quarter.
     NotAQuarter {
         /// The word.
@@ -138,6 +143,9 @@ impl fmt::Display for ParseError {
                 )?;
             }
             Problem::NotANumber { word, wanted } => write!(f, "\"{word}\" is not {wanted}.")?,
+            Problem::NotAnAddress { word } => {
+                write!(f, "\"{word}\" is not a mail address: write it as name@example.org.")?;
+            }
             Problem::NotAQuarter { word } => {
                 write!(
                     f,

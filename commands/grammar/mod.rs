@@ -1,5 +1,6 @@
 //! The grammar that all commands share: words, names, times, targets, reasons, and whole replies.
 
+pub(crate) mod address;
 pub(crate) mod code;
 pub(crate) mod error;
 pub(crate) mod group;

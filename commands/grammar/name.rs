@@ -11,7 +11,7 @@ pub struct ServerName(String);
 /// Words of the grammar, which must be quoted when a server is really called so.
 const KEYWORDS: &[&str] = &[
     "all", "and", "at", "because", "by", "group", "in", "mine", "my", "please", "server", "servers", "the",
-    "to", "today", "tomorrow",
+    "to", "today", "tomorrow", "with",
 ];
 
 impl ServerName {

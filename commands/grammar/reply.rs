@@ -351,6 +351,7 @@ fn contradict(commands: &[Command]) -> bool {
             Command::Withdraw(it) => &it.target,
             Command::Reschedule(it) => &it.target,
             Command::Defer(it) => &it.target,
+            Command::Undo(it) => &it.target,
             _ => return true,
         };
         let keys: Vec<String> = match target {

@@ -161,7 +161,7 @@ impl Date {
         ((1970..=9998).contains(&year) && (1..=last).contains(&day)).then_some(Self { year, month, day })
     }
 
-    fn read(words: &Words, word: &Word) -> Result<Self, ParseError> {
+    pub(crate) fn read(words: &Words, word: &Word) -> Result<Self, ParseError> {
         let wrong = |hint: &str| {
             words.error_at(word.span, Problem::NotADate { word: word.text.clone(), hint: hint.to_owned() })
         };

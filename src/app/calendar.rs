@@ -10,7 +10,7 @@ use crate::domain::policy::Policy;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::Server;
 use crate::domain::timeline::wall;
-use crate::domain::window::{Window, WindowState};
+use crate::domain::window::{Plan, Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{SpanRow, StateRow};
 
@@ -23,6 +23,16 @@ pub(crate) struct Calendar {
     place: Place,
     taken: Occupancy,
     usual: Option<Usual>,
+}
+
+impl Calendar {
+    /// The same with another window at another time.
+    pub(crate) fn with_moved(mut self, server: &Server, policy: &Policy, from: &Plan, to: &Plan) -> Self {
+        let place = Place::of(server, policy);
+        self.taken.remove(server.id, &place, (from.starts_at, from.ends_at));
+        self.taken.add(server.id, &place, policy, (to.starts_at, to.ends_at));
+        self
+    }
 }
 
 /// Why a server does not count as a healthy member of its service.

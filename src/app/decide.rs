@@ -63,6 +63,14 @@ pub(crate) struct Dealt {
     pub(crate) pending: Option<(Vec<String>, Vec<WindowId>)>,
 }
 
+impl Dealt {
+    /// What changed no window.
+    pub(crate) fn said(lines: Vec<String>, servers: Vec<String>) -> Self {
+        let answer = Answer { verdict: Verdict::Done, lines, next: Vec::new() };
+        Self { answer, done: Vec::new(), servers, pending: None }
+    }
+}
+
 impl App {
     pub(crate) async fn decide(
         &self,
@@ -77,6 +85,13 @@ impl App {
 
     /// Decides about each window that a command names; the caller tells the others.
     pub(crate) async fn deal(&self, tx: &mut Tx, said: &Said<'_>, command: &Command) -> Result<Dealt, Stop> {
+        match command {
+            Command::Swap(it) => return self.swap(tx, said, it).await,
+            Command::Delegate(it) => return self.delegate(tx, said, it).await,
+            Command::Away(it) => return self.go_away(tx, said, it).await,
+            Command::Back(_) => return self.come_back(tx, said).await,
+            _ => {}
+        }
         let Some((target, reason)) = decided_about(command) else {
             return Err(Failure::Bug(format!("\"{command}\" is no decision")).into());
         };
@@ -435,7 +450,7 @@ pub(crate) fn window_json(window: &Window) -> serde_json::Value {
 }
 
 /// One answer for all windows of a command: what was done, then what was not and why.
-fn answer(done: &[Done], refused: &[(Refusal, Option<String>)]) -> Answer {
+pub(crate) fn answer(done: &[Done], refused: &[(Refusal, Option<String>)]) -> Answer {
     let verdict = match (done.is_empty(), refused.is_empty()) {
         (_, true) => Verdict::Done,
         (true, false) => Verdict::Refused,
@@ -488,8 +503,11 @@ fn after(done: &Done) -> Option<String> {
         Decided::Hastened | Decided::Retried | Decided::Skipped | Decided::Overridden | Decided::Stopped => {
             None
         }
-        Decided::Moved | Decided::Deferred | Decided::Withdrawn => {
-            Some(format!("If that suits you, say \"approve {server}\"."))
-        }
+        Decided::Moved
+        | Decided::Deferred
+        | Decided::Swapped
+        | Decided::Slipped
+        | Decided::Replanned
+        | Decided::Withdrawn => Some(format!("If that suits you, say \"approve {server}\".")),
     }
 }

@@ -8,7 +8,7 @@ use super::why::costs;
 use super::{App, Failure, Stop};
 use crate::domain::answer::Answer;
 use crate::domain::ids::{Revision, WindowId};
-use crate::domain::permit::{authorize, sees_everything};
+use crate::domain::permit::sees_everything;
 use crate::domain::person::Person;
 use crate::domain::policy::Reasoned;
 use crate::domain::refusal::Refusal;
@@ -81,7 +81,7 @@ impl App {
     ) -> Result<MoveSheet, Stop> {
         let window = tx.window_by_id(id).await?;
         let server = tx.server_by_id(window.server).await?;
-        authorize(person, Effect::Decide, &server.name, &tx.owners_of(server.id).await?)?;
+        self.permit(tx, person, Effect::Decide, &server).await?;
         if window.state.is_settled() && !self.can_be_planned_again(&window) {
             return Err(Refusal::Over { server: server.name, state: window.state.phrase() }.into());
         }
@@ -132,9 +132,10 @@ impl App {
         let mut tx = self.store.read().await?;
         let window = tx.window_by_id(id).await?;
         let server = tx.server_by_id(window.server).await?;
-        match authorize(person, effect, &server.name, &tx.owners_of(server.id).await?) {
+        match self.permit(&mut tx, person, effect, &server).await {
             Ok(_) => Ok(Ok((server, window))),
-            Err(refusal) => Ok(Err(refusal.answer())),
+            Err(Stop::Refused(refusal)) => Ok(Err(refusal.answer())),
+            Err(Stop::Failed(failure)) => Err(failure),
         }
     }
 

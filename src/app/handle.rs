@@ -181,7 +181,11 @@ impl App {
             | Command::Withdraw(_)
             | Command::Reschedule(_)
             | Command::Defer(_)
-            | Command::Undo(_) => self.decide(tx, said, command).await,
+            | Command::Undo(_)
+            | Command::Swap(_)
+            | Command::Delegate(_)
+            | Command::Away(_)
+            | Command::Back(_) => self.decide(tx, said, command).await,
             Command::Status(it) => self.status(tx, said, &it.target).await,
             Command::List(it) => self.list(tx, said, it).await,
             Command::Show(it) => self.show(tx, said, &it.server).await,

@@ -81,7 +81,7 @@ impl App {
         }
     }
 
-    /// The owners of a server who can be written to, the primary first.
+    /// The owners of a server who can be written to, the primary first, and who decides in their place.
     pub(crate) async fn readers_of(&self, tx: &mut Tx, server: &Server) -> Result<Vec<Person>, Failure> {
         let mut people = Vec::new();
         for owner in tx.owners_of(server.id).await? {
@@ -90,6 +90,12 @@ impl App {
                 people.push(person);
             }
         }
+        for id in tx.stand_ins_for(server.id, self.now()).await? {
+            if !people.iter().any(|other: &Person| other.id == id) {
+                people.push(tx.person_by_id(id).await?);
+            }
+        }
+        people.retain(|person| person.mail.is_some());
         Ok(people)
     }
 
@@ -461,7 +467,9 @@ fn unknown_time() -> ShownTime {
 
 fn moved_from(done: &Done) -> Option<Plan> {
     match done.change.decided {
-        Decided::Moved | Decided::Deferred => done.change.before,
+        Decided::Moved | Decided::Deferred | Decided::Swapped | Decided::Slipped | Decided::Replanned => {
+            done.change.before
+        }
         Decided::Undone => done.change.before.filter(|before| done.change.window.plan != Some(*before)),
         Decided::Hastened => done.change.before,
         Decided::Approved

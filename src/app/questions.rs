@@ -6,7 +6,7 @@ use super::handle::Said;
 use super::{App, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::feed::Feed;
-use crate::domain::permit::{authorize, sees_everything};
+use crate::domain::permit::sees_everything;
 use crate::domain::person::{Person, Role};
 use crate::domain::refusal::Refusal;
 use crate::domain::server::{Rank, Server};
@@ -96,7 +96,7 @@ impl App {
         name: &ServerName,
     ) -> Result<(Server, Option<Window>), Stop> {
         let server = self.visible_server(tx, said.person, name).await?;
-        authorize(said.person, Effect::Read, &server.name, &tx.owners_of(server.id).await?)?;
+        self.permit(tx, said.person, Effect::Read, &server).await?;
         let window = self.present_window(tx, &server).await?;
         Ok((server, window))
     }

@@ -201,6 +201,17 @@ impl App {
                 }
             }
         }
+        self.hand_out(tx, notice, readers, (key, why)).await
+    }
+
+    /// Sends a notice to others, to each about some of its windows; their names.
+    async fn hand_out(
+        &self,
+        tx: &mut Tx,
+        notice: &Notice,
+        readers: Vec<(Person, Vec<Window>)>,
+        (key, why): (&str, &str),
+    ) -> Result<Vec<String>, Failure> {
         let mut names = Vec::new();
         for (reader, theirs) in readers {
             let mut lines: Vec<WindowLine> = Vec::new();
@@ -235,13 +246,39 @@ impl App {
                 let until = line(until, reader.zone.unwrap_or(self.zone));
                 format!("{} is away until {until}, so you are asked as well.", reader.name)
             }
-            _ => return Ok(()),
+            _ => return self.ask_stand_ins(tx, reader, notice, windows, key).await,
         };
         self.ask_others(tx, reader.id, notice, windows, (&format!("absent/{key}"), &why)).await?;
         Ok(())
     }
 
-    /// A person has answered: he can be reached, and is not away.
+    /// Asks who decides in a reader's place as well.
+    async fn ask_stand_ins(
+        &self,
+        tx: &mut Tx,
+        reader: &Person,
+        notice: &Notice,
+        windows: &[Window],
+        key: &str,
+    ) -> Result<(), Failure> {
+        let mut readers: Vec<(Person, Vec<Window>)> = Vec::new();
+        for row in tx.stand_ins_of(reader.id, self.now()).await? {
+            let Some(by) = row.by.filter(|_| row.starts_at <= self.now()) else { continue };
+            let theirs = windows.iter().filter(|window| row.server.is_none_or(|it| it == window.server));
+            for window in theirs {
+                match readers.iter_mut().find(|(known, _)| known.id == by) {
+                    Some((_, windows)) if windows.iter().any(|other| other.id == window.id) => {}
+                    Some((_, windows)) => windows.push(window.clone()),
+                    None => readers.push((tx.person_by_id(by).await?, vec![window.clone()])),
+                }
+            }
+        }
+        let why = format!("{} has asked you to decide as well.", reader.name);
+        self.hand_out(tx, notice, readers, (&format!("stand-in/{key}"), &why)).await?;
+        Ok(())
+    }
+
+    /// A person has answered: he can be reached, and is not away, unless he has said so himself.
     pub(crate) async fn heard_from(
         &self,
         tx: &mut Tx,
@@ -249,7 +286,11 @@ impl App {
         came_before: bool,
     ) -> Result<(), Failure> {
         if !came_before && tx.reachability_of(person.id).await?.absent(self.now()) {
-            tx.put_reachability(person.id, &Reachability::default(), self.now()).await?;
+            let said_so = tx.stand_ins_of(person.id, self.now()).await?.iter().any(|row| row.away);
+            let known = tx.reachability_of(person.id).await?;
+            let away_until = known.away_until.filter(|_| said_so);
+            let known = Reachability { away_until, ..Reachability::default() };
+            tx.put_reachability(person.id, &known, self.now()).await?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::domain::decision::{Case, Change, Decided};
 use crate::domain::event::{AuditEvent, What};
 use crate::domain::introduction::code;
 use crate::domain::message::{Offer, Tone};
-use crate::domain::permit::{Permit, authorize};
+use crate::domain::permit::Permit;
 use crate::domain::refusal::Refusal;
 use crate::domain::request::{CONFIRM_WITHIN, Consent, Danger, Request, SECOND_WITHIN, Stage, Verb};
 use crate::domain::server::Server;
@@ -143,8 +143,10 @@ impl App {
         let own = request.asked_by == said.person.id;
         let effect = if own { Effect::Operate } else { Effect::Decide };
         // To whom the server is nobody's business, what waits about it is none either.
-        let permit = authorize(said.person, effect, &server.name, &tx.owners_of(server.id).await?)
-            .map_err(|refusal| if own { refusal } else { missing() })?;
+        let permit = match self.permit(tx, said.person, effect, &server).await {
+            Err(Stop::Refused(_)) if !own => return Err(missing().into()),
+            other => other?,
+        };
         Ok((request, window, server, permit))
     }
 

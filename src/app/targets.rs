@@ -26,6 +26,23 @@ pub(crate) struct Aim {
 pub(crate) type Shown<'a> = &'a [ShownWindow];
 
 impl App {
+    /// The right of a person to have an effect on a server, as owner, in an owner's place, or by role.
+    pub(crate) async fn permit(
+        &self,
+        tx: &mut Tx,
+        person: &Person,
+        effect: Effect,
+        server: &Server,
+    ) -> Result<Permit, Stop> {
+        let owners = tx.owners_of(server.id).await?;
+        let stand_ins = if owners.iter().any(|owner| owner.person == person.id) {
+            Vec::new()
+        } else {
+            tx.stand_ins_for(server.id, self.now()).await?
+        };
+        Ok(authorize(person, effect, &server.name, &owners, &stand_ins)?)
+    }
+
     /// Finds the windows that `target` names, in the order they were named or shown.
     pub(crate) async fn aims(
         &self,
@@ -86,7 +103,7 @@ impl App {
         for line in shown {
             let window = tx.window_by_id(line.window).await?;
             let server = tx.server_by_id(window.server).await?;
-            let permit = authorize(person, effect, &server.name, &tx.owners_of(server.id).await?)?;
+            let permit = self.permit(tx, person, effect, &server).await?;
             aims.push(Aim { server, window, shown: Some(line.revision), permit });
         }
         Ok(aims)
@@ -95,12 +112,17 @@ impl App {
     /// All windows of one's own that are not over.
     async fn own_aims(&self, tx: &mut Tx, person: &Person, effect: Effect) -> Result<Vec<Aim>, Stop> {
         let mut aims = Vec::new();
-        for server in tx.servers_of(person.id).await? {
+        let mut servers = tx.servers_of(person.id).await?;
+        // "All" of a decision are one's own; a question is also about those one decides about for others.
+        if effect == Effect::Read {
+            servers.extend(tx.servers_stood_in_for(person.id, self.now()).await?);
+        }
+        for server in servers {
             let Some(window) = self.present_window(tx, &server).await? else { continue };
             if window.state.is_settled() && !matches!(window.state, WindowState::Declined(_)) {
                 continue;
             }
-            let permit = authorize(person, effect, &server.name, &tx.owners_of(server.id).await?)?;
+            let permit = self.permit(tx, person, effect, &server).await?;
             aims.push(Aim { server, window, shown: None, permit });
         }
         if aims.is_empty() { Err(Refusal::NothingOfYours.into()) } else { Ok(aims) }
@@ -115,7 +137,7 @@ impl App {
         shown: Shown<'_>,
     ) -> Result<Aim, Stop> {
         let server = self.visible_server(tx, person, name).await?;
-        let permit = authorize(person, effect, &server.name, &tx.owners_of(server.id).await?)?;
+        let permit = self.permit(tx, person, effect, &server).await?;
         for line in shown {
             let window = tx.window_by_id(line.window).await?;
             if window.server == server.id {
@@ -146,8 +168,9 @@ impl App {
         if let Some(exact) = found.iter().position(|server| server.name == name.as_str()) {
             found = vec![found.swap_remove(exact)];
         }
-        let own = tx.servers_of(person.id).await?;
+        let mut own = tx.servers_of(person.id).await?;
         if !sees_everything(person) {
+            own.extend(tx.servers_stood_in_for(person.id, self.now()).await?);
             found.retain(|server| own.iter().any(|mine| mine.id == server.id));
         }
         let mut found = found.into_iter();

@@ -143,7 +143,10 @@ async fn last_decision(
     window: &Window,
 ) -> Result<Option<LastDecision>, Failure> {
     let Some(row) = tx.decisions_of(window.id).await?.pop() else { return Ok(None) };
-    let moved = matches!(row.decided, Decided::Moved | Decided::Deferred);
+    let moved = matches!(
+        row.decided,
+        Decided::Moved | Decided::Deferred | Decided::Swapped | Decided::Slipped | Decided::Replanned
+    );
     // Only the audit knows what was before.
     let audited = if moved { tx.audit_of(&server.name, 50).await? } else { Vec::new() };
     let before = audited

@@ -26,6 +26,8 @@ pub enum Act {
     Move(DateTime<Utc>),
     /// The same wall-clock time, so many days later.
     Defer(u16),
+    /// The start of another window, which gets this one's.
+    Trade(DateTime<Utc>),
 }
 
 /// What was decided; the word stands in the database, in the audit and in notices.
@@ -45,6 +47,12 @@ pub enum Decided {
     Moved,
     /// Put off by days.
     Deferred,
+    /// Two owners traded their times.
+    Swapped,
+    /// Silence moved it a week on.
+    Slipped,
+    /// Changed rules made its time illegal, and it got another one, or none.
+    Replanned,
     /// The decision before was undone.
     Undone,
     /// Patched at once, outside the calendar.
@@ -71,6 +79,9 @@ impl Decided {
             Self::Withdrawn => "withdrawn",
             Self::Moved => "moved",
             Self::Deferred => "deferred",
+            Self::Swapped => "swapped",
+            Self::Slipped => "slipped",
+            Self::Replanned => "planned anew",
             Self::Undone => "undone",
             Self::Hastened => "ordered for now",
             Self::Retried => "ordered once more",
@@ -91,6 +102,9 @@ impl Decided {
             Self::Withdrawn,
             Self::Moved,
             Self::Deferred,
+            Self::Swapped,
+            Self::Slipped,
+            Self::Replanned,
             Self::Undone,
             Self::Hastened,
             Self::Retried,
@@ -162,6 +176,11 @@ pub fn decide(
         Act::Decline => decline(case, reason, permit, via),
         Act::Withdraw => withdraw(case, permit),
         Act::Move(at) => reschedule(case, at, reason, permit, Decided::Moved),
+        Act::Trade(at) => {
+            case.plan()?;
+            case.has_begun()?;
+            reschedule(case, at, reason, permit, Decided::Swapped)
+        }
         Act::Defer(days) => {
             let plan = case.plan()?;
             let days = TimeDelta::days(i64::from(days));
@@ -175,7 +194,7 @@ pub fn decide(
 fn reasoned(case: &Case<'_>, act: Act, reason: Option<&str>) -> Result<(), Refusal> {
     let (wants, what) = match act {
         Act::Decline => (Reasoned::Decline, "To decline"),
-        Act::Move(_) | Act::Defer(_) => (Reasoned::Move, "To move"),
+        Act::Move(_) | Act::Defer(_) | Act::Trade(_) => (Reasoned::Move, "To move"),
         Act::Approve | Act::Withdraw => return Ok(()),
     };
     if reason.is_none() && case.bounds.policy.reason_for.contains(&wants) {

@@ -39,10 +39,14 @@ pub enum What {
     IdentityLinked,
     /// All links to calendars ended.
     LinksRenewed,
+    /// Somebody is away, or lets somebody else decide, or is back.
+    StoodIn,
+    /// A trade of two times was offered.
+    SwapOffered,
 }
 
 impl What {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::InventoryImported,
         Self::QuarterPlanned,
         Self::Decided,
@@ -57,6 +61,8 @@ impl What {
         Self::Enrolled,
         Self::IdentityLinked,
         Self::LinksRenewed,
+        Self::StoodIn,
+        Self::SwapOffered,
     ];
 
     /// The name in the database.
@@ -77,6 +83,8 @@ impl What {
             Self::Enrolled => "enrolled",
             Self::IdentityLinked => "identity_linked",
             Self::LinksRenewed => "links_renewed",
+            Self::StoodIn => "stood_in",
+            Self::SwapOffered => "swap_offered",
         }
     }
 

@@ -350,6 +350,22 @@ pub struct LinkCode {
     pub minutes: i64,
 }
 
+/// Something that concerns a person besides the quarter's own notices: a trade that is offered, a plan that changed, a
+/// colleague who is away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WordNotice {
+    /// How the reader is called.
+    pub reader: String,
+    /// What it is about: the subject, without a full stop.
+    pub headline: String,
+    /// What has happened or is asked, one sentence each.
+    pub sentences: Vec<String>,
+    /// The windows it is about, in numbered lines.
+    pub windows: Vec<WindowLine>,
+    /// What the reader can do, one sentence each.
+    pub next: Vec<String>,
+}
+
 /// Everything that is mailed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "notice", rename_all = "snake_case")]
@@ -390,6 +406,8 @@ pub enum Notice {
     OperatorAlert(AlertNotice),
     /// The code that links an account in chat.
     LinkCode(LinkCode),
+    /// A trade, a changed plan, a colleague's absence.
+    Word(WordNotice),
 }
 
 impl Notice {
@@ -415,6 +433,7 @@ impl Notice {
             Self::MonthlyReport(_) => "monthly_report",
             Self::OperatorAlert(_) => "operator_alert",
             Self::LinkCode(_) => "link_code",
+            Self::Word(_) => "word",
         }
     }
 
@@ -435,6 +454,7 @@ impl Notice {
             Self::CompletionNotice(done) => std::slice::from_ref(&done.window),
             Self::FailureNotice(failure) => std::slice::from_ref(&failure.window),
             Self::Transcript(transcript) => &transcript.windows,
+            Self::Word(word) => &word.windows,
             Self::DailyReport(_)
             | Self::WeeklyReport(_)
             | Self::MonthlyReport(_)
@@ -463,6 +483,11 @@ impl Notice {
                 reader.clone_into(&mut one.reader);
                 one.sentences.push(why.to_owned());
                 one.window = first.unwrap_or_else(|| one.window.clone());
+            }
+            Self::Word(word) => {
+                reader.clone_into(&mut word.reader);
+                word.sentences.push(why.to_owned());
+                word.windows = windows;
             }
             Self::PrecheckAlert(alert) => {
                 reader.clone_into(&mut alert.reader);
@@ -496,6 +521,7 @@ impl Notice {
                 digest.windows = left;
             }
             Self::WeeklyReminder(week) => week.windows = left,
+            Self::Word(word) => word.windows = left,
             // All others are about one window, or tell what was.
             _ => {}
         }

@@ -16,6 +16,8 @@ pub enum Standing {
     Secondary,
     /// As operator or administrator.
     Operator,
+    /// In the place of an owner who said so.
+    StandIn,
     /// As somebody who may only look.
     Viewer,
 }
@@ -55,7 +57,7 @@ impl Permit {
     }
 }
 
-/// Whether `person` may have this `effect` on a server with these owners.
+/// Whether `person` may have this `effect` on a server with these owners, and these people who decide in an owner's place.
 ///
 /// # Errors
 /// The refusal that tells who may.
@@ -64,6 +66,7 @@ pub fn authorize(
     effect: Effect,
     server: &str,
     owners: &[Ownership],
+    stand_ins: &[PersonId],
 ) -> Result<Permit, Refusal> {
     let permit = |standing| Permit {
         person: person.id,
@@ -79,6 +82,9 @@ pub fn authorize(
         (Effect::Administer, _) if person.role == Role::Administrator => Ok(permit(Standing::Operator)),
         (Effect::Read | Effect::Decide, Some(Rank::Primary)) => Ok(permit(Standing::Primary)),
         (Effect::Read | Effect::Decide, Some(Rank::Secondary)) => Ok(permit(Standing::Secondary)),
+        (Effect::Read | Effect::Decide, None) if stand_ins.contains(&person.id) => {
+            Ok(permit(Standing::StandIn))
+        }
         (Effect::Read, None) if person.role == Role::Viewer => Ok(permit(Standing::Viewer)),
         // Whoever changes only himself needs no server for it.
         (Effect::Oneself, _) => Err(Refusal::NotYours { server: server.to_owned() }),

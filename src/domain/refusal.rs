@@ -1,6 +1,6 @@
 //! Every "no" of the domain, with its sentence and the next step.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::answer::{Answer, Verdict};
@@ -30,6 +30,33 @@ pub enum Refusal {
     },
     /// Somebody else's server.
     NotYours {
+        /// The server.
+        server: String,
+    },
+    /// Nobody is known by this address, so nobody can decide under it.
+    UnknownPerson {
+        /// The address.
+        address: String,
+    },
+    /// One's own address where another person's is needed.
+    Yourself,
+    /// A last day that is over.
+    DayOver {
+        /// The day.
+        day: NaiveDate,
+    },
+    /// No server is known by this name.
+    NoSuchServer {
+        /// As it was typed.
+        name: String,
+    },
+    /// A server with itself, or two windows of different quarters.
+    NoTrade {
+        /// Why not.
+        why: String,
+    },
+    /// One half of a trade cannot be taken back.
+    SwapNotUndone {
         /// The server.
         server: String,
     },
@@ -215,14 +242,14 @@ pub enum Refusal {
         /// `Fri`.
         said: String,
         /// The date.
-        date: chrono::NaiveDate,
+        date: NaiveDate,
     },
     /// "Friday" said on a Friday.
     WhichDay {
         /// Today, as a date.
-        today: chrono::NaiveDate,
+        today: NaiveDate,
         /// A week from today.
-        next: chrono::NaiveDate,
+        next: NaiveDate,
     },
     /// A zone that is not known or stands for several.
     UnknownZone(String),
@@ -252,7 +279,7 @@ pub enum Refusal {
     /// The current patch week is closed for owners' changes.
     Frozen {
         /// From when changes are possible.
-        until: chrono::NaiveDate,
+        until: NaiveDate,
         /// Whether it is the present time or the new one that lies in the freeze.
         which: Frozen,
     },
@@ -374,6 +401,14 @@ impl std::fmt::Display for Refusal {
             Self::OperatorsOnly => f.write_str("Only operators can do that."),
             Self::AdministratorsOnly => f.write_str("Only administrators can do that."),
             Self::WhichServer => f.write_str("No server is named, so I do not know which one you mean."),
+            Self::UnknownPerson { address } => write!(f, "I know nobody by the address {address}."),
+            Self::Yourself => f.write_str("That is your own address; you decide already."),
+            Self::DayOver { day } => write!(f, "{} is over.", day.format("%a %-d %b %Y")),
+            Self::NoSuchServer { name } => write!(f, "I know no server called \"{name}\"."),
+            Self::NoTrade { why } => f.write_str(why),
+            Self::SwapNotUndone { server } => {
+                write!(f, "The time of {server} was traded; one half of a trade cannot be undone.")
+            }
             Self::NothingOfYours => f.write_str("You have no window that this could be about."),
             Self::NothingInGroup { group } => {
                 write!(f, "You have no window in the host group \"{group}\" that this could be about.")
@@ -565,6 +600,14 @@ impl Refusal {
             Self::UnknownServer { near, .. } => vec![format!("Did you mean {}?", near.join(" or "))],
             Self::SeveralServers { fits, .. } => vec![format!("Say which one: {}.", fits.join(", "))],
             Self::NotYours { .. } => one("Say \"list\" for your servers."),
+            Self::UnknownPerson { .. } => one("It must be somebody who owns a server here, or an operator."),
+            Self::Yourself => one("Name the other person's address."),
+            Self::DayOver { .. } => one("Say the last day, from today on: \"until 2026-12-20\"."),
+            Self::NoSuchServer { .. } => one("Say its name as the inventory has it."),
+            Self::NoTrade { .. } => one("Say \"slots\" and the server's name for free times."),
+            Self::SwapNotUndone { .. } => {
+                one("Trade once more with \"swap\", or choose another time with \"move\".")
+            }
             Self::OperatorsOnly | Self::AdministratorsOnly => one("Ask in the operators' channel."),
             Self::WhichServer => {
                 one("Name it: for example \"approve web01\". Say \"list\" for your servers.")
@@ -709,6 +752,12 @@ impl Refusal {
             | Self::UnknownServer { .. }
             | Self::SeveralServers { .. }
             | Self::NotYours { .. }
+            | Self::UnknownPerson { .. }
+            | Self::Yourself
+            | Self::DayOver { .. }
+            | Self::NoSuchServer { .. }
+            | Self::NoTrade { .. }
+            | Self::SwapNotUndone { .. }
             | Self::OperatorsOnly
             | Self::AdministratorsOnly
             | Self::WhichServer

@@ -83,6 +83,9 @@ fn noun(decided: Decided) -> &'static str {
         Decided::Withdrawn => "the withdrawal",
         Decided::Moved => "the move",
         Decided::Deferred => "the deferral",
+        Decided::Swapped => "the swap",
+        Decided::Slipped => "the week's delay",
+        Decided::Replanned => "the new plan",
         Decided::Undone => "the undoing",
         Decided::Hastened => "the order",
         Decided::Retried => "the new try",
@@ -101,6 +104,10 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
     let Some(last) = last.filter(|last| last.by.is_some() && last.decided != Decided::Undone) else {
         return Err(Refusal::NothingToUndo { server: server() });
     };
+    // One half of a trade cannot be taken back: two servers have to change again.
+    if last.decided == Decided::Swapped {
+        return Err(Refusal::SwapNotUndone { server: server() });
+    }
     if last.by != Some(permit.person()) && !permit.is_operator() {
         return Err(Refusal::NotYourDecision { server: server(), by: last.name.clone() });
     }

@@ -8,7 +8,7 @@ use crate::domain::answer::Verdict;
 use crate::domain::notice::{
     AlertNotice, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest, FailureNotice,
     FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime, Tally, Transcript,
-    WeekAhead, WindowLine, WindowNotice,
+    WeekAhead, WindowLine, WindowNotice, WordNotice,
 };
 use crate::domain::shown::{line, shown};
 
@@ -65,6 +65,7 @@ pub fn samples() -> Vec<Sample> {
         final_word("monthly_report", Notice::MonthlyReport(report("112 of 240 servers are patched."))),
         final_word("operator_alert", Notice::OperatorAlert(operator_alert())),
         final_word("link_code", Notice::LinkCode(link_code())),
+        answerable("word", Notice::Word(word())),
     ]
 }
 
@@ -75,6 +76,20 @@ fn link_code() -> LinkCode {
         account: "U0123ABCD".to_owned(),
         code: "7F3K-9QMW".to_owned(),
         minutes: 15,
+    }
+}
+
+fn word() -> WordNotice {
+    WordNotice {
+        reader: "Bob".to_owned(),
+        headline: "ada@owners.test offers you the time of web02.owners.test for that of db01.owners.test".to_owned(),
+        sentences: vec![
+            "ada@owners.test would like to trade: db01.owners.test would be patched when web02.owners.test is, and web02.owners.test when db01.owners.test is."
+                .to_owned(),
+            "Nothing changes until you accept.".to_owned(),
+        ],
+        windows: vec![WindowLine { number: 1, ..db01() }],
+        next: vec!["To accept, reply \"swap db01.owners.test with web02.owners.test\".".to_owned()],
     }
 }
 

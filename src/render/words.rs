@@ -29,6 +29,7 @@ pub fn ways(notice: &Notice) -> Vec<Way> {
         Notice::Decision(decision) => quoted_ways(&decision.next),
         Notice::Decisions(decisions) => quoted_ways(&decisions.next),
         Notice::PrecheckAlert(alert) => quoted_ways(&alert.next),
+        Notice::Word(word) => quoted_ways(&word.next),
         Notice::FailureNotice(failure) => quoted_ways(&failure.next),
         Notice::Transcript(transcript) if !transcript.confirms.is_empty() => confirming(transcript),
         Notice::Transcript(transcript) => quoted_ways(&transcript.next),

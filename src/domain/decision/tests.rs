@@ -42,7 +42,7 @@ fn permit(person: &Person) -> Permit {
         Ownership { person: ada().id, rank: Rank::Primary },
         Ownership { person: bob().id, rank: Rank::Secondary },
     ];
-    authorize(person, Effect::Decide, "web01", &owners).unwrap()
+    authorize(person, Effect::Decide, "web01", &owners, &[]).unwrap()
 }
 
 /// The world of one window: web01 in Berlin, Thursday 3 December 20:00.

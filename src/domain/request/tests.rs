@@ -27,7 +27,7 @@ fn permit(number: u128, name: &str, role: Role) -> Permit {
     let person =
         Person { id: PersonId(Uuid::from_u128(number)), name: name.to_owned(), mail: None, zone: None, role };
     let owners = [Ownership { person: PersonId(Uuid::from_u128(1)), rank: Rank::Primary }];
-    authorize(&person, Effect::Decide, "web01", &owners).unwrap()
+    authorize(&person, Effect::Decide, "web01", &owners, &[]).unwrap()
 }
 
 fn window(state: WindowState) -> Window {

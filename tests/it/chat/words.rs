@@ -93,6 +93,10 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
     • /patch withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
     • /patch undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
+    • /patch swap server with server [because "…"] — Offers to trade your server's time for another server's. Its owner accepts by saying the same the other way round; then both times change at once.
+    • /patch delegate [servers] to person@example.org [until YYYY-MM-DD] [because "…"] — Lets somebody else decide in your place about these servers; you still can. Say "back" to end it.
+    • /patch away until YYYY-MM-DD [to person@example.org] [because "…"] — Says that you are away: until the end of that day your notices also go to the one you name, who decides in your place, or else to the second owner.
+    • /patch back — Says that you are back: nobody decides in your place any more.
     • /patch status [servers] — Says where your windows stand: state, time, what is awaited.
     • /patch mine [page] — Shows your own servers and where they stand; in chat with buttons.
     • /patch list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.

@@ -3,6 +3,7 @@
 mod abuse;
 mod by_mail;
 mod clock;
+mod colleagues;
 mod confirming;
 mod import;
 mod invitations;
