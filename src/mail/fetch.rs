@@ -27,6 +27,8 @@ pub const NEVER_TRACE: &[&str] = &["async_imap"];
 pub const RENEW: Duration = Duration::from_secs(5 * 60);
 /// A message that could not be fetched this often is skipped.
 const MOST_FAILURES: u32 = 5;
+/// Sizes are asked for so many messages at once.
+const AT_ONCE: usize = 100;
 /// How much of a message that is too large is still looked at.
 const HEAD: usize = 64 * 1024;
 /// The first pause before connecting anew, and the longest.
@@ -194,6 +196,8 @@ pub struct Mailbox {
     trusted: Trusted,
     cursor: Option<Cursor>,
     failures: HashMap<u32, u32>,
+    /// Whether sizes are asked for many messages at once; not any more once that has failed, for one of them may be to blame.
+    at_once: bool,
 }
 
 impl Mailbox {
@@ -204,7 +208,7 @@ impl Mailbox {
     /// When the certificate authority cannot be read.
     pub fn new(settings: ImapSettings, cursor: Option<Cursor>) -> Result<Self, ConnectError> {
         let trusted = Trusted::load(settings.place.ca_file.as_deref())?;
-        Ok(Self { settings, trusted, cursor, failures: HashMap::new() })
+        Ok(Self { settings, trusted, cursor, failures: HashMap::new(), at_once: true })
     }
 
     /// How far the folder was read.
@@ -304,8 +308,12 @@ impl Mailbox {
         let validity = folder.uid_validity.ok_or_else(no_validity)?;
         let new = self.new_messages(session, validity).await?;
         let mut handed = 0;
-        for uid in new {
-            let Some(content) = self.content(session, uid).await? else {
+        let mut sizes: HashMap<u32, u64> = HashMap::new();
+        for (at, uid) in new.iter().copied().enumerate() {
+            if at.is_multiple_of(AT_ONCE) {
+                sizes = self.sizes(session, new.iter().skip(at).take(AT_ONCE)).await?;
+            }
+            let Some(content) = self.content(session, uid, sizes.get(&uid).copied()).await? else {
                 // Somebody else took it away.
                 self.cursor = Some(Cursor { validity, last: uid });
                 continue;
@@ -350,8 +358,38 @@ impl Mailbox {
         Ok(new)
     }
 
+    /// The sizes of these messages, as far as the server tells them in one answer: half of the questions for a backlog.
+    async fn sizes(
+        &mut self,
+        session: &mut Session,
+        uids: impl ExactSizeIterator<Item = &u32>,
+    ) -> Result<HashMap<u32, u64>, FetchError> {
+        if !self.at_once || uids.len() < 2 {
+            return Ok(HashMap::new());
+        }
+        let set = uids.map(u32::to_string).collect::<Vec<_>>().join(",");
+        let fetching = async {
+            let answers: Vec<_> =
+                session.imap.uid_fetch(set, "(UID RFC822.SIZE)").await?.try_collect().await?;
+            Ok::<_, async_imap::error::Error>(answers)
+        };
+        let answers = match self.within("UID FETCH", fetching).await {
+            Ok(answers) => answers,
+            Err(why) => {
+                self.at_once = false;
+                return Err(why);
+            }
+        };
+        Ok(answers.iter().filter_map(|fetch| Some((fetch.uid?, u64::from(fetch.size?)))).collect())
+    }
+
     /// What can be fetched of a message; nothing when it is gone.
-    async fn content(&mut self, session: &mut Session, uid: u32) -> Result<Option<Content>, FetchError> {
+    async fn content(
+        &mut self,
+        session: &mut Session,
+        uid: u32,
+        size: Option<u64>,
+    ) -> Result<Option<Content>, FetchError> {
         let failures = self.failures.entry(uid).or_default();
         if *failures >= MOST_FAILURES {
             return Ok(Some(Content::Unfetchable {
@@ -359,16 +397,24 @@ impl Mailbox {
             }));
         }
         *failures += 1;
-        let content = self.fetch(session, uid).await?;
+        let content = self.fetch(session, uid, size).await?;
         self.failures.remove(&uid);
         Ok(content)
     }
 
-    async fn fetch(&self, session: &mut Session, uid: u32) -> Result<Option<Content>, FetchError> {
-        let Some(size) = self.fetch_part(session, uid, "(UID RFC822.SIZE)", |fetch| fetch.size).await? else {
-            return Ok(None);
+    async fn fetch(
+        &self,
+        session: &mut Session,
+        uid: u32,
+        size: Option<u64>,
+    ) -> Result<Option<Content>, FetchError> {
+        let size = match size {
+            Some(size) => size,
+            None => match self.fetch_part(session, uid, "(UID RFC822.SIZE)", |fetch| fetch.size).await? {
+                Some(size) => u64::from(size),
+                None => return Ok(None),
+            },
         };
-        let size = u64::from(size);
         if size <= LARGEST as u64 {
             // One byte more than allowed, so that a server that is wrong about the size cannot fill our memory.
             let query = format!("(UID BODY.PEEK[]<0.{}>)", LARGEST.saturating_add(1));
@@ -376,6 +422,12 @@ impl Mailbox {
                 self.fetch_part(session, uid, &query, |fetch| fetch.body().map(<[u8]>::to_vec)).await?;
             match body {
                 None => {
+                    // Sizes are asked for in advance; somebody may have taken the message away meanwhile.
+                    let still =
+                        self.fetch_part(session, uid, "(UID RFC822.SIZE)", |fetch| fetch.size).await?;
+                    if still.is_none() {
+                        return Ok(None);
+                    }
                     let why = "it told the size of a message and sent no text of it".to_owned();
                     return Err(FetchError::Command { command: "UID FETCH", why });
                 }

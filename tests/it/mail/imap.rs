@@ -216,12 +216,98 @@ async fn what_keeps_one_out_is_said_in_a_sentence() {
     );
 }
 
+#[tokio::test]
+async fn a_backlog_of_ten_thousand_is_worked_off_in_order_whatever_breaks_on_the_way() {
+    const MANY: u32 = 10_000;
+    let lab = Lab::start().await.unwrap();
+    let mail = lab.mail().await.unwrap();
+    let inbox = mail.mailbox(BOT);
+    for number in 0..MANY {
+        inbox.put(&letter(&format!("m{number}"), 10)).unwrap();
+    }
+    let keeper = Keeper::default();
+    let mut mailbox = Mailbox::new(dovecot(&mail), None).unwrap();
+    let mut session = mailbox.connect().await.unwrap();
+    // The database is away after a third of them; a new connection goes on where it ended.
+    let full = keeper.clone();
+    let mut sink = keeper.sink();
+    let mut left = MANY / 3;
+    let breaking = |arrived| {
+        left -= 1;
+        *full.refuses.lock().unwrap() = left == 0;
+        sink(arrived)
+    };
+    mailbox.fetch_new(&mut session, breaking).await.unwrap_err();
+    *keeper.refuses.lock().unwrap() = false;
+    let mut mailbox = Mailbox::new(dovecot(&mail), mailbox.cursor()).unwrap();
+    let mut session = mailbox.connect().await.unwrap();
+    mailbox.fetch_new(&mut session, keeper.sink()).await.unwrap();
+    assert_eq!(mailbox.fetch_new(&mut session, keeper.sink()).await.unwrap(), 0);
+    let uids: Vec<u32> = keeper.kept.lock().unwrap().iter().map(|arrived| arrived.uid).collect();
+    assert_eq!(uids, (1..=MANY).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_folder_that_was_renumbered_is_read_from_the_beginning() {
+    let lab = Lab::start().await.unwrap();
+    let mut mail = lab.mail().await.unwrap();
+    let inbox = mail.mailbox(BOT);
+    inbox.put(&letter("one", 10)).unwrap();
+    inbox.put(&letter("two", 10)).unwrap();
+    let keeper = Keeper::default();
+    let mut mailbox = Mailbox::new(dovecot(&mail), None).unwrap();
+    let mut session = mailbox.connect().await.unwrap();
+    mailbox.fetch_new(&mut session, keeper.sink()).await.unwrap();
+    let before = mailbox.cursor().unwrap();
+    mail.stop_dovecot().await.unwrap();
+    // Two backups of different seconds differ in their UIDVALIDITY.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    inbox.renumber().unwrap();
+    inbox.put(&letter("three", 10)).unwrap();
+    mail.start_dovecot().await.unwrap();
+    let mut session = mailbox.connect().await.unwrap();
+    mailbox.fetch_new(&mut session, keeper.sink()).await.unwrap();
+    assert_ne!(mailbox.cursor().unwrap().validity, before.validity);
+    // What was kept before comes again, and is recognised by its content.
+    let mut subjects = keeper.subjects();
+    subjects.sort();
+    assert_eq!(subjects, ["one", "one", "three", "two", "two"]);
+}
+
+#[tokio::test]
+async fn where_the_server_cannot_move_a_message_is_copied_and_marked() {
+    let fine = "* 1 FETCH (UID 1 BODY[]<0> {3}\r\nabc)\r\nTAG OK\r\n";
+    for (offers, expunges) in [("", false), ("UIDPLUS", true)] {
+        let heard = Arc::default();
+        let mut here = settings(imitation_heard(offers, fine, Arc::clone(&heard)).await, Security::None);
+        here.after = After::MoveTo("Handled".to_owned());
+        let mut mailbox = Mailbox::new(here, None).unwrap();
+        let mut session = mailbox.connect().await.unwrap();
+        assert_eq!(mailbox.fetch_new(&mut session, Keeper::default().sink()).await.unwrap(), 2);
+        let heard: Vec<String> = heard.lock().unwrap().clone();
+        let said = |line: &str| heard.iter().any(|heard: &String| heard.starts_with(line));
+        assert!(said("UID COPY 1 ") && said("UID STORE 1 +FLAGS.SILENT (\\SEEN \\DELETED)"), "{heard:?}");
+        assert_eq!(said("UID EXPUNGE 1"), expunges);
+        assert!(!said("EXPUNGE") && !said("UID MOVE"), "nobody else's deleted messages go: {heard:?}");
+    }
+}
+
 /// A server that speaks IMAP as far as this test needs it: `fetch` is its answer to each FETCH of a body.
 async fn imitation(capability: &'static str, fetch: &'static str) -> SocketAddr {
+    imitation_heard(capability, fetch, Arc::default()).await
+}
+
+/// The same; what it hears is written down in capital letters.
+async fn imitation_heard(
+    capability: &'static str,
+    fetch: &'static str,
+    heard: Arc<Mutex<Vec<String>>>,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
+            let heard = Arc::clone(&heard);
             tokio::spawn(async move {
                 let mut stream = BufReader::new(stream);
                 stream.write_all(b"* OK hello\r\n").await.unwrap();
@@ -229,6 +315,7 @@ async fn imitation(capability: &'static str, fetch: &'static str) -> SocketAddr 
                 while stream.read_line(&mut line).await.unwrap_or(0) > 0 {
                     let (tag, command) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
                     let said = command.to_uppercase();
+                    heard.lock().unwrap().push(said.clone());
                     let answer = match said.as_str() {
                         "CAPABILITY" => format!("* CAPABILITY IMAP4rev1 {capability}\r\n{tag} OK\r\n"),
                         "IDLE" => {
@@ -244,8 +331,11 @@ async fn imitation(capability: &'static str, fetch: &'static str) -> SocketAddr 
                         }
                         _ if said.starts_with("UID SEARCH") => format!("* SEARCH 1 2\r\n{tag} OK\r\n"),
                         _ if said.contains("RFC822.SIZE") => {
-                            let uid = said.split(' ').nth(2).unwrap();
-                            format!("* {uid} FETCH (UID {uid} RFC822.SIZE 10)\r\n{tag} OK\r\n")
+                            let uids = said.split(' ').nth(2).unwrap().split(',');
+                            let sizes: String = uids
+                                .map(|uid| format!("* {uid} FETCH (UID {uid} RFC822.SIZE 10)\r\n"))
+                                .collect();
+                            format!("{sizes}{tag} OK\r\n")
                         }
                         _ if said.starts_with("UID FETCH 1 ") => fetch.replace("TAG", tag),
                         _ if said.starts_with("UID FETCH 2 ") => {

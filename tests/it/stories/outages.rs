@@ -1,6 +1,9 @@
 //! Outages of the mail server: nothing is lost, nothing is said twice, and nothing is sent that is not true any more.
 
+use chrono::TimeDelta;
+
 use crate::world::World;
+use crate::world::mails::Letter;
 
 const TUESDAY: &str = "2026-11-24 09:00 Europe/Berlin";
 
@@ -44,4 +47,67 @@ async fn a_reminder_of_yesterday_is_not_sent_today() {
     world.sleep_until("2026-12-11 09:00 Europe/Berlin").await;
     world.mail_server(true).await;
     insta::assert_debug_snapshot!(world.mails());
+}
+
+#[tokio::test]
+async fn in_a_day_of_mail_servers_that_come_and_go_nothing_is_lost_and_nothing_said_twice() {
+    const PEOPLE: [&str; 3] = ["ada@owners.test", "bob@owners.test", "carl@owners.test"];
+    let mut world = World::by_real_mail(TUESDAY)
+        .await
+        .server_in("web01", "ada", "bob", "Europe/Berlin")
+        .server_in("web02", "bob", "carl", "America/New_York")
+        .server("db01", "carl");
+    world.plan().await;
+    world.calms_down().await;
+    let notice = world.mail_to("ada");
+    world.gets_restless();
+    // What the owners' servers could not hand over yet.
+    let mut kept: Vec<(Letter, usize)> = Vec::new();
+    let mut written = 0;
+    for hour in 0..24 {
+        match hour % 6 {
+            1 => world.servers().stop_postfix().await.unwrap(),
+            2 => {
+                world.servers().start_postfix().await.unwrap();
+                world.servers().stop_dovecot().await.unwrap();
+            }
+            4 => world.servers().start_dovecot().await.unwrap(),
+            _ => {}
+        }
+        written += 1;
+        kept.push((Letter::answering(&notice, "ada", "status"), written));
+        // Chat has its own way, and tells the other owners by mail.
+        let words = if hour % 2 == 0 { "approve web01" } else { "withdraw web01" };
+        world.says("ada", words).await;
+        let mut still_kept = Vec::new();
+        for (letter, number) in std::mem::take(&mut kept) {
+            if !world.is_handed_in(&letter, number).await {
+                still_kept.push((letter, number));
+            }
+        }
+        kept = still_kept;
+        for _ in 0..3 {
+            world.reads_its_mail().await;
+            let later = world.app.now() + TimeDelta::minutes(20);
+            world.app.clock.set(later);
+        }
+    }
+    assert!(kept.is_empty(), "both servers answer at the end");
+    // A mail that lies in a queue is tried again within two seconds.
+    let patience = std::time::Instant::now();
+    while world.outcomes().await.len() < written && patience.elapsed().as_secs() < 20 {
+        world.reads_its_mail().await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.calms_down().await;
+    let outcomes = world.outcomes().await;
+    assert_eq!(outcomes.len(), written, "each answer came once");
+    assert!(outcomes.iter().all(|outcome| outcome == "accepted"), "{outcomes:?}");
+    let unsent: Vec<String> =
+        world.outbox(1000).await.into_iter().filter(|line| !line.ends_with(": sent")).collect();
+    assert_eq!(unsent, Vec::<String>::new());
+    let transcripts =
+        world.mails().into_iter().filter(|mail| mail.starts_with("ada") && mail.contains("answer")).count();
+    assert_eq!(transcripts, written, "each answer was answered once");
+    assert_eq!(world.doubled(&PEOPLE), Vec::<String>::new());
 }

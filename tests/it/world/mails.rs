@@ -141,6 +141,47 @@ impl World {
         mails.into_iter().next().unwrap().outcome
     }
 
+    /// Somebody hands a mail in, and his server keeps it when ours does not take it; whether it was taken.
+    pub(crate) async fn is_handed_in(&mut self, letter: &Letter, number: usize) -> bool {
+        let raw = letter.raw(number);
+        self.post.as_mut().unwrap().hand_in(&self.app, &raw).await.is_ok()
+    }
+
+    /// Fetches and reads what has arrived; how many mails came.
+    pub(crate) async fn reads_its_mail(&mut self) -> usize {
+        let came = self.post.as_mut().unwrap().fetch(&self.app).await;
+        self.reader.tick().await.unwrap();
+        self.settle().await;
+        came
+    }
+
+    /// The mail servers of a world by real mail.
+    pub(crate) fn servers(&mut self) -> &mut patchbot_lab::Mail {
+        &mut self.post.as_mut().unwrap().mail
+    }
+
+    /// From now on servers come and go.
+    pub(crate) fn gets_restless(&mut self) {
+        self.post.as_mut().unwrap().restless = true;
+    }
+
+    /// From now on the servers stay, and whatever lies in a queue is waited for.
+    pub(crate) async fn calms_down(&mut self) {
+        self.post.as_mut().unwrap().restless = false;
+        self.settle().await;
+    }
+
+    /// Mails that somebody got twice.
+    pub(crate) fn doubled(&self, people: &[&str]) -> Vec<String> {
+        self.post.as_ref().unwrap().doubled(people)
+    }
+
+    /// How every mail that came in ended, the newest first.
+    pub(crate) async fn outcomes(&self) -> Vec<String> {
+        let mails = self.app.store.read().await.unwrap().latest_mail(10_000).await.unwrap();
+        mails.into_iter().map(|mail| mail.outcome).collect()
+    }
+
     async fn arrives(&mut self, raw: &[u8]) {
         if let Some(post) = &mut self.post {
             return post.send(&self.app, raw).await;

@@ -106,6 +106,14 @@ impl World {
         Self::on(fresh, Post::wanted().await, time, policies)
     }
 
+    /// A world that is always told by real mail, whose servers come and go, with the default rules.
+    pub(crate) async fn by_real_mail(time: &str) -> Self {
+        let policies = Policies { default: Policy::default(), groups: BTreeMap::new() };
+        let mut post = Post::start().await;
+        post.restless = true;
+        Self::on(crate::contract::sqlite().await, Some(post), time, policies)
+    }
+
     fn on(fresh: Fresh, post: Option<Post>, time: &str, policies: Policies) -> Self {
         let clock = Clock::manual(at(time));
         let app = App {

@@ -41,6 +41,21 @@ impl Mailbox {
         found.iter().map(|(_, path)| Ok(Message { raw: read(path)? })).collect()
     }
 
+    /// Gives all letters new numbers and the folder a new UIDVALIDITY, as a restored backup does. Dovecot must not run.
+    ///
+    /// # Errors
+    /// When the mailbox cannot be changed.
+    pub fn renumber(&self) -> Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with("dovecot") {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts a letter into the mailbox without asking any server, for what no server would let pass.
     ///
     /// # Errors
