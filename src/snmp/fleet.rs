@@ -1,6 +1,6 @@
 //! The date of many hosts at once over SNMP v2c: one socket for all, each question numbered, retries in rounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -14,8 +14,10 @@ use crate::config::secret::Secret;
 
 /// So many names are looked up, or v3 agents asked, at the same time.
 const AT_ONCE: usize = 64;
-/// So many questions are out at the same time: what comes back must fit the socket's buffer.
+/// So many answers may come at the same moment: they must fit the socket's buffer.
 const OPEN: usize = 256;
+/// Whoever has not answered by then does not hold up the questions to others.
+const FRESH: Duration = Duration::from_millis(50);
 // The types of BER that a question is made of.
 const INTEGER: u8 = 0x02;
 const OCTETS: u8 = 0x04;
@@ -39,6 +41,7 @@ pub struct Heard {
 type Outcome = Result<(HostTime, Instant), SnmpError>;
 
 /// An agent that has not answered.
+#[derive(Clone, Copy)]
 struct Waiting {
     /// Its place among the agents.
     index: usize,
@@ -82,11 +85,14 @@ impl Probe {
         let asked = self.retries.saturating_add(1);
         let mut outcomes: Vec<Outcome> =
             agents.iter().map(|agent| Err(SnmpError::NoAnswer { agent: agent.clone(), asked })).collect();
-        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        let (mut v4, mut v6) = (HashMap::new(), HashMap::new());
         for (index, address) in addresses.into_iter().enumerate() {
             match address {
-                Ok(address) if address.is_ipv4() => v4.push(Waiting { index, address }),
-                Ok(address) => v6.push(Waiting { index, address }),
+                Ok(address) => {
+                    let waiting = Waiting { index, address };
+                    let family = if address.is_ipv4() { &mut v4 } else { &mut v6 };
+                    family.insert(super::next_question(), waiting);
+                }
                 Err(error) => {
                     done(1);
                     if let Some(outcome) = outcomes.get_mut(index) {
@@ -95,90 +101,83 @@ impl Probe {
                 }
             }
         }
-        let sweeps = [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), v4), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), v6)];
-        for (own, mut waiting) in sweeps {
+        for (own, waiting) in
+            [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), v4), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), v6)]
+        {
             if waiting.is_empty() {
                 continue;
             }
             let Ok(socket) = UdpSocket::bind(SocketAddr::new(own, 0)).await else { continue };
+            let mut sweep = Sweep { socket, community, timeout: self.timeout, agents, waiting };
             for _ in 0..asked {
-                let round = Round { socket: &socket, community, timeout: self.timeout, agents };
-                waiting = round.ask(waiting, &mut outcomes, &done).await;
-                if waiting.is_empty() {
-                    break;
-                }
+                sweep.ask(&mut outcomes, &done).await;
             }
-            done(waiting.len());
+            done(sweep.waiting.len());
         }
         outcomes
     }
 }
 
-/// Every agent that has not answered is asked once.
-struct Round<'a> {
-    socket: &'a UdpSocket,
+/// Everybody who has not answered yet, by the number of his question: the same in every round, so that a late answer counts.
+struct Sweep<'a> {
+    socket: UdpSocket,
     community: &'a Secret,
     timeout: Duration,
     agents: &'a [Agent],
+    waiting: HashMap<i32, Waiting>,
 }
 
-impl Round<'_> {
-    /// The result is those that stayed silent.
-    async fn ask(
-        &self,
-        waiting: Vec<Waiting>,
-        outcomes: &mut [Outcome],
-        done: &(impl Fn(usize) + Sync),
-    ) -> Vec<Waiting> {
-        let mut open: HashMap<i32, (Waiting, Instant)> = HashMap::with_capacity(OPEN);
-        let mut silent = Vec::new();
-        let mut coming = waiting.into_iter();
+impl Sweep<'_> {
+    /// Asks each of them once, and waits until all have answered or had their time.
+    async fn ask(&mut self, outcomes: &mut [Outcome], done: &(impl Fn(usize) + Sync)) {
+        let mut coming = self.waiting.keys().copied().collect::<Vec<_>>().into_iter();
+        // By the order in which they were asked: those that may answer at any moment, and when each has had its time.
+        let mut fresh: VecDeque<(Instant, i32)> = VecDeque::with_capacity(OPEN);
+        let mut deadlines: VecDeque<(Instant, i32)> = VecDeque::new();
         let mut buffer = vec![0; 2048];
         loop {
-            while open.len() < OPEN {
-                let Some(next) = coming.next() else { break };
-                let number = super::next_question();
+            let now = Instant::now();
+            while fresh.len() < OPEN
+                && let Some(number) = coming.next()
+            {
+                let Some(Waiting { address, .. }) = self.waiting.get(&number) else { continue };
                 // A question that cannot be sent is one that gets no answer.
-                let _ = self.socket.send_to(&question(number, self.community), next.address).await;
-                open.insert(number, (next, Instant::now() + self.timeout));
+                let _ = self.socket.send_to(&question(number, self.community), address).await;
+                fresh.push_back((now + FRESH, number));
+                deadlines.push_back((now + self.timeout, number));
             }
-            let Some(deadline) = open.values().map(|(_, deadline)| *deadline).min() else { return silent };
-            // Else the deadline, or an ICMP message about some earlier question.
-            if let Ok(Ok((length, from))) = timeout_at(deadline, self.socket.recv_from(&mut buffer)).await {
-                let bytes = buffer.get(..length).unwrap_or_default();
-                if let Some((index, outcome)) = self.answered(bytes, from, &mut open)
-                    && let Some(place) = outcomes.get_mut(index)
-                {
-                    *place = outcome;
-                    done(1);
-                }
+            let Some((deadline, _)) = deadlines.front() else { return };
+            let more = fresh.front().filter(|_| coming.len() > 0).map(|(until, _)| *until);
+            let wake = more.map_or(*deadline, |until| until.min(*deadline));
+            // Else the time is over, or an ICMP message tells about some earlier question.
+            if let Ok(Ok((length, from))) = timeout_at(wake, self.socket.recv_from(&mut buffer)).await
+                && let Some((index, outcome)) = self.answered(buffer.get(..length).unwrap_or_default(), from)
+                && let Some(place) = outcomes.get_mut(index)
+            {
+                *place = outcome;
+                done(1);
             }
             let now = Instant::now();
-            let late: Vec<i32> = open
-                .iter()
-                .filter(|(_, (_, deadline))| *deadline <= now)
-                .map(|(number, _)| *number)
-                .collect();
-            silent.extend(late.iter().filter_map(|number| open.remove(number)).map(|(waiting, _)| waiting));
+            for queue in [&mut fresh, &mut deadlines] {
+                while queue
+                    .front()
+                    .is_some_and(|(at, number)| *at <= now || !self.waiting.contains_key(number))
+                {
+                    queue.pop_front();
+                }
+            }
         }
     }
 
     /// An answer counts only from the address that was asked, with the question's number.
-    fn answered(
-        &self,
-        bytes: &[u8],
-        from: SocketAddr,
-        open: &mut HashMap<i32, (Waiting, Instant)>,
-    ) -> Option<(usize, Outcome)> {
+    fn answered(&mut self, bytes: &[u8], from: SocketAddr) -> Option<(usize, Outcome)> {
         let answer = Pdu::from_bytes(bytes).ok()?;
-        if answer.community != self.community.expose().as_bytes() {
+        let expected = answer.community == self.community.expose().as_bytes()
+            && self.waiting.get(&answer.req_id).is_some_and(|waiting| waiting.address == from);
+        if !expected {
             return None;
         }
-        let (waiting, _) = open.get(&answer.req_id)?;
-        if waiting.address != from {
-            return None;
-        }
-        let (waiting, _) = open.remove(&answer.req_id)?;
+        let waiting = self.waiting.remove(&answer.req_id)?;
         let agent = self.agents.get(waiting.index)?.clone();
         let outcome = match told(&answer, &Oid::from(SYSTEM_DATE).ok()?) {
             Told::Date(bytes) => {
@@ -200,7 +199,7 @@ fn question(number: i32, community: &Secret) -> Vec<u8> {
     };
     let binding = part(SEQUENCE, &[name, part(NULL, &[])].concat());
     let request = [
-        part(INTEGER, &number.to_be_bytes()),
+        part(INTEGER, shortest(&number.to_be_bytes())),
         part(INTEGER, &[0]),
         part(INTEGER, &[0]),
         part(SEQUENCE, &binding),
@@ -208,6 +207,16 @@ fn question(number: i32, community: &Secret) -> Vec<u8> {
     let message =
         [part(INTEGER, &[V2C]), part(OCTETS, community.expose().as_bytes()), part(GET, &request.concat())];
     part(SEQUENCE, &message.concat())
+}
+
+/// The bytes of a positive number without those that say nothing.
+fn shortest(mut bytes: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = bytes
+        && rest.first().is_some_and(|next| *next < 0x80)
+    {
+        bytes = rest;
+    }
+    bytes
 }
 
 /// A type, a length, and what is that long.
@@ -232,12 +241,24 @@ mod tests {
 
     #[test]
     fn a_question_is_read_as_what_it_asks() {
-        for community in ["public", &"long".repeat(60)] {
-            let bytes = question(0x0102_0304, &Secret::new(community));
+        for (number, community) in [
+            (0x0102_0304, "public"),
+            (1, &"long".repeat(60)),
+            (128, "x"),
+            (255, "y"),
+            (i32::MAX, &"z".repeat(300)),
+        ] {
+            let bytes = question(number, &Secret::new(community));
             let pdu = Pdu::from_bytes(&bytes).unwrap();
-            assert_eq!((pdu.req_id, pdu.community), (0x0102_0304, community.as_bytes()));
+            assert_eq!((pdu.req_id, pdu.community), (number, community.as_bytes()));
             let asked: Vec<String> = pdu.varbinds.map(|(name, _)| name.to_string()).collect();
             assert_eq!(asked, ["1.3.6.1.2.1.25.1.2.0"]);
         }
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_they_can_be() {
+        let of = |number: i32| shortest(&number.to_be_bytes()).to_vec();
+        assert_eq!([of(0), of(127), of(128), of(256)], [vec![0], vec![127], vec![0, 128], vec![1, 0]]);
     }
 }
