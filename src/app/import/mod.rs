@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::selection::{HEADINGS, Headings, headings};
+use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
@@ -77,7 +77,6 @@ struct Known {
     servers: BTreeMap<String, Server>,
     owners: HashMap<ServerId, Vec<(Rank, Address)>>,
     people: HashMap<Address, PersonId>,
-    headings: Headings,
 }
 
 /// A server of the file, with what is to be written of it.
@@ -109,9 +108,11 @@ impl App {
         absent: Absent,
         actor: &Actor,
     ) -> Result<Preview, Failure> {
+        // Reading takes a while, and nobody else can write while a transaction that writes is open.
+        let spelt = headings(&mut self.store.read().await?).await?;
+        let mut sheet = read::read(file, &spelt.others);
         let mut tx = if apply == Apply::Now { self.store.begin().await? } else { self.store.read().await? };
         let known = known(&mut tx).await?;
-        let mut sheet = read::read(file, &known.headings.others);
         let mut preview = Preview {
             errors: std::mem::take(&mut sheet.errors),
             warnings: std::mem::take(&mut sheet.warnings),
@@ -373,7 +374,7 @@ async fn known(tx: &mut Tx) -> Result<Known, Failure> {
         }
     }
     let people = mails.into_iter().map(|(person, mail)| (mail, person)).collect();
-    Ok(Known { servers, owners, people, headings: headings(tx).await? })
+    Ok(Known { servers, owners, people })
 }
 
 /// Who patches a server, when the inventory says so.
