@@ -8,6 +8,7 @@ mod board;
 pub mod card;
 pub mod deliver;
 mod desk;
+pub mod discord;
 pub mod facts;
 pub mod form;
 pub mod picture;
@@ -34,6 +35,8 @@ pub use deliver::Delivered;
 pub enum Chat {
     /// Slack, in Socket Mode.
     Slack(slack::Slack),
+    /// Discord, over its gateway.
+    Discord(discord::Discord),
 }
 
 /// Why a message did not go out, told apart by what to do about it.
@@ -123,6 +126,7 @@ impl Chat {
     pub fn medium(&self) -> Medium {
         match self {
             Self::Slack(_) => Medium::Slack,
+            Self::Discord(_) => Medium::Discord,
         }
     }
 
@@ -134,6 +138,7 @@ impl Chat {
     pub async fn deliver(&self, message: &Notification) -> Result<Delivered, Undelivered> {
         match self {
             Self::Slack(slack) => slack.deliver(message).await,
+            Self::Discord(discord) => discord.deliver(message).await,
         }
     }
 
@@ -144,6 +149,7 @@ impl Chat {
     pub async fn show_board(&self, place: &str, board: &Board) -> Result<bool, Undelivered> {
         match self {
             Self::Slack(slack) => slack.show_board(place, board).await,
+            Self::Discord(discord) => discord.show_board(place, board).await,
         }
     }
 
@@ -152,6 +158,7 @@ impl Chat {
     pub fn health(&self) -> Health {
         match self {
             Self::Slack(slack) => slack.health(),
+            Self::Discord(discord) => discord.health(),
         }
     }
 
@@ -159,6 +166,7 @@ impl Chat {
     pub async fn check(&self) -> Checked {
         match self {
             Self::Slack(slack) => slack.check().await,
+            Self::Discord(discord) => discord.check().await,
         }
     }
 
@@ -166,6 +174,7 @@ impl Chat {
     pub async fn run(&self, stop: CancellationToken) {
         match self {
             Self::Slack(slack) => slack.run(stop).await,
+            Self::Discord(discord) => discord.run(stop).await,
         }
     }
 }

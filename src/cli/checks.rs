@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Ended, Screen, serve, setup};
+use crate::chat::Chat;
 use crate::config::Config;
 use crate::domain::consistency::{Finding, findings};
 use crate::domain::server::Server;
@@ -120,7 +121,14 @@ pub(super) async fn doctor(config: &Config, screen: &mut Screen) -> anyhow::Resu
     });
     look_at_mail(config, &mut looks).await;
     if let Some(app) = &app {
-        look_at_slack(config, app, &mut looks).await;
+        look_at_chat("Slack", serve::slack(config, app).map(|slack| slack.map(Chat::Slack)), &mut looks)
+            .await;
+        look_at_chat(
+            "Discord",
+            serve::discord(config, app).map(|discord| discord.map(Chat::Discord)),
+            &mut looks,
+        )
+        .await;
         match setup::hosts(config, &app.clock) {
             Ok(hosts) => {
                 looks.push(Look::fine("SSH", format!("the key {} can be used", config.ssh.key.display())));
@@ -262,16 +270,19 @@ fn same_key(published: &str, wanted: &str) -> bool {
     key(published) == key(wanted)
 }
 
-async fn look_at_slack(config: &Config, app: &crate::app::App, looks: &mut Vec<Look>) {
-    match serve::slack(config, app) {
-        Ok(None) => looks.push(Look::fine("Slack", "off: there is no table [slack]")),
-        Ok(Some(slack)) => {
-            let checked = slack.check().await;
-            let bare =
-                |sentence: String| sentence.strip_prefix("Slack: ").map_or(sentence.clone(), str::to_owned);
-            looks.extend(checked.fine.into_iter().map(|sentence| Look::fine("Slack", bare(sentence))));
-            looks.extend(checked.wrong.into_iter().map(|sentence| Look::wrong("Slack", bare(sentence))));
+async fn look_at_chat(name: &'static str, chat: anyhow::Result<Option<Chat>>, looks: &mut Vec<Look>) {
+    match chat {
+        Ok(None) => {
+            looks.push(Look::fine(name, format!("off: there is no table [{}]", name.to_ascii_lowercase())));
         }
-        Err(error) => looks.push(Look::wrong("Slack", error)),
+        Ok(Some(chat)) => {
+            let checked = chat.check().await;
+            let mark = format!("{name}: ");
+            let bare =
+                |sentence: String| sentence.strip_prefix(&mark).map_or(sentence.clone(), str::to_owned);
+            looks.extend(checked.fine.into_iter().map(|sentence| Look::fine(name, bare(sentence))));
+            looks.extend(checked.wrong.into_iter().map(|sentence| Look::wrong(name, bare(sentence))));
+        }
+        Err(error) => looks.push(Look::wrong(name, error)),
     }
 }

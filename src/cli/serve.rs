@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use super::{Ended, setup};
 use crate::app::App;
 use crate::chat::Chat;
+use crate::chat::discord::{Discord, Settings as DiscordSettings};
 use crate::chat::slack::{Settings as SlackSettings, Slack};
 use crate::config::mail::{Imap, Smtp as SmtpSection};
 use crate::config::operations::Inventory;
@@ -132,6 +133,18 @@ pub(super) fn slack(config: &Config, app: &App) -> anyhow::Result<Option<Slack>>
     Ok(Some(Slack::new(settings, app.clone())?))
 }
 
+/// Discord, when it is on.
+pub(super) fn discord(config: &Config, app: &App) -> anyhow::Result<Option<Discord>> {
+    let Some(section) = &config.discord else { return Ok(None) };
+    let token = section.token.as_ref().context("discord.token: this key is needed")?.read()?;
+    let settings = DiscordSettings {
+        api_url: section.api_url.clone(),
+        timeout: *section.timeout,
+        ..DiscordSettings::new(token, section.guild.clone())
+    };
+    Ok(Some(Discord::new(settings, app.clone())?))
+}
+
 /// The claim on a SQLite file: one serving process at a time. It ends with the process.
 pub(super) struct Alone {
     _file: std::fs::File,
@@ -211,6 +224,10 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
             let inventory = inventory.clone();
             async move { Ok(inventory.tick().await?) }
         });
+    }
+    if let Some(discord) = discord(config, &app)? {
+        let loops = ["discord_sender", "discord_board", "discord"];
+        chats.push(start_chat(Chat::Discord(discord), loops, &app, &owner, &mut supervisor));
     }
     {
         let (listen, stop) = (config.http.listen, stop.clone());

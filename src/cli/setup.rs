@@ -55,7 +55,8 @@ pub(super) async fn app(config: &Config) -> anyhow::Result<App> {
     let chat = ChatPlaces {
         slack_ops: config.slack.as_ref().map(|slack| slack.ops_channel.clone()),
         slack_windows: config.slack.as_ref().and_then(|slack| slack.windows_channel.clone()),
-        ..ChatPlaces::default()
+        discord_ops: config.discord.as_ref().map(|discord| discord.ops_channel.clone()),
+        discord_windows: config.discord.as_ref().and_then(|discord| discord.windows_channel.clone()),
     };
     let app = App {
         store,

@@ -26,3 +26,21 @@ section! {
         timeout: Time = Duration::from_secs(20).into(), "\"20s\"";
     }
 }
+
+section! {
+    /// Discord, over its gateway: no port is opened. Leave the table out to run without Discord.
+    pub struct Discord in "discord" {
+        /// Where the bot's token is kept.
+        token: Option<SecretSource> = None, "{ file = \"/etc/patching/discord.token\" }";
+        /// The id of your server in Discord. Only its members are listened to.
+        guild: String = String::new(), "\"112233445566778899\"";
+        /// The operators' channel: alerts go there. Its id, not its name.
+        ops_channel: String = String::new(), "\"112233445566778899\"";
+        /// A channel for the cards of windows whose owners have no linked account.
+        windows_channel: Option<String> = None, "# \"112233445566778899\"";
+        /// Discord's Web API; another one for a proxy.
+        api_url: String = "https://discord.com".to_owned(), "\"https://discord.com\"";
+        /// How long one call may take.
+        timeout: Time = Duration::from_secs(20).into(), "\"20s\"";
+    }
+}

@@ -79,6 +79,7 @@ struct Written {
     mailboxes: BTreeMap<String, Dict>,
     authentication: mail::Authentication,
     slack: Option<chat::Slack>,
+    discord: Option<chat::Discord>,
     ssh: hosts::Ssh,
     snmp: Option<hosts::Snmp>,
     policy: Dict,
@@ -122,6 +123,8 @@ pub struct Config {
     pub mail: Option<MailSections>,
     /// Slack, when it is on.
     pub slack: Option<chat::Slack>,
+    /// Discord, when it is on.
+    pub discord: Option<chat::Discord>,
     /// SSH.
     pub ssh: hosts::Ssh,
     /// SNMP, when it is on.
@@ -232,6 +235,9 @@ impl Config {
         if let Some(slack) = &written.slack {
             check_slack(slack)?;
         }
+        if let Some(discord) = &written.discord {
+            check_discord(discord)?;
+        }
         if let Some(snmp) = &written.snmp {
             check_snmp(snmp)?;
         }
@@ -255,6 +261,7 @@ impl Config {
             inventory: written.inventory,
             mail,
             slack: written.slack,
+            discord: written.discord,
             ssh: written.ssh,
             snmp: written.snmp,
             policies,
@@ -295,6 +302,7 @@ impl Config {
             mail::Imap::DESCRIBED,
             mail::Authentication::DESCRIBED,
             chat::Slack::DESCRIBED,
+            chat::Discord::DESCRIBED,
             hosts::Ssh::DESCRIBED,
             hosts::Snmp::DESCRIBED,
             policy::PolicySection::DESCRIBED,
@@ -433,6 +441,27 @@ fn check_slack(slack: &chat::Slack) -> Result<(), ConfigError> {
     ] {
         if !there {
             return Err(ConfigError::wrong(key, "this key is needed"));
+        }
+    }
+    Ok(())
+}
+
+fn check_discord(discord: &chat::Discord) -> Result<(), ConfigError> {
+    if discord.token.is_none() {
+        return Err(ConfigError::wrong("discord.token", "this key is needed"));
+    }
+    let is_id = |id: &str| (15..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    let windows = discord.windows_channel.as_deref().unwrap_or(&discord.ops_channel);
+    for (key, id) in [
+        ("discord.guild", discord.guild.as_str()),
+        ("discord.ops_channel", &discord.ops_channel),
+        ("discord.windows_channel", windows),
+    ] {
+        if !is_id(id) {
+            let why = format!(
+                "\"{id}\" is no id of Discord; switch on its developer mode and choose \"Copy ID\", which gives 17 to 20 digits"
+            );
+            return Err(ConfigError::wrong(key, why));
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ mod check;
 mod envelope;
 mod forms;
 mod front;
+pub mod manifest;
 mod outbound;
 mod people;
 mod render;

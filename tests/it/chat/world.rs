@@ -286,7 +286,7 @@ impl World {
     }
 }
 
-async fn app_on(folder: &tempfile::TempDir) -> App {
+pub(crate) async fn app_on(folder: &tempfile::TempDir) -> App {
     App {
         public_url: Some("https://patchbot.test".into()),
         store: Store::sqlite(&folder.path().join("patchbot.db")).await.unwrap(),

@@ -1,0 +1,135 @@
+//! What the guild remembers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, watch};
+
+use super::message::Seen;
+
+/// How a connection is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The bot is asked to come again (opcode 7).
+    Reconnect,
+    /// The session is over (opcode 9).
+    Invalid,
+    /// The websocket is closed with a code.
+    Close(u16),
+    /// The connection breaks without a word.
+    Drop,
+}
+
+/// A channel, a thread or a conversation.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Channel {
+    pub(crate) name: String,
+    pub(crate) messages: Vec<String>,
+    /// Permissions that the bot does not have here.
+    pub(crate) denied: u64,
+    /// With whom, for a conversation.
+    pub(crate) with: Option<String>,
+}
+
+/// Something somebody did that wants an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Interaction {
+    pub(crate) token: String,
+    pub(crate) what: String,
+    pub(crate) channel: String,
+    /// The message that was clicked on.
+    pub(crate) message: Option<String>,
+    pub(crate) begun: Instant,
+    /// The type of the first answer, and how long it took.
+    pub(crate) first: Option<(u64, Duration)>,
+    /// Whether what was put off was brought.
+    pub(crate) brought: bool,
+    /// What the person sees: messages of his own.
+    pub(crate) answers: Vec<Seen>,
+    pub(crate) modal: Option<Value>,
+    pub(crate) choices: Option<Value>,
+}
+
+impl Interaction {
+    pub(crate) fn is_answered(&self) -> bool {
+        match self.first {
+            Some((5 | 6, _)) => self.brought,
+            Some(_) => true,
+            None => false,
+        }
+    }
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    last_id: u64,
+    pub(crate) members: BTreeMap<String, String>,
+    pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) messages: BTreeMap<String, Seen>,
+    pub(crate) nonces: HashMap<String, String>,
+    pub(crate) commands: Value,
+    pub(crate) interactions: BTreeMap<String, Interaction>,
+    pub(crate) limits: HashMap<String, (u32, Duration)>,
+    pub(crate) broken: Option<(u32, u16)>,
+    /// Events of the session so far, for a bot that comes again.
+    pub(crate) events: Vec<Value>,
+    pub(crate) identified: usize,
+    pub(crate) resumed: usize,
+    pub(crate) wrong: Vec<String>,
+}
+
+impl State {
+    pub(crate) fn next_id(&mut self) -> String {
+        self.last_id = self.last_id.saturating_add(1);
+        (200_000_000_000_000_000_u64.saturating_add(self.last_id)).to_string()
+    }
+}
+
+/// The state, and who waits for it to change.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) gateway: String,
+    pub(crate) changes: watch::Sender<u64>,
+    pub(crate) events: broadcast::Sender<Value>,
+    pub(crate) cuts: broadcast::Sender<Cut>,
+}
+
+impl Shared {
+    pub(crate) fn new(gateway: String) -> Self {
+        Self {
+            state: Mutex::default(),
+            gateway,
+            changes: watch::channel(0).0,
+            events: broadcast::channel(4_096).0,
+            cuts: broadcast::channel(16).0,
+        }
+    }
+
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        let found = look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changes.send_modify(|number| *number = number.wrapping_add(1));
+        found
+    }
+
+    /// Sends an event to the bot.
+    pub(crate) fn dispatch(&self, kind: &str, data: &Value) {
+        let event = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = state.events.len().saturating_add(2);
+            let event = json!({"op": 0, "t": kind, "s": number, "d": data});
+            state.events.push(event.clone());
+            // Inside, so that nobody overtakes.
+            let _nobody = self.events.send(event.clone());
+            event
+        };
+        drop(event);
+    }
+
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
