@@ -268,7 +268,7 @@ async fn a_trade_needs_both_and_then_both_times_change_at_once() {
         Thu 17 Dec 2026, 20:00–22:00 UTC
 
     To approve, reply "approve".
-    For another time, reply for example "move to 2026-12-04 20:00".
+    For another time, reply for example "move to 2026-12-24 21:00".
     To say no, reply "decline".
 
     Questions? Write to olga@patchbot.test, a person reads it.
