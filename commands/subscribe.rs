@@ -20,7 +20,7 @@ impl Say for Subscribe {
         args: &[],
         examples: &[Example { line: "subscribe", means: "your own link; whoever has it sees your windows" }],
         surfaces: EVERYWHERE,
-        effect: Effect::Read,
+        effect: Effect::Oneself,
     };
 
     fn parse(_: &mut Words) -> Result<Self, ParseError> {

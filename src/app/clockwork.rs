@@ -3,23 +3,18 @@
 //! Each function does one event that was claimed, writes it together with what comes next, and is refused as `Stale`
 //! when a person was faster.
 
-use crate::domain::answer::Channel;
-use crate::domain::decision::{Change, Decided, approve_by_silence};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{PersonId, WindowId};
-use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{Digest, Notice};
 use crate::domain::person::Person;
-use crate::domain::policy::Silence;
 use crate::domain::server::{Rank, Server};
-use crate::domain::shown::line;
 use crate::domain::timeline::{Event, answer_by, coming_week, next_for_owner, next_for_window};
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Subject};
 
-use super::decide::{Deed, Done, window_json};
-use super::notices::{About, Letter, OpsNote, answerable, next_steps};
+use super::decide::window_json;
+use super::notices::{About, Letter, answerable, next_steps};
 use super::{App, Failure};
 
 /// An owner with more windows than this gets them on one card.
@@ -37,6 +32,7 @@ impl App {
             (Subject::Owner(person), Event::MonthlyNotice) => self.monthly_notice(claimed, person).await,
             (Subject::Owner(person), Event::ApprovalRequest) => self.approval_request(claimed, person).await,
             (Subject::Window(window), Event::Silence) => self.silence(claimed, window).await,
+            (Subject::Window(window), Event::Escalation) => self.escalation(claimed, window).await,
             (Subject::Window(window), Event::Reminder) => self.reminder(claimed, window).await,
             (Subject::Window(window), Event::Lock) => self.lock(claimed, window).await,
             (subject, event) => Err(Failure::Bug(format!("{event:?} cannot fall due for {subject:?}"))),
@@ -83,7 +79,7 @@ impl App {
             let deadline = self.for_reader(self.now() + chrono::TimeDelta::days(days), &reader);
             let silence = format!(
                 "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
-                silence_sentence(self, &windows),
+                self.silence_sentence(&windows),
             );
             let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
             self.look_back(&mut tx, &mut digest.windows, &windows).await?;
@@ -139,7 +135,7 @@ impl App {
             .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
             .min();
         if let Some(deadline) = deadline {
-            let silence = silence_sentence(self, &windows);
+            let silence = self.silence_sentence(&windows);
             let deadline = self.for_reader(deadline, &reader);
             let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
             self.look_back(&mut tx, &mut digest.windows, &windows).await?;
@@ -173,7 +169,7 @@ impl App {
             .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
             .min();
         let deadline = self.for_reader(first.unwrap_or(self.now() + chrono::TimeDelta::days(7)), reader);
-        let mut digest = self.digest(reader, claimed, &waiting, deadline, silence_sentence(self, &waiting));
+        let mut digest = self.digest(reader, claimed, &waiting, deadline, self.silence_sentence(&waiting));
         self.look_back(tx, &mut digest.windows, &waiting).await?;
         self.mail_digest(tx, reader, Notice::WeeklyFollowup(digest), &waiting, key).await
     }
@@ -214,60 +210,6 @@ impl App {
         self.ask_others_when_absent(tx, reader, &notice, &plain, key).await?;
         let letter = Letter { notice, answerable, window: None, key: key.to_owned(), in_reply_to: None };
         self.mail(tx, reader, letter).await
-    }
-
-    async fn silence(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
-        let mut tx = self.store.begin().await?;
-        let window = tx.window_by_id(id).await?;
-        let server = tx.server_by_id(window.server).await?;
-        let policy = self.policy(&server);
-        let mut after = window.clone();
-        if window.state == WindowState::Proposed {
-            match (policy.silence, approve_by_silence(&window, self.now())) {
-                (Silence::Approve, Some(approved)) => {
-                    let start =
-                        approved.plan.map_or_else(String::new, |plan| line(plan.starts_at, plan.zone));
-                    let sentence = format!(
-                        "Nobody answered by the deadline: {} counts as approved for {start}.",
-                        server.name
-                    );
-                    let change = Change {
-                        decided: Decided::AutoApproved,
-                        before: window.plan,
-                        window: approved,
-                        sentence,
-                    };
-                    tx.update_window(&change.window).await?;
-                    let deed = Deed { actor: &Actor::clock(), words: None, reason: None, request: None };
-                    self.record(&mut tx, &server, &window, &change, deed).await?;
-                    after = change.window.clone();
-                    let done = Done { server: server.clone(), change, reason: None, undo_until: None };
-                    self.tell_decision(&mut tx, &done, "patchbot", Channel::Clock, None).await?;
-                }
-                _ => self.tell_silence(&mut tx, &server, &window).await?,
-            }
-        }
-        tx.settle(claimed, next_for_window(&after, policy, Some(claimed.due), self.now())).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn tell_silence(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {
-        let sentence = format!(
-            "Nobody answered about {} by the deadline; it is not patched unless somebody approves.",
-            server.name
-        );
-        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
-        let key = format!("silence/{}/r{}", window.id, window.revision);
-        let next = vec![format!("An owner or an operator can still say \"approve {}\".", server.name)];
-        let (about, revision) = (window.id, window.revision);
-        let offers = vec![
-            Offer::about("Approve", "approve", about, revision),
-            Offer::about("Skip", "skip", about, revision),
-        ];
-        let note =
-            OpsNote { tone: Tone::Bad, headline: sentence, lines: next, key, about: Some(about), offers };
-        self.tell_ops(tx, note).await
     }
 
     async fn reminder(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
@@ -351,22 +293,6 @@ impl App {
         tx.postpone(claimed, self.now() + chrono::TimeDelta::seconds(seconds)).await?;
         tx.commit().await?;
         Ok(())
-    }
-}
-
-/// What silence means for these windows, in one or two sentences.
-fn silence_sentence(app: &App, windows: &[(Server, Window)]) -> String {
-    let approves = windows.iter().filter(|(server, _)| app.policy(server).silence == Silence::Approve);
-    let names: Vec<&str> = approves.map(|(server, _)| server.name.as_str()).collect();
-    if names.len() == windows.len() {
-        Silence::Approve.sentence().to_owned()
-    } else if names.is_empty() {
-        Silence::Hold.sentence().to_owned()
-    } else {
-        format!(
-            "If you do not answer by then, I take it as approved for {}; the others are not patched, and I tell the operators.",
-            names.join(", ")
-        )
     }
 }
 

@@ -27,6 +27,7 @@ pub mod request;
 pub mod run;
 pub mod selection;
 pub mod sheet;
+pub(crate) mod silence;
 pub mod stand_ins;
 pub mod targets;
 pub mod trade;

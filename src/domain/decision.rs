@@ -80,7 +80,7 @@ impl Decided {
             Self::Moved => "moved",
             Self::Deferred => "deferred",
             Self::Swapped => "swapped",
-            Self::Slipped => "slipped",
+            Self::Slipped => "put off a week",
             Self::Replanned => "planned anew",
             Self::Undone => "undone",
             Self::Hastened => "ordered for now",

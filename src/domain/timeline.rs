@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::ids::WindowId;
-use super::policy::Policy;
+use super::policy::{Policy, Silence};
 use super::quarter::{Quarter, Quarters};
 use super::window::{Plan, Window, WindowState};
 
@@ -196,6 +196,13 @@ fn events(window: WindowId, plan: &Plan, policy: &Policy) -> Vec<Due> {
     let earlier = rehearses_earlier(window, policy.rehearsal_spread);
     let rehearsals = policy.rehearsals.iter().map(|time| before(time.checked_add(&earlier).unwrap_or(*time)));
     all.extend(rehearsals.map(|at| Due { at, event: Event::Rehearsal }));
+    if policy.silence == Silence::Escalate {
+        let answer_by = answer_by(plan, policy);
+        let asked = answer_by.checked_add_signed(policy.escalate_for).unwrap_or(answer_by);
+        // Operators get their turn before the schedule is locked, even where that leaves the second owner less time.
+        let at = asked.min(before(policy.lock_before)).max(answer_by);
+        all.push(Due { at, event: Event::Escalation });
+    }
     all.extend(policy.reminders.iter().map(|time| Due { at: before(*time), event: Event::Reminder }));
     all.sort();
     all

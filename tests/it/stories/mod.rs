@@ -13,6 +13,7 @@ mod questions;
 mod reaching;
 mod rehearsals;
 mod replies;
+mod silence;
 mod starts;
 mod two_owners;
 mod undo;

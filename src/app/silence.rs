@@ -1,0 +1,204 @@
+//! What silence does when the deadline for an answer is over: it approves, slips a week, asks others, or holds.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::decide::{Deed, Done};
+use super::notices::{Letter, OpsNote, answerable};
+use super::{App, Failure};
+use crate::domain::answer::Channel;
+use crate::domain::calendar::instant;
+use crate::domain::decision::{Change, Decided, approve_by_silence};
+use crate::domain::event::{Actor, What};
+use crate::domain::ids::WindowId;
+use crate::domain::message::{Offer, Tone};
+use crate::domain::notice::{Notice, WordNotice};
+use crate::domain::person::Person;
+use crate::domain::policy::Silence;
+use crate::domain::server::{Rank, Server};
+use crate::domain::shown::line;
+use crate::domain::timeline::next_for_window;
+use crate::domain::window::{Window, WindowState};
+use crate::store::Tx;
+use crate::store::records::Claimed;
+
+impl App {
+    /// Nobody has answered by the deadline.
+    pub(crate) async fn silence(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        let policy = self.policy(&server);
+        let mut after = window.clone();
+        if window.state == WindowState::Proposed {
+            let change = match policy.silence {
+                Silence::Approve => self.approved_by_silence(&server, &window),
+                Silence::Slip => self.slipped(&mut tx, &server, &window).await?,
+                Silence::Hold | Silence::Escalate => None,
+            };
+            match change {
+                Some(change) => {
+                    tx.update_window(&change.window).await?;
+                    let deed = Deed { actor: &Actor::clock(), words: None, reason: None, request: None };
+                    self.record(&mut tx, &server, &window, &change, deed).await?;
+                    after = change.window.clone();
+                    let done = Done { server: server.clone(), change, reason: None, undo_until: None };
+                    self.tell_decision(&mut tx, &done, "patchbot", Channel::Clock, None).await?;
+                }
+                None if policy.silence == Silence::Escalate => {
+                    self.ask_second_owners(&mut tx, &server, &window).await?;
+                }
+                None => self.tell_silence(&mut tx, &server, &window).await?,
+            }
+        }
+        // A new time has a deadline of its own.
+        let done = Some(claimed.due).filter(|_| after.revision == window.revision);
+        tx.settle(claimed, next_for_window(&after, policy, done, self.now())).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn approved_by_silence(&self, server: &Server, window: &Window) -> Option<Change> {
+        let approved = approve_by_silence(window, self.now())?;
+        let start = approved.plan.map_or_else(String::new, |plan| line(plan.starts_at, plan.zone));
+        let sentence =
+            format!("Nobody answered by the deadline: {} counts as approved for {start}.", server.name);
+        Some(Change { decided: Decided::AutoApproved, before: window.plan, window: approved, sentence })
+    }
+
+    /// The same time a week later where the rules allow it, else the next time after that; nothing when there is none.
+    async fn slipped(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+    ) -> Result<Option<Change>, Failure> {
+        let Some(plan) = window.plan else { return Ok(None) };
+        tx.lock(&format!("calendar/{}", window.quarter)).await?;
+        let calendar = self.calendar(tx, server, window).await?;
+        let bounds = self.bounds(server, window, &calendar);
+        let week = TimeDelta::weeks(1);
+        let same_time = plan.local.checked_add_signed(week).and_then(|it| instant(server.zone, it).ok());
+        let later = plan.starts_at + TimeDelta::days(1);
+        let regular = bounds
+            .patch_days(later.with_timezone(&server.zone).date_naive())
+            .flat_map(|day| bounds.starts_of(day).collect::<Vec<_>>());
+        let new = same_time.into_iter().chain(regular).find_map(|at| bounds.check(at).ok());
+        Ok(new.map(|new| {
+            let sentence = format!(
+                "Nobody answered about {} by the deadline: it slips to {}, and waits for approval.",
+                server.name,
+                line(new.starts_at, server.zone)
+            );
+            let moved = window.clone().with_plan(new);
+            Change { decided: Decided::Slipped, before: window.plan, window: moved, sentence }
+        }))
+    }
+
+    /// Asks those who are not the first owner; the operators at once where there is nobody.
+    async fn ask_second_owners(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {
+        let owners = tx.owners_of(server.id).await?;
+        let is_first =
+            |person: &Person| owners.iter().any(|it| it.person == person.id && it.rank == Rank::Primary);
+        let mut readers = self.readers_of(tx, server).await?;
+        let first: Vec<String> = readers.iter().filter(|it| is_first(it)).map(|it| it.name.clone()).collect();
+        readers.retain(|person| !is_first(person));
+        if readers.is_empty() {
+            return self.tell_silence(tx, server, window).await;
+        }
+        for reader in &readers {
+            let notice = Notice::Word(WordNotice {
+                reader: reader.name.clone(),
+                headline: format!("{} needs your answer now", server.name),
+                sentences: vec![
+                    format!("{} has not answered about {} by the deadline.", first.join(" and "), server.name),
+                    "Please decide instead; after you the operators are asked, and without an answer it is not patched."
+                        .to_owned(),
+                ],
+                windows: vec![self.window_line(1, server, window, reader.zone)],
+                next: vec![
+                    "If the time suits you, reply \"approve\".".to_owned(),
+                    "Else reply \"decline\", or \"move to\" with another date and time.".to_owned(),
+                ],
+            });
+            let answerable = answerable(&[(1, window)], self.now());
+            let key = format!("escalation/{}/r{}", window.id, window.revision);
+            let letter = Letter { notice, answerable, window: Some(window.id), key, in_reply_to: None };
+            self.mail(tx, reader, letter).await?;
+        }
+        let names: Vec<&str> = readers.iter().map(|reader| reader.name.as_str()).collect();
+        let sentence = format!(
+            "Nobody answered about {} by the deadline; {} is asked now.",
+            server.name,
+            names.join(" and ")
+        );
+        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
+        let key = format!("escalation/{}/r{}", window.id, window.revision);
+        self.alert(tx, Tone::Info, sentence, Vec::new(), &key).await
+    }
+
+    /// The second owners have not answered either: the operators are asked.
+    pub(crate) async fn escalation(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(id).await?;
+        let server = tx.server_by_id(window.server).await?;
+        if window.state == WindowState::Proposed {
+            self.tell_silence(&mut tx, &server, &window).await?;
+        }
+        let next = next_for_window(&window, self.policy(&server), Some(claimed.due), self.now());
+        tx.settle(claimed, next).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn tell_silence(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {
+        let sentence = format!(
+            "Nobody answered about {} by the deadline; it is not patched unless somebody approves.",
+            server.name
+        );
+        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
+        let key = format!("silence/{}/r{}", window.id, window.revision);
+        let next = vec![format!("An owner or an operator can still say \"approve {}\".", server.name)];
+        let (about, revision) = (window.id, window.revision);
+        let offers = vec![
+            Offer::about("Approve", "approve", about, revision),
+            Offer::about("Skip", "skip", about, revision),
+        ];
+        let note =
+            OpsNote { tone: Tone::Bad, headline: sentence, lines: next, key, about: Some(about), offers };
+        self.tell_ops(tx, note).await
+    }
+
+    /// What silence means for these windows, in one or two sentences.
+    pub(crate) fn silence_sentence(&self, windows: &[(Server, Window)]) -> String {
+        let mut by_rule: BTreeMap<&'static str, (Silence, Vec<&str>)> = BTreeMap::new();
+        for (server, _) in windows {
+            let rule = self.policy(server).silence;
+            by_rule.entry(rule.as_str()).or_insert((rule, Vec::new())).1.push(&server.name);
+        }
+        let mut rules = by_rule.into_values();
+        match (rules.next(), rules.next()) {
+            (None, _) => Silence::Hold.sentence().to_owned(),
+            (Some((rule, _)), None) => rule.sentence().to_owned(),
+            (Some((Silence::Approve, names)), Some((Silence::Hold, _))) if rules.len() == 0 => format!(
+                "If you do not answer by then, I take it as approved for {}; the others are not patched, and I tell the operators.",
+                names.join(", ")
+            ),
+            (Some(first), Some(second)) => {
+                let each = [first, second].into_iter().chain(rules).map(|(rule, names)| {
+                    let names = names.join(", ");
+                    match rule {
+                        Silence::Approve => format!("I take it as approved for {names}"),
+                        Silence::Hold => format!("I do not patch {names}, and tell the operators"),
+                        Silence::Slip => format!("I move {names} a week on and ask again"),
+                        Silence::Escalate => {
+                            format!("I ask the second owner, and then the operators, about {names}")
+                        }
+                    }
+                });
+                format!("If you do not answer by then: {}.", each.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+}
