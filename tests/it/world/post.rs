@@ -23,7 +23,7 @@ use patchbot_lab::{DOMAINS, Dns, Lab, Letter, Mail, Message, PASSWORD, Signature
 
 use super::BOT;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where bounces arrive: beside the mailbox that answers arrive in, as many servers have it.
 const BOUNCES: &str = "patchbot-bounce@patchbot.test";
