@@ -47,7 +47,8 @@ async fn what_would_stop_the_night_is_told_in_the_notices_before_it() {
     Mend that on the host. The check is made Thu 10 Dec 2026, 15:00 Europe/Berlin (14:00 UTC) and again at the start.
     "#);
     world.sleep_until("2026-12-07 09:01 Europe/Berlin").await;
-    let mails: Vec<String> = world.unread().iter().map(crate::world::Mail::shown).collect();
+    let mut mails: Vec<String> = world.unread().iter().map(crate::world::Mail::shown).collect();
+    mails.sort();
     world.mails();
     insta::assert_snapshot!(mails.join("\n\n==========\n\n"));
     world.says("ada", "approve web01").await;
