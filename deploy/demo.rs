@@ -229,14 +229,21 @@ folder = "{out}/logs"
         boxed("Slack, to ada", &card.as_text());
 
         say("ada answers the mail: she approves web01 and app01, and declines mail01 with a reason");
-        self.reply(
-            "ada@owners.test",
-            &notice,
-            "Hello,\n\n1-2 ok; 3 no: the new mail server comes first\n\nThanks,\nAda",
-        )
-        .await?;
+        let shown = text(&notice);
+        let (web, app, mail) =
+            (line_of(&shown, "web01")?, line_of(&shown, "app01")?, line_of(&shown, "mail01")?);
+        let answer =
+            format!("Hello,\n\n{web}, {app} ok; {mail} no: the new mail server comes first\n\nThanks,\nAda");
+        self.reply("ada@owners.test", &notice, &answer).await?;
         let transcript = self.next_mail("ada@owners.test", "").await?;
         boxed("mail to ada", &text(&transcript));
+        for (server, state) in [("web01", "approved"), ("app01", "approved"), ("mail01", "declined")] {
+            let shown = self.quietly(&["show", server]).await?;
+            ensure!(
+                shown.contains(&format!("state: {state} by ada@owners.test")),
+                "ada was misread:\n{shown}"
+            );
+        }
         Ok(())
     }
 
@@ -326,6 +333,8 @@ folder = "{out}/logs"
         self.show_packages("after").await?;
         for ((host, _), before) in self.hosts.iter().zip(before) {
             let after = host.boot_id()?;
+            // Only web01 has an update that needs a reboot.
+            ensure!((before != after) == (host.name() == "web01"), "{} was rebooted wrongly", host.name());
             println!(
                 "  {}: boot id {before} → {after}{}",
                 host.name(),
@@ -469,6 +478,14 @@ fn subject(mail: &Message) -> String {
 /// The address in `Name <address>`.
 fn address(header: &str) -> String {
     header.rsplit_once('<').map_or(header, |(_, rest)| rest.trim_end_matches('>')).trim().to_owned()
+}
+
+/// The number of a server's line in a notice.
+fn line_of(notice: &str, server: &str) -> Result<u16> {
+    let numbers = notice.lines().filter_map(|line| line.trim().split_once(". "));
+    let found = numbers.into_iter().find(|(_, what)| what.starts_with(&format!("{server} (")));
+    let (number, _) = found.with_context(|| format!("the notice has no line about {server}"))?;
+    number.parse().with_context(|| format!("{server}'s line begins with \"{number}\""))
 }
 
 /// A mail as a mail program shows it: sender, subject, the text.
