@@ -55,16 +55,13 @@ impl App {
     pub async fn renew_feeds(&self, actor: Actor) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
         self.make_key(&mut tx).await?;
-        tx.append_audit(&AuditEvent {
-            at: self.now(),
+        tx.append_audit(&AuditEvent::new(
+            self.now(),
             actor,
-            what: What::LinksRenewed,
-            subject: "calendars".to_owned(),
-            sentence: "All links to calendars have ended; new ones are made with a new key.".to_owned(),
-            words: None,
-            before: None,
-            after: None,
-        })
+            What::LinksRenewed,
+            "calendars",
+            "All links to calendars have ended; new ones are made with a new key.",
+        ))
         .await?;
         tx.commit().await?;
         Ok(())

@@ -153,16 +153,13 @@ impl App {
         };
         let name = format!("{} {}", identity.kind(), identity.key());
         let mut tx = self.store.begin().await?;
-        tx.append_audit(&AuditEvent {
-            at: self.now(),
-            actor: Actor { person: None, name: name.clone(), channel },
-            what: What::Refused,
-            subject: name,
-            sentence: why.to_owned(),
-            words: None,
-            before: None,
-            after: None,
-        })
+        tx.append_audit(&AuditEvent::new(
+            self.now(),
+            Actor { person: None, name: name.clone(), channel },
+            What::Refused,
+            name,
+            why,
+        ))
         .await?;
         tx.commit().await?;
         Ok(())

@@ -92,16 +92,13 @@ impl App {
         let mut server = tx.server_by_id(server.id).await?;
         server.host_key = Some(key.to_owned());
         tx.update_server(&server, self.now()).await?;
-        tx.append_audit(&AuditEvent {
-            at: self.now(),
+        tx.append_audit(&AuditEvent::new(
+            self.now(),
             actor,
-            what: What::Enrolled,
-            subject: server.name.clone(),
-            sentence: format!("{} is enrolled; its host key {fingerprint} is pinned.", server.name),
-            words: None,
-            before: None,
-            after: None,
-        })
+            What::Enrolled,
+            server.name.clone(),
+            format!("{} is enrolled; its host key {fingerprint} is pinned.", server.name),
+        ))
         .await?;
         tx.commit().await?;
         Ok(())
@@ -114,16 +111,13 @@ impl App {
         person: &Person,
         sentence: String,
     ) -> Result<(), Failure> {
-        tx.append_audit(&AuditEvent {
-            at: self.now(),
+        tx.append_audit(&AuditEvent::new(
+            self.now(),
             actor,
-            what: What::IdentityLinked,
-            subject: person.name.clone(),
+            What::IdentityLinked,
+            person.name.clone(),
             sentence,
-            words: None,
-            before: None,
-            after: None,
-        })
+        ))
         .await?;
         Ok(())
     }

@@ -166,16 +166,13 @@ impl App {
                 format!("The pre-checks of {} would block its run: {}", server.name, blocking.join(" "))
             }
         };
-        tx.append_audit(&AuditEvent {
-            at: self.now(),
-            actor: Actor::clock(),
-            what: What::Prechecked,
-            subject: server.name.clone(),
-            sentence: sentence.clone(),
-            words: None,
-            before: None,
-            after: None,
-        })
+        tx.append_audit(&AuditEvent::new(
+            self.now(),
+            Actor::clock(),
+            What::Prechecked,
+            server.name.clone(),
+            sentence.clone(),
+        ))
         .await?;
         if checked.blocked() {
             self.tell_prechecks(&mut tx, server, &window, checked).await?;

@@ -285,9 +285,12 @@ impl App {
         person: &Person,
         came_before: bool,
     ) -> Result<(), Failure> {
-        if !came_before && tx.reachability_of(person.id).await?.absent(self.now()) {
+        if came_before {
+            return Ok(());
+        }
+        let known = tx.reachability_of(person.id).await?;
+        if known.absent(self.now()) {
             let said_so = tx.stand_ins_of(person.id, self.now()).await?.iter().any(|row| row.away);
-            let known = tx.reachability_of(person.id).await?;
             let away_until = known.away_until.filter(|_| said_so);
             let known = Reachability { away_until, ..Reachability::default() };
             tx.put_reachability(person.id, &known, self.now()).await?;

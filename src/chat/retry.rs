@@ -36,6 +36,46 @@ impl Backoff {
     }
 }
 
+/// When a failure may be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passes {
+    /// The platform says so.
+    After(Duration),
+    /// Nobody knows; perhaps soon.
+    Sometime,
+}
+
+/// A failure that may only last for a moment.
+pub(super) trait Passing {
+    /// When it may be over; never when it says that the call itself is wrong.
+    fn passes(&self) -> Option<Passes>;
+}
+
+/// Somebody waits for an answer: nobody is kept waiting longer than this for one more try.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Tries again what may only be in trouble for a moment.
+pub(super) async fn patiently<T, E, F>(mut call: impl FnMut() -> F) -> Result<T, E>
+where
+    E: Passing,
+    F: Future<Output = Result<T, E>>,
+{
+    let mut wait = Duration::from_millis(300);
+    for _ in 0..3 {
+        let trouble = match call().await {
+            Ok(done) => return Ok(done),
+            Err(trouble) => trouble,
+        };
+        match trouble.passes() {
+            Some(Passes::After(after)) if after <= LONGEST_PATIENCE => tokio::time::sleep(after).await,
+            Some(Passes::Sometime) => tokio::time::sleep(wait).await,
+            Some(Passes::After(_)) | None => return Err(trouble),
+        }
+        wait = wait.saturating_mul(3);
+    }
+    call().await
+}
+
 /// Between half of a time and all of it.
 pub(super) fn jittered(time: Duration, ids: &Ids) -> Duration {
     let part = u32::try_from(ids.next().as_u128() % 1_000).unwrap_or(0);

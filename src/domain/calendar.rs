@@ -168,7 +168,7 @@ pub fn thawed(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -253,7 +253,8 @@ mod tests {
         assert_eq!(which(&later, &plan("2026-12-03 20:00")), Ok(()));
     }
 
-    const ZONES: [Tz; 12] = [
+    /// Both hemispheres, half hours, quarters of an hour, a Ramadan rule.
+    pub(in crate::domain) const ZONES: [Tz; 12] = [
         Tz::Europe__Berlin,
         Tz::Europe__London,
         Tz::America__New_York,

@@ -136,6 +136,19 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
+    /// Something that nobody said in words and that has no state before and after.
+    #[must_use]
+    pub fn new(
+        at: DateTime<Utc>,
+        actor: Actor,
+        what: What,
+        subject: impl Into<String>,
+        sentence: impl Into<String>,
+    ) -> Self {
+        let (subject, sentence) = (subject.into(), sentence.into());
+        Self { at, actor, what, subject, sentence, words: None, before: None, after: None }
+    }
+
     /// What is sealed of this event as number `seq` behind the event with the hash `last`: everything it says, as one
     /// line of JSON with sorted keys.
     #[must_use]

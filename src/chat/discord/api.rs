@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{NotUsable, Settings};
 use crate::chat::Undelivered;
+use crate::chat::retry::{Passes, Passing};
 use crate::chat::screen::Picture;
 use crate::config::secret::Secret;
 
@@ -207,27 +208,14 @@ impl Trouble {
     }
 }
 
-/// Tries again what may only be in trouble for a moment.
-pub(super) async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, Trouble>
-where
-    F: Future<Output = Result<T, Trouble>>,
-{
-    let mut wait = Duration::from_millis(300);
-    for _ in 0..3 {
-        let trouble = match call().await {
-            Ok(done) => return Ok(done),
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::RateLimited(after) if after <= Duration::from_secs(15) => {
-                tokio::time::sleep(after).await;
-            }
-            Trouble::Unreachable(_) => tokio::time::sleep(wait).await,
-            Trouble::RateLimited(_) | Trouble::Refused { .. } => return Err(trouble),
+impl Passing for Trouble {
+    fn passes(&self) -> Option<Passes> {
+        match self {
+            Self::RateLimited(after) => Some(Passes::After(*after)),
+            Self::Unreachable(_) => Some(Passes::Sometime),
+            Self::Refused { .. } => None,
         }
-        wait = wait.saturating_mul(3);
     }
-    call().await
 }
 
 #[cfg(test)]

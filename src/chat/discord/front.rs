@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::api::{ACKNOWLEDGED_BEFORE, CLOSED_TO_US, Trouble, patiently};
+use super::api::{ACKNOWLEDGED_BEFORE, CLOSED_TO_US, Trouble};
 use super::heard::{Ack, Heard, Way, What, Who, lines};
 use super::render::{self, EPHEMERAL};
 use super::{Inner, Us};
 use crate::chat::desk::Front;
 use crate::chat::form::{Filled, Form};
 use crate::chat::press::{FormId, Pick, Press};
+use crate::chat::retry::patiently;
 use crate::chat::screen::{Picture, Screen};
 use crate::chat::talk::{Answered, Reply, Speaker, Talk, unreadable};
 use crate::config::secret::Secret;

@@ -16,6 +16,7 @@ use slack_morphism::{
 
 use super::{NotUsable, Settings};
 use crate::chat::Undelivered;
+use crate::chat::retry::{Passes, Passing};
 
 /// How long to wait when Slack limits the rate and does not say for how long.
 const UNSAID_WAIT: Duration = Duration::from_secs(30);
@@ -246,6 +247,16 @@ impl Trouble {
     }
 }
 
+impl Passing for Trouble {
+    fn passes(&self) -> Option<Passes> {
+        match self {
+            Self::RateLimited(after) => Some(Passes::After(*after)),
+            Self::Unreachable(_) => Some(Passes::Sometime),
+            Self::Refused { .. } | Self::UsedUp => None,
+        }
+    }
+}
+
 fn refused(code: &str, needed: Option<&str>, place: &str) -> Undelivered {
     match code {
         "message_not_found" | "cant_update_message" | "edit_window_closed" => Undelivered::Gone,
@@ -287,6 +298,7 @@ fn refused(code: &str, needed: Option<&str>, place: &str) -> Undelivered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::retry::patiently;
 
     fn told(code: &str) -> Undelivered {
         Trouble::Refused { code: code.to_owned(), needed: None, provided: None }.undelivered("#ops")
@@ -308,5 +320,26 @@ mod tests {
         insta::assert_snapshot!(scope.undelivered("#ops"), @"the app lacks the scope chat:write; add it and reinstall the app");
         let limited = Trouble::RateLimited(Duration::from_secs(7)).undelivered("#ops");
         assert_eq!(limited, Undelivered::RateLimited { after: Duration::from_secs(7) });
+    }
+
+    #[tokio::test]
+    async fn what_is_in_trouble_for_a_moment_is_tried_again_and_what_is_refused_is_not() {
+        let tries = std::cell::Cell::new(0_u32);
+        let after = |fails: u32, trouble: fn() -> Trouble| {
+            tries.set(0);
+            let tries = &tries;
+            patiently(move || async move {
+                tries.set(tries.get().saturating_add(1));
+                if tries.get() > fails { Ok(()) } else { Err(trouble()) }
+            })
+        };
+        let limited = || Trouble::RateLimited(Duration::from_millis(1));
+        assert!(after(3, limited).await.is_ok());
+        assert!(after(4, limited).await.is_err());
+        assert_eq!(tries.get(), 4);
+        assert!(after(1, || Trouble::Unreachable("broken".to_owned())).await.is_ok());
+        assert!(after(1, || Trouble::RateLimited(Duration::from_secs(60))).await.is_err());
+        assert!(after(1, || Trouble::UsedUp).await.is_err());
+        assert_eq!(tries.get(), 1);
     }
 }

@@ -1,7 +1,5 @@
 //! Bringing an answer to the one who asked, and to nobody else.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -10,6 +8,7 @@ use super::envelope::{Way, Who};
 use super::front::Workspace;
 use super::render::{self, Content};
 use super::{MessageRef, forms};
+use crate::chat::retry::patiently;
 use crate::chat::screen::{Picture, Screen};
 use crate::chat::talk::Reply;
 use crate::chat::text::{Line, Paragraph};
@@ -198,54 +197,5 @@ impl Workspace {
             Ok(screen) => self.show_home(&who.user, &screen).await,
             Err(failure) => tracing::error!(error = %failure, "a home could not be drawn"),
         }
-    }
-}
-
-/// Tries again what may only be in trouble for a moment.
-async fn patiently<T, F>(mut call: impl FnMut() -> F) -> Result<T, Trouble>
-where
-    F: Future<Output = Result<T, Trouble>>,
-{
-    let mut wait = Duration::from_millis(300);
-    for _ in 0..3 {
-        let trouble = match call().await {
-            Ok(done) => return Ok(done),
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::RateLimited(after) if after <= Duration::from_secs(15) => {
-                tokio::time::sleep(after).await;
-            }
-            Trouble::Unreachable(_) => tokio::time::sleep(wait).await,
-            Trouble::RateLimited(_) | Trouble::Refused { .. } | Trouble::UsedUp => return Err(trouble),
-        }
-        wait = wait.saturating_mul(3);
-    }
-    call().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_in_trouble_for_a_moment_is_tried_again_and_what_is_refused_is_not() {
-        let tries = std::cell::Cell::new(0_u32);
-        let after = |fails: u32, trouble: fn() -> Trouble| {
-            tries.set(0);
-            let tries = &tries;
-            patiently(move || async move {
-                tries.set(tries.get().saturating_add(1));
-                if tries.get() > fails { Ok(()) } else { Err(trouble()) }
-            })
-        };
-        let limited = || Trouble::RateLimited(Duration::from_millis(1));
-        assert!(after(3, limited).await.is_ok());
-        assert!(after(4, limited).await.is_err());
-        assert_eq!(tries.get(), 4);
-        assert!(after(1, || Trouble::Unreachable("broken".to_owned())).await.is_ok());
-        assert!(after(1, || Trouble::RateLimited(Duration::from_secs(60))).await.is_err());
-        assert!(after(1, || Trouble::UsedUp).await.is_err());
-        assert_eq!(tries.get(), 1);
     }
 }

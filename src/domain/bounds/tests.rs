@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::blackout::Blackout;
+use crate::domain::calendar::tests::ZONES;
 use crate::domain::days::Days;
 use crate::domain::history::Whose;
 use crate::domain::shown::typed;
@@ -268,22 +269,6 @@ fn where_there_is_no_time_each_rule_says_how_many_it_excludes() {
     world.now = utc("2027-01-20T12:00:00Z");
     insta::assert_snapshot!(world.bounds().why_none_sentences().join("\n"), @"No patch day (2nd Tue -1) is left in 2027-Q1 (1 Nov 2026 to 31 Jan 2027) (rule patch_day).");
 }
-
-/// The twelve zones of the property tests: both hemispheres, half hours, quarters of an hour, a Ramadan rule.
-const ZONES: [Tz; 12] = [
-    Tz::Europe__Berlin,
-    Tz::Europe__London,
-    Tz::America__New_York,
-    Tz::America__Los_Angeles,
-    Tz::America__Sao_Paulo,
-    Tz::Asia__Kolkata,
-    Tz::Asia__Tokyo,
-    Tz::Asia__Tehran,
-    Tz::Australia__Sydney,
-    Tz::Australia__Lord_Howe,
-    Tz::Pacific__Chatham,
-    Tz::Africa__Casablanca,
-];
 
 fn any_rules() -> impl Strategy<Value = Policy> {
     let allowed = prop::sample::subsequence(
