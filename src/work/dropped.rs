@@ -78,11 +78,12 @@ impl DroppedInventory {
                     changed = preview.changed.len(),
                     "the dropped inventory was taken over"
                 );
-                self.move_to(&beside(&self.drop.file, ".taken")).await;
+                // Told before it is moved: whoever stops in between looks at the file again, and tells nobody twice.
                 if !preview.conflicts.is_empty() {
                     let headline = format!("{} was taken over; what was decided here stays", self.shown());
                     self.app.tell_dropped(&found.bytes, headline, &preview.conflicts).await?;
                 }
+                self.move_to(&beside(&self.drop.file, ".taken")).await;
             }
             Dropped::Held { why, preview } => {
                 let changes =
@@ -133,7 +134,8 @@ impl DroppedInventory {
         }
     }
 
-    /// Moves the file out of the way, with the reasons beside it, and tells the operators.
+    /// Tells the operators, and moves the file out of the way with the reasons beside it; in this order, so that nobody
+    /// goes untold when the program is stopped in between.
     async fn put_aside(
         &self,
         bytes: &[u8],
@@ -151,7 +153,6 @@ impl DroppedInventory {
         if let Err(error) = tokio::fs::write(beside(&place, ".why"), reasons).await {
             tracing::warn!(%error, file = %place.display(), "the reasons cannot be written beside the dropped file");
         }
-        self.move_to(&place).await;
         let next = match how {
             "held" => format!(
                 "→ patchbot import {0} shows all of it; patchbot import {0} --apply takes it over.",
@@ -164,7 +165,9 @@ impl DroppedInventory {
         };
         let mut told: Vec<String> = lines.into_iter().take(4).collect();
         told.push(next);
-        self.app.tell_dropped(bytes, headline, &told).await
+        self.app.tell_dropped(bytes, headline, &told).await?;
+        self.move_to(&place).await;
+        Ok(())
     }
 
     async fn move_to(&self, place: &Path) {
