@@ -472,16 +472,4 @@ mod tests {
         let error = Renderer::new(Some(Path::new("/nonexistent"))).unwrap_err().to_string();
         assert!(error.contains("/nonexistent cannot be read"), "{error}");
     }
-
-    /// Writes every sample to the folder named by PREVIEW, to be looked at in a browser.
-    #[test]
-    #[ignore = "for looking at, not for proving: PREVIEW=/tmp/x cargo test --lib previews -- --ignored"]
-    fn previews() {
-        let folder = PathBuf::from(std::env::var_os("PREVIEW").unwrap());
-        for (sample, rendered) in rendered() {
-            std::fs::write(folder.join(format!("{}.html", sample.name)), &rendered.html).unwrap();
-            let text = format!("{}\n\n{}", rendered.subject, rendered.text);
-            std::fs::write(folder.join(format!("{}.txt", sample.name)), text).unwrap();
-        }
-    }
 }
