@@ -85,15 +85,8 @@ impl App {
     async fn one_aim(&self, tx: &mut Tx, said: &Said<'_>, target: &Target) -> Result<Aim, Stop> {
         let mut aims = self.aims(tx, said.person, Effect::Operate, target, said.shown).await?.into_iter();
         let (Some(aim), None) = (aims.next(), aims.next()) else { return Err(Refusal::WhichServer.into()) };
-        match aim.shown.filter(|shown| *shown != aim.window.revision) {
-            Some(shown) => Err(Refusal::StaleRevision {
-                server: aim.server.name,
-                shown,
-                now: aim.window.revision,
-                starts_at: aim.window.plan.map(|plan| plan.starts_at),
-                zone: aim.server.zone,
-            }
-            .into()),
+        match aim.stale() {
+            Some(stale) => Err(stale.into()),
             None => Ok(aim),
         }
     }

@@ -22,6 +22,13 @@ pub(crate) struct Aim {
     pub(crate) permit: Permit,
 }
 
+impl Aim {
+    /// The no to an answer about what is not any more as it was shown.
+    pub(crate) fn stale(&self) -> Option<Refusal> {
+        Refusal::of_stale(self.shown, &self.window, &self.server.name, self.server.zone)
+    }
+}
+
 /// What is shown where a command is said: the windows of a notice or a card; nothing in a free line.
 pub(crate) type Shown<'a> = &'a [ShownWindow];
 

@@ -36,15 +36,8 @@ impl App {
         let target = Target::Servers(vec![it.mine.clone()]);
         let aims = self.aims(tx, said.person, Effect::Decide, &target, said.shown).await?;
         let Some(mine) = aims.into_iter().next() else { return Err(Refusal::NothingOfYours.into()) };
-        if let Some(shown) = mine.shown.filter(|shown| *shown != mine.window.revision) {
-            return Err(Refusal::StaleRevision {
-                server: mine.server.name.clone(),
-                shown,
-                now: mine.window.revision,
-                starts_at: mine.window.plan.map(|plan| plan.starts_at),
-                zone: mine.server.zone,
-            }
-            .into());
+        if let Some(stale) = mine.stale() {
+            return Err(stale.into());
         }
         let Some(plan) = mine.window.plan else {
             return Err(Refusal::NoTimeYet { server: mine.server.name }.into());

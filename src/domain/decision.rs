@@ -161,14 +161,8 @@ pub fn decide(
     permit: &Permit,
     via: Via,
 ) -> Result<Change, Refusal> {
-    if let Some(shown) = via.shown.filter(|shown| *shown != case.window.revision) {
-        return Err(Refusal::StaleRevision {
-            server: case.server.to_owned(),
-            shown,
-            now: case.window.revision,
-            starts_at: case.window.plan.map(|plan| plan.starts_at),
-            zone: case.bounds.zone,
-        });
+    if let Some(stale) = Refusal::of_stale(via.shown, case.window, case.server, case.bounds.zone) {
+        return Err(stale);
     }
     reasoned(case, act, reason)?;
     match act {

@@ -8,6 +8,7 @@ use super::ids::Revision;
 use super::quarter::Quarter;
 use super::rule::Broken;
 use super::shown::{line, typed};
+use super::window::Window;
 
 /// A request that was understood and is refused; nothing changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -587,6 +588,18 @@ fn verb_phrase(state: &str) -> String {
 }
 
 impl Refusal {
+    /// The no to an answer about a window that is not any more as it was shown: an answer holds for what was seen.
+    #[must_use]
+    pub fn of_stale(shown: Option<Revision>, window: &Window, server: &str, zone: Tz) -> Option<Self> {
+        shown.filter(|shown| *shown != window.revision).map(|shown| Self::StaleRevision {
+            server: server.to_owned(),
+            shown,
+            now: window.revision,
+            starts_at: window.plan.map(|plan| plan.starts_at),
+            zone,
+        })
+    }
+
     /// What can be said or done instead, one sentence each. Legal slots are added by who knows the calendar.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "one place for every next step")]

@@ -8,7 +8,7 @@ use crate::app::targets::Aim;
 use crate::app::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::decision::{Act, Case, Decided, Via, decide};
-use crate::domain::ids::WindowId;
+use crate::domain::ids::{Revision, WindowId};
 use crate::domain::inbound::{CalendarSays, CalendarWord, Outcome, Stage};
 use crate::domain::notice::EntryAct;
 use crate::domain::person::Person;
@@ -45,15 +45,8 @@ impl App {
         };
         let name = &aim.server.name;
         let ignored = |reason: String| Ok(Judged::unanswered(Outcome::Ignored, Stage::Decision, reason));
-        if let Some(revision) = word.revision.filter(|revision| *revision != aim.window.revision.0) {
-            let (shown, now) = (crate::domain::ids::Revision(revision), aim.window.revision);
-            let refusal = Refusal::StaleRevision {
-                server: name.clone(),
-                shown,
-                now,
-                starts_at: aim.window.plan.map(|plan| plan.starts_at),
-                zone: aim.server.zone,
-            };
+        let shown = word.revision.map(Revision);
+        if let Some(refusal) = Refusal::of_stale(shown, &aim.window, name, aim.server.zone) {
             let counters = matches!(word.says, CalendarSays::Counter(_));
             return if counters {
                 self.decline_counter(tx, &aim, &refusal).await

@@ -159,17 +159,12 @@ impl Talk {
     async fn may(&self, person: &Person, act: Act, shown: Shown) -> Result<(), Answered> {
         let effect = if matches!(act, Act::Danger(_)) { Effect::Operate } else { Effect::Decide };
         match self.app.window_for(person, effect, shown.window).await {
-            Ok(Ok((server, window))) if window.revision != shown.revision => {
-                let refusal = Refusal::StaleRevision {
-                    server: server.name,
-                    shown: shown.revision,
-                    now: window.revision,
-                    starts_at: window.plan.map(|plan| plan.starts_at),
-                    zone: server.zone,
-                };
-                Err(Answered::decided(&refusal.answer(), vec![shown.window]))
+            Ok(Ok((server, window))) => {
+                match Refusal::of_stale(Some(shown.revision), &window, &server.name, server.zone) {
+                    Some(stale) => Err(Answered::decided(&stale.answer(), vec![shown.window])),
+                    None => Ok(()),
+                }
             }
-            Ok(Ok(_)) => Ok(()),
             Ok(Err(answer)) => Err(Answered::to(&answer)),
             Err(failure) => Err(Answered::to(&self.app.broken(&failure))),
         }
