@@ -30,6 +30,20 @@ pub struct Said {
     pub text: String,
 }
 
+/// Longer than any command takes on a busy machine.
+const ENDS_WITHIN: Duration = Duration::from_secs(120);
+
+/// What each thread of a process waits for in the kernel.
+fn waits_of(id: u32) -> String {
+    let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    let of = |task: &Path, name: &str| std::fs::read_to_string(task.join(name)).unwrap_or_default();
+    let waits = tasks.map(|task| {
+        let task = task.path();
+        format!("{} in {}", of(&task, "comm").trim(), of(&task, "wchan").trim())
+    });
+    waits.collect::<Vec<_>>().join(", ")
+}
+
 #[expect(clippy::disallowed_methods, reason = "a lab's clock is the machine's with an offset")]
 fn machine_now() -> DateTime<Utc> {
     Utc::now()
@@ -162,9 +176,23 @@ resolver = "{}"
     /// Runs a command of patchbot's.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When it cannot be started, or does not end; the error tells what its threads wait for.
     pub async fn run(&self, words: &[&str]) -> Result<Said> {
-        let output = self.command().args(words).stdin(Stdio::null()).output().await?;
+        let command = self
+            .command()
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let id = command.id().context("it ended before it was waited for")?;
+        // Held until the error is written: dropping it would end the process that the error is about.
+        let mut ending = std::pin::pin!(command.wait_with_output());
+        let Ok(output) = timeout(ENDS_WITHIN, ending.as_mut()).await else {
+            bail!("patchbot {} does not end; its threads wait: {}", words.join(" "), waits_of(id));
+        };
+        let output = output?;
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         Ok(Said { code: output.status.code(), text })
