@@ -126,7 +126,12 @@ impl Post {
                 new.sort_by_key(|mail| mail.id);
                 return new;
             }
-            assert!(begin.elapsed() < PATIENCE, "{} of {sent} mails arrived", self.seen.len());
+            assert!(
+                begin.elapsed() < PATIENCE,
+                "{} of {sent} mails arrived; {}",
+                self.seen.len(),
+                self.mail.postfix_says()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

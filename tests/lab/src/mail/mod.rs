@@ -177,6 +177,32 @@ impl Mail {
         Mailbox { address: address.to_owned(), folder }
     }
 
+    /// Whether Postfix holds no letter: what it handed over is also known to it as handed over.
+    ///
+    /// # Errors
+    /// When its folders cannot be read.
+    pub fn is_queue_empty(&self) -> Result<bool> {
+        let mut folders: Vec<PathBuf> =
+            ["incoming", "active", "deferred"].map(|name| self.folder.join("queue").join(name)).into();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                // Between the listing and the look a letter may have moved on.
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    _ => return Ok(false),
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The end of Postfix's log.
+    #[must_use]
+    pub fn postfix_says(&self) -> String {
+        tail(&self.folder.join("postfix.log"))
+    }
+
     /// Waits until an address has received `count` letters and gives them.
     ///
     /// # Errors

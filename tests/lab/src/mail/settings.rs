@@ -132,10 +132,13 @@ smtpd_recipient_restrictions = check_recipient_access texthash:{folder}/refused
 }
 
 /// Postfix, its programs: port 25 for the world, 587 with a password, 2525 for whoever asks.
+///
+/// The queue manager looks for new letters each second, not each five minutes: a start or stop can swallow the word that
+/// one has come.
 pub(crate) fn master_cf(address: Ipv4Addr) -> String {
     let programs = "pickup unix n - n 60 1 pickup\n\
         cleanup unix n - n - 0 cleanup\n\
-        qmgr unix n - n 300 1 qmgr\n\
+        qmgr unix n - n 1 1 qmgr\n\
         tlsmgr unix - - n 1000? 1 tlsmgr\n\
         rewrite unix - - n - - trivial-rewrite\n\
         bounce unix - - n - 0 bounce\n\
