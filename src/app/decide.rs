@@ -500,9 +500,13 @@ fn after(done: &Done) -> Option<String> {
             Some(format!("It crosses the freeze, so somebody else must say \"approve {server}\"."))
         }
         Decided::Undone => None,
-        Decided::Hastened | Decided::Retried | Decided::Skipped | Decided::Overridden | Decided::Stopped => {
-            None
-        }
+        Decided::Hastened
+        | Decided::Retried
+        | Decided::Skipped
+        | Decided::Overridden
+        | Decided::Stopped
+        | Decided::Cancelled
+        | Decided::Unplanned => None,
         Decided::Moved
         | Decided::Deferred
         | Decided::Swapped

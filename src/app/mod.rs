@@ -21,6 +21,7 @@ pub mod plan;
 pub mod prechecks;
 pub mod questions;
 pub mod reach;
+pub mod recheck;
 pub mod reply;
 pub mod reports;
 pub mod request;

@@ -1,6 +1,6 @@
 //! Who is told what: decisions, reminders and runs become notices in the outbox.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::decide::Done;
@@ -125,7 +125,7 @@ impl App {
     }
 
     /// Tells decisions that were taken at once.
-    async fn tell_together(
+    pub(crate) async fn tell_together(
         &self,
         tx: &mut Tx,
         done: &[Done],
@@ -211,11 +211,7 @@ impl App {
             decided_at: shown(self.now(), reader.zone.unwrap_or(self.zone), None),
             windows: decided.iter().map(|line| line.window.clone()).collect(),
             decided,
-            next: vec![
-                "To see where they stand, reply \"status\".".to_owned(),
-                "To change one, reply with its number, for example \"decline 1\" or \"withdraw 1\"."
-                    .to_owned(),
-            ],
+            next: next_steps_of(&numbered),
         });
         self.mail(tx, reader, Letter { notice, answerable, window: None, key, in_reply_to: None }).await
     }
@@ -428,15 +424,20 @@ impl App {
     }
 }
 
+/// A server without a time can be given one by a reply for so long; the next monthly notice asks again.
+const ASKED_FOR_A_TIME: TimeDelta = TimeDelta::days(31);
+
 /// What a reply to a mail with these windows may decide about; nothing once all of them have started or ended.
 pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Option<Answerable> {
-    let open: Vec<(usize, &Window, Plan)> = windows
+    let open: Vec<(usize, &Window, DateTime<Utc>)> = windows
         .iter()
         .filter(|(_, window)| !window.state.is_settled() || matches!(window.state, WindowState::Declined(_)))
-        .filter_map(|(line, window)| window.plan.map(|plan| (*line, *window, plan)))
-        .filter(|(_, _, plan)| plan.starts_at > now)
+        .map(|(line, window)| {
+            (*line, *window, window.plan.map_or(now + ASKED_FOR_A_TIME, |plan| plan.starts_at))
+        })
+        .filter(|(_, _, until)| *until > now)
         .collect();
-    let until = open.iter().map(|(_, _, plan)| plan.starts_at).max()?;
+    let until = open.iter().map(|(_, _, until)| *until).max()?;
     let windows = open
         .iter()
         .map(|(line, window, _)| ShownWindow {
@@ -451,7 +452,7 @@ pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Op
 /// A missed window can be given another time by a reply, as long as a week later.
 pub(crate) fn answerable_about_missed(window: &Window, now: DateTime<Utc>) -> Option<Answerable> {
     let shown = ShownWindow { line: 1, window: window.id, revision: window.revision };
-    Some(Answerable { windows: vec![shown], until: now + chrono::TimeDelta::days(7), confirms: Vec::new() })
+    Some(Answerable { windows: vec![shown], until: now + TimeDelta::days(7), confirms: Vec::new() })
 }
 
 fn unknown_time() -> ShownTime {
@@ -467,9 +468,12 @@ fn unknown_time() -> ShownTime {
 
 fn moved_from(done: &Done) -> Option<Plan> {
     match done.change.decided {
-        Decided::Moved | Decided::Deferred | Decided::Swapped | Decided::Slipped | Decided::Replanned => {
-            done.change.before
-        }
+        Decided::Moved
+        | Decided::Deferred
+        | Decided::Swapped
+        | Decided::Slipped
+        | Decided::Replanned
+        | Decided::Unplanned => done.change.before,
         Decided::Undone => done.change.before.filter(|before| done.change.window.plan != Some(*before)),
         Decided::Hastened => done.change.before,
         Decided::Approved
@@ -480,7 +484,8 @@ fn moved_from(done: &Done) -> Option<Plan> {
         | Decided::Retried
         | Decided::Skipped
         | Decided::Overridden
-        | Decided::Stopped => None,
+        | Decided::Stopped
+        | Decided::Cancelled => None,
     }
 }
 
@@ -510,6 +515,29 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
         | WindowState::NeedsHuman { .. }
         | WindowState::Cancelled { .. } => Vec::new(),
     }
+}
+
+/// The same about several windows, by their numbers.
+fn next_steps_of(windows: &[(usize, &Window)]) -> Vec<String> {
+    let numbers = |wanted: fn(&WindowState) -> bool| -> Vec<String> {
+        let some = windows.iter().filter(|(_, window)| wanted(&window.state));
+        some.map(|(number, _)| number.to_string()).collect()
+    };
+    let waiting = numbers(|state| *state == WindowState::Proposed);
+    let mut next = Vec::new();
+    if !waiting.is_empty() {
+        next.push(format!("To approve what waits for you, reply \"approve {}\".", waiting.join(", ")));
+    }
+    if let Some(number) = numbers(|state| *state == WindowState::Unscheduled).first() {
+        next.push(format!(
+            "To give one a time, reply for example \"move {number} to\" with a date and a time; \"slots\" and its name shows the free ones."
+        ));
+    }
+    next.push("To see where they stand, reply \"status\".".to_owned());
+    next.push(
+        "To change one, reply with its number, for example \"decline 1\" or \"withdraw 1\".".to_owned(),
+    );
+    next
 }
 
 /// How another time is asked for, with an example that makes sense: the same hour a week later.

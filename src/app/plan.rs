@@ -10,7 +10,7 @@ use super::{App, Failure};
 use crate::domain::bounds::Excluded;
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::filter::{Filter, Subject as Filtered};
-use crate::domain::history::History;
+use crate::domain::history::{History, Usual};
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::occupancy::{Occupancy, Place};
 use crate::domain::person::Person;
@@ -109,6 +109,11 @@ impl Fleet {
     pub(crate) fn groups(&self) -> Vec<String> {
         let groups: BTreeSet<String> = self.servers.iter().map(Server::group_key).collect();
         groups.into_iter().collect()
+    }
+
+    /// How long a server's runs usually take.
+    pub(crate) fn usual(&self, server: &Server) -> Option<Usual> {
+        self.history.usual(server.id, server.operating_system.as_deref())
     }
 
     fn fits(&self, server: &Server, filter: Option<&Filter>) -> bool {

@@ -213,10 +213,10 @@ impl App {
 }
 
 fn shown_lines(lines: &[LineRange], shown: Shown<'_>) -> Result<Vec<ShownWindow>, Refusal> {
-    let of = Some(shown.len()).filter(|_| !shown.is_empty());
+    let none = |line| Refusal::NoSuchLine { line, of: shown.iter().map(|shown| shown.line).collect() };
     let mut wanted: Vec<ShownWindow> = Vec::new();
     for line in lines.iter().flat_map(|range| range.first..=range.last) {
-        let found = shown.iter().find(|shown| shown.line == line).ok_or(Refusal::NoSuchLine { line, of })?;
+        let found = shown.iter().find(|shown| shown.line == line).ok_or_else(|| none(line))?;
         if !wanted.iter().any(|other| other.window == found.window) {
             wanted.push(*found);
         }

@@ -145,7 +145,12 @@ async fn last_decision(
     let Some(row) = tx.decisions_of(window.id).await?.pop() else { return Ok(None) };
     let moved = matches!(
         row.decided,
-        Decided::Moved | Decided::Deferred | Decided::Swapped | Decided::Slipped | Decided::Replanned
+        Decided::Moved
+            | Decided::Deferred
+            | Decided::Swapped
+            | Decided::Slipped
+            | Decided::Replanned
+            | Decided::Unplanned
     );
     // Only the audit knows what was before.
     let audited = if moved { tx.audit_of(&server.name, 50).await? } else { Vec::new() };

@@ -58,6 +58,13 @@ pub(super) enum Doing {
     },
     /// Propose a window for every server that has none in the quarter.
     Plan(Plan),
+    /// Compare all windows to come with the rules as they are, and change those that break one as their groups' rule
+    /// when_illegal says.
+    Recheck {
+        /// Only show what would be changed.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// List the windows of a quarter.
     List {
         /// The quarter, as 2027-Q1; the current one when it is left out.

@@ -120,6 +120,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
             inventory::export(&config, screen, file.as_deref(), filter.as_deref()).await
         }
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
+        Doing::Recheck { dry_run } => planning::recheck(&config, screen, *dry_run).await,
         Doing::List { quarter, filter } => {
             windows::list(&config, screen, quarter.as_deref(), filter.as_deref()).await
         }

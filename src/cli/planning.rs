@@ -11,6 +11,7 @@ use super::windows::typed_filter;
 use super::{Ended, Screen, setup};
 use crate::app::App;
 use crate::app::plan::{Keep, Order, PlanReport};
+use crate::app::recheck::Compared;
 use crate::config::Config;
 use crate::domain::quarter::Quarter;
 
@@ -162,4 +163,46 @@ async fn diff(
         ours.without.len()
     ));
     Ok(Ended::Well)
+}
+
+/// What the rules as they are make of the windows to come.
+pub(super) async fn recheck(config: &Config, screen: &mut Screen, dry: bool) -> anyhow::Result<Ended> {
+    let app = setup::app(config).await?;
+    let keep = if dry { Keep::No } else { Keep::Yes };
+    let compared = app.recheck(keep, &setup::actor()).await?;
+    if screen.wants_json() {
+        screen.json(&json!(compared.iter().map(compared_json).collect::<Vec<_>>()));
+        return Ok(Ended::Well);
+    }
+    if compared.is_empty() {
+        screen.line("No window is to come: there is nothing to compare with the rules.");
+    }
+    for quarter in &compared {
+        screen.line(&quarter.sentence());
+        for (_, _, sentence) in &quarter.changed {
+            screen.line(&format!("  {sentence}"));
+        }
+        for (server, why) in &quarter.too_late {
+            screen.line(&format!(
+                "  {server} starts too soon to be changed, and will be held at its start. {why}"
+            ));
+        }
+    }
+    if dry && compared.iter().any(|quarter| !quarter.changed.is_empty()) {
+        screen.line("Nothing was changed: this was a dry run.");
+    }
+    Ok(Ended::Well)
+}
+
+fn compared_json(compared: &Compared) -> serde_json::Value {
+    let changed = compared.changed.iter().map(|(server, decided, sentence)| {
+        json!({ "server": server, "decided": decided.as_str(), "sentence": sentence })
+    });
+    let too_late = compared.too_late.iter().map(|(server, why)| json!({ "server": server, "why": why }));
+    json!({
+        "quarter": compared.quarter,
+        "looked_at": compared.looked_at,
+        "changed": changed.collect::<Vec<_>>(),
+        "too_late": too_late.collect::<Vec<_>>(),
+    })
 }

@@ -31,11 +31,14 @@ use crate::work::due::Scheduler;
 use crate::work::inbox::{self, InboxReader};
 use crate::work::outbox::{Outbox, Postman};
 use crate::work::pace::Pace;
+use crate::work::recheck::Recheck;
 use crate::work::reports::Reporter;
 use crate::{http, telemetry};
 
 /// A board is drawn at most so often.
 const BOARD_REST: Duration = Duration::from_secs(5);
+/// How often it is looked whether the rules or the inventory changed.
+const RECHECK_REST: Duration = Duration::from_secs(10);
 /// How long a loop rests when there was nothing to do.
 const REST: Duration = Duration::from_millis(500);
 
@@ -210,6 +213,11 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
             async move { Ok(scheduler.tick().await?) }
         });
     }
+    let recheck = Recheck::new(app.clone());
+    supervisor.tick("recheck", RECHECK_REST, move || {
+        let recheck = recheck.clone();
+        async move { Ok(recheck.tick().await?) }
+    });
     if let Some(mail) = &config.mail {
         start_mail(config, mail, &app, &owner, &mut supervisor).await?;
     }

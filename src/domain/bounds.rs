@@ -244,7 +244,7 @@ impl Bounds<'_> {
     }
 
     /// The order in the service, and how many of it must be healthy.
-    fn by_service(&self, at: DateTime<Utc>, plan: &Plan) -> Result<(), Broken> {
+    pub(super) fn by_service(&self, at: DateTime<Utc>, plan: &Plan) -> Result<(), Broken> {
         let Some(service) = &self.place.service else { return Ok(()) };
         let Some((others, floor)) = self.taken.others_of(service, self.server) else { return Ok(()) };
         if let Some(turn) = self.place.turn {
@@ -420,7 +420,7 @@ impl Bounds<'_> {
         chosen
     }
 
-    fn legal_on(&self, day: NaiveDate) -> impl Iterator<Item = DateTime<Utc>> + use<'_> {
+    pub(super) fn legal_on(&self, day: NaiveDate) -> impl Iterator<Item = DateTime<Utc>> + use<'_> {
         self.starts_of(day)
             .filter(|at| self.present.is_none_or(|plan| plan.starts_at != *at))
             .filter(|at| self.check_for_owner(*at).is_ok())

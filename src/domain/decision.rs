@@ -51,8 +51,12 @@ pub enum Decided {
     Swapped,
     /// Silence moved it a week on.
     Slipped,
-    /// Changed rules made its time illegal, and it got another one, or none.
+    /// Changed rules made its time illegal, and it got another one.
     Replanned,
+    /// Changed rules made its time illegal, and a person must choose another one.
+    Unplanned,
+    /// Changed rules made its time illegal, and it is not patched in its quarter.
+    Cancelled,
     /// The decision before was undone.
     Undone,
     /// Patched at once, outside the calendar.
@@ -82,6 +86,8 @@ impl Decided {
             Self::Swapped => "swapped",
             Self::Slipped => "put off a week",
             Self::Replanned => "planned anew",
+            Self::Unplanned => "left without a time",
+            Self::Cancelled => "cancelled",
             Self::Undone => "undone",
             Self::Hastened => "ordered for now",
             Self::Retried => "ordered once more",
@@ -105,6 +111,8 @@ impl Decided {
             Self::Swapped,
             Self::Slipped,
             Self::Replanned,
+            Self::Unplanned,
+            Self::Cancelled,
             Self::Undone,
             Self::Hastened,
             Self::Retried,

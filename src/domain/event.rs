@@ -43,10 +43,12 @@ pub enum What {
     StoodIn,
     /// A trade of two times was offered.
     SwapOffered,
+    /// A quarter's windows were compared with the rules as they are.
+    QuarterRechecked,
 }
 
 impl What {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::InventoryImported,
         Self::QuarterPlanned,
         Self::Decided,
@@ -63,6 +65,7 @@ impl What {
         Self::LinksRenewed,
         Self::StoodIn,
         Self::SwapOffered,
+        Self::QuarterRechecked,
     ];
 
     /// The name in the database.
@@ -85,6 +88,7 @@ impl What {
             Self::LinksRenewed => "links_renewed",
             Self::StoodIn => "stood_in",
             Self::SwapOffered => "swap_offered",
+            Self::QuarterRechecked => "quarter_rechecked",
         }
     }
 

@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::bounds::Bounds;
 use super::calendar::frozen_before;
 use super::policy::Silence;
-use super::refusal::Refusal;
 use super::shown::line;
 use super::timeline::answer_by;
 use super::window::{Plan, Window, WindowState};
@@ -111,12 +110,8 @@ impl Before<'_> {
     /// The group's rules, as they are now: they can have changed since the time was chosen.
     fn rules(&self, plan: &Plan) -> Vec<Gate> {
         let started = plan.starts_at <= self.bounds.now;
-        let mut broken = if started { Vec::new() } else { self.bounds.broken(plan.starts_at) };
-        // That its own start is near or its hour crowded is no reason not to run.
-        broken.retain(|refusal| matches!(refusal, Refusal::Rule(_)));
-        if self.window.crossed_by.is_some() {
-            broken.retain(|refusal| !refusal.can_be_crossed());
-        }
+        let crossed = self.window.crossed_by.is_some();
+        let broken = if started { Vec::new() } else { self.bounds.broken_rules(plan.starts_at, crossed) };
         if broken.is_empty() {
             let crossed = self.window.crossed_by.map(|_| "; an operator crossed one with a reason");
             return vec![Gate::open(
@@ -126,10 +121,10 @@ impl Before<'_> {
         }
         broken
             .into_iter()
-            .map(|refusal| {
-                let rule = refusal.rule().unwrap_or("rules");
-                let sentence = format!("{} (rule {rule})", refusal.to_string().trim_end_matches('.'));
-                let who = if refusal.can_be_crossed() {
+            .map(|broken| {
+                let sentence =
+                    format!("{} (rule {})", broken.to_string().trim_end_matches('.'), broken.rule());
+                let who = if broken.can_be_crossed() {
                     format!("Move it: \"slots {}\" shows the free times. An operator can cross the rule with a reason.", self.server)
                 } else {
                     format!("Move it: \"slots {}\" shows the free times.", self.server)

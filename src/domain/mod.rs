@@ -28,6 +28,7 @@ pub mod planner;
 pub mod policy;
 pub mod quarter;
 pub mod quiet;
+pub mod recheck;
 pub mod refusal;
 pub mod request;
 pub mod rule;

@@ -78,8 +78,8 @@ pub enum Refusal {
     NoSuchLine {
         /// The number.
         line: u16,
-        /// How many lines the notice has; none without a notice.
-        of: Option<usize>,
+        /// The lines of the notice that can be decided about; none without a notice.
+        of: Vec<u16>,
     },
     /// A server that the answered notice does not show.
     NotInNotice {
@@ -414,13 +414,21 @@ impl std::fmt::Display for Refusal {
             Self::NothingInGroup { group } => {
                 write!(f, "You have no window in the host group \"{group}\" that this could be about.")
             }
-            Self::NoSuchLine { line, of: Some(of) } => {
-                write!(f, "There is no line {line} in the notice you answered: it has {of}.")
-            }
-            Self::NoSuchLine { line, of: None } => {
+            Self::NoSuchLine { line, of } if of.is_empty() => {
                 write!(
                     f,
                     "\"{line}\" would be a line of a notice, and there is no notice here; name the server."
+                )
+            }
+            Self::NoSuchLine { line, of } if (1..).zip(of).all(|(number, other)| number == *other) => {
+                write!(f, "There is no line {line} in the notice you answered: it has {}.", of.len())
+            }
+            Self::NoSuchLine { line, of } => {
+                let of: Vec<String> = of.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "Line {line} of the notice you answered cannot be decided about; these can: {}.",
+                    of.join(", ")
                 )
             }
             Self::NotInNotice { server } => write!(f, "{server} is not in the notice you answered."),

@@ -86,6 +86,8 @@ fn noun(decided: Decided) -> &'static str {
         Decided::Swapped => "the swap",
         Decided::Slipped => "the week's delay",
         Decided::Replanned => "the new plan",
+        Decided::Unplanned => "the loss of its time",
+        Decided::Cancelled => "the cancellation",
         Decided::Undone => "the undoing",
         Decided::Hastened => "the order",
         Decided::Retried => "the new try",

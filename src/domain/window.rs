@@ -324,6 +324,18 @@ impl Window {
         self
     }
 
+    /// Takes the window's time away: a new revision, which voids any consent to the old one.
+    #[must_use]
+    pub fn without_plan(mut self) -> Self {
+        if self.plan.take().is_some() {
+            self.revision = self.revision.next();
+        }
+        self.state = WindowState::Unscheduled;
+        self.consents.clear();
+        self.crossed_by = None;
+        self
+    }
+
     fn change(mut self, state: WindowState, allowed: bool) -> Result<Self, BadTransition> {
         if !allowed {
             return Err(BadTransition { from: self.state.as_str(), to: state.as_str() });

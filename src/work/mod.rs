@@ -7,6 +7,7 @@ pub mod hosts;
 pub mod inbox;
 pub mod outbox;
 pub mod pace;
+pub mod recheck;
 pub mod reports;
 pub mod retry;
 pub mod runner;

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
+use super::recheck::INVENTORY;
 use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
@@ -306,6 +307,7 @@ impl App {
         let value =
             serde_json::to_value(&headings).map_err(|error| Failure::Bug(format!("{HEADINGS}: {error}")))?;
         tx.put_configuration(HEADINGS, &value, self.now()).await?;
+        tx.put_configuration(INVENTORY, &json!([self.now(), sha256(file)]), self.now()).await?;
         tx.append_audit(&AuditEvent {
             at: self.now(),
             actor: actor.clone(),

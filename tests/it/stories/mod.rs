@@ -11,6 +11,7 @@ mod mondays;
 mod outages;
 mod questions;
 mod reaching;
+mod rechecks;
 mod rehearsals;
 mod replies;
 mod silence;

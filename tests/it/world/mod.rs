@@ -13,6 +13,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use patchbot::app::handle::Request;
 use patchbot::app::plan::{Keep, Order};
+use patchbot::app::recheck::Compared;
 use patchbot::app::{App, ChatPlaces};
 use patchbot::clock::{Clock, Ids};
 use patchbot::domain::answer::Channel;
@@ -265,6 +266,23 @@ impl World {
         let report =
             self.app.plan(&Order::whole(QUARTER.parse().unwrap(), Keep::Yes), &root()).await.unwrap();
         assert_eq!(report.wrong, Vec::<String>::new());
+        self.settle().await;
+    }
+
+    /// Looks whether rules or inventory have changed, as the program does all the time: what it came to, or `nothing new`.
+    pub(crate) async fn rechecks(&mut self) -> String {
+        let compared = self.app.recheck_after_changes().await.unwrap();
+        self.settle().await;
+        let sentences =
+            |all: Vec<Compared>| all.iter().map(Compared::sentence).collect::<Vec<_>>().join("\n");
+        compared.map_or_else(|| "nothing new".to_owned(), sentences)
+    }
+
+    /// Imports a sheet, as an administrator does.
+    pub(crate) async fn imports(&mut self, sheet: &str) {
+        let preview =
+            self.app.import(sheet.as_bytes(), patchbot::app::import::Apply::Now, &root()).await.unwrap();
+        assert_eq!(preview.errors, []);
         self.settle().await;
     }
 
