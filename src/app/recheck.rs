@@ -52,7 +52,7 @@ impl Compared {
         let count =
             |wanted: Decided| self.changed.iter().filter(|(_, decided, _)| *decided == wanted).count();
         let windows = match self.looked_at {
-            1 => "the only window to come".to_owned(),
+            1 => "1 window to come".to_owned(),
             many => format!("{many} windows to come"),
         };
         let said = |many: usize, one: &str, more: &str| match many {
@@ -215,10 +215,12 @@ impl App {
     ) -> Result<(), Failure> {
         let mut done = Vec::with_capacity(changes.len());
         for (server, before, change, why) in changes {
+            // A cancelled window's state tells the reason.
             let why = why.trim_end_matches('.').to_owned();
-            let deed = Deed { actor, words: None, reason: Some(&why), request: None };
+            let reason = Some(why).filter(|_| change.decided != Decided::Cancelled);
+            let deed = Deed { actor, words: None, reason: reason.as_deref(), request: None };
             self.commit_change(tx, server, before, &change, deed).await?;
-            done.push(Done { server: server.clone(), change, reason: Some(why), undo_until: None });
+            done.push(Done { server: server.clone(), change, reason, undo_until: None });
         }
         self.tell_together(tx, &done, (&actor.name, actor.channel), None).await?;
         let subject = compared.quarter.to_string();

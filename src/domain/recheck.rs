@@ -98,7 +98,10 @@ impl Clock {
         let (zone, local) = (bounds.zone.name(), plan.local.format("%a %-d %b %Y, %H:%M"));
         match self.at {
             _ if plan.zone != bounds.zone => {
-                format!("Its zone is {zone}, and {} was thought when {local} was chosen.", plan.zone.name())
+                format!(
+                    "When {local} was chosen, its zone was thought to be {}; it is {zone}.",
+                    plan.zone.name()
+                )
             }
             Some(_) => format!(
                 "The clocks of {zone} are changed on other days than was known when {local} was chosen."

@@ -55,6 +55,34 @@ fn an_export_has_the_servers_that_fit_and_the_headings_that_were_imported() {
 }
 
 #[test]
+fn a_changed_rule_is_tried_on_the_windows_to_come_before_it_changes_any() {
+    let program = with_three_servers();
+    let next = patchbot::domain::quarter::Quarters::default();
+    let next = next.after(next.current(chrono::Utc::now(), chrono_tz::UTC)).to_string();
+    program.says(&["plan", &next]);
+    let says = |words: &[&str]| program.says(words).replace(&next, "QUARTER");
+    insta::assert_snapshot!(says(&["recheck", "--dry-run"]), @"QUARTER: 3 windows to come; all keep the rules.");
+    let conf = program.folder().join("patching.conf");
+    let rules = "[policy]\nallowed = [\"Mon 10:00-12:00\"]\nwhen_illegal = \"cancel\"\n";
+    std::fs::write(&conf, std::fs::read_to_string(&conf).unwrap() + rules).unwrap();
+    let dry = says(&["recheck", "--dry-run"]);
+    // The dates are those of the day of the test.
+    let shown: Vec<&str> = dry.lines().map(|line| line.split(" only; ").next().unwrap()).collect();
+    insta::assert_snapshot!(shown.join("\n"), @"
+    QUARTER: of 3 windows to come, 3 are cancelled.
+      db01 is not patched in QUARTER. Its host group is patched Mon 10:00-12:00
+      web01 is not patched in QUARTER. Its host group is patched Mon 10:00-12:00
+      web02 is not patched in QUARTER. Its host group is patched Mon 10:00-12:00
+    Nothing was changed: this was a dry run.
+    ");
+    assert!(says(&["list", &next]).contains("waits for approval"), "a dry run changes nothing");
+    says(&["recheck"]);
+    let listed = says(&["list", &next, "--filter", "state=cancelled"]);
+    assert!(listed.contains("3 servers"), "{listed}");
+    insta::assert_snapshot!(says(&["recheck"]), @"No window is to come: there is nothing to compare with the rules.");
+}
+
+#[test]
 fn shells_complete_commands_and_options() {
     let home = tempfile::tempdir().unwrap();
     let script = std::process::Command::new(env!("CARGO_BIN_EXE_patchbot"))
