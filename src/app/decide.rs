@@ -506,6 +506,7 @@ fn after(done: &Done) -> Option<String> {
         | Decided::Overridden
         | Decided::Stopped
         | Decided::Cancelled
+        | Decided::Reopened
         | Decided::Unplanned => None,
         Decided::Moved
         | Decided::Deferred

@@ -485,6 +485,7 @@ fn moved_from(done: &Done) -> Option<Plan> {
         | Decided::Skipped
         | Decided::Overridden
         | Decided::Stopped
+        | Decided::Reopened
         | Decided::Cancelled => None,
     }
 }

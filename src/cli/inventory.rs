@@ -58,6 +58,7 @@ fn show(screen: &mut Screen, preview: &Preview, apply: Apply, absent: Absent) {
     };
     names(absent, &preview.absent);
     names("Windows that are cancelled with them", &preview.cancelled);
+    names("Approvals that end, and are asked of the new owners", &preview.handed_over);
     let warnings: Vec<String> = preview.warnings.iter().map(ToString::to_string).collect();
     names("Remarks", &warnings);
     let errors: Vec<String> = preview.errors.iter().map(ToString::to_string).collect();
@@ -89,6 +90,7 @@ fn preview_json(preview: &Preview, apply: Apply) -> serde_json::Value {
         "absent": preview.absent,
         "windows": preview.windows,
         "cancelled": preview.cancelled,
+        "handed_over": preview.handed_over,
         "conflicts": preview.conflicts,
         "errors": problems(&preview.errors),
         "warnings": problems(&preview.warnings),

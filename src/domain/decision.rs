@@ -55,6 +55,8 @@ pub enum Decided {
     Replanned,
     /// Changed rules made its time illegal, and a person must choose another one.
     Unplanned,
+    /// Who had approved it does not own it any more, and the new owners are asked.
+    Reopened,
     /// Changed rules made its time illegal, and it is not patched in its quarter.
     Cancelled,
     /// The decision before was undone.
@@ -87,6 +89,7 @@ impl Decided {
             Self::Slipped => "put off a week",
             Self::Replanned => "planned anew",
             Self::Unplanned => "left without a time",
+            Self::Reopened => "opened for approval again",
             Self::Cancelled => "cancelled",
             Self::Undone => "undone",
             Self::Hastened => "ordered for now",
@@ -112,6 +115,7 @@ impl Decided {
             Self::Slipped,
             Self::Replanned,
             Self::Unplanned,
+            Self::Reopened,
             Self::Cancelled,
             Self::Undone,
             Self::Hastened,

@@ -41,7 +41,8 @@ impl Bounds<'_> {
         let mut all: Vec<Broken> = Vec::new();
         for broken in [self.by_rules(at).err(), room, self.by_service(at, &plan).err()].into_iter().flatten()
         {
-            if !(crossed && broken.can_be_crossed()) && !all.contains(&broken) {
+            let is_crossed = crossed && broken.can_be_crossed();
+            if !is_crossed && !all.contains(&broken) {
                 all.push(broken);
             }
         }

@@ -87,6 +87,7 @@ fn noun(decided: Decided) -> &'static str {
         Decided::Slipped => "the week's delay",
         Decided::Replanned => "the new plan",
         Decided::Unplanned => "the loss of its time",
+        Decided::Reopened => "the new question",
         Decided::Cancelled => "the cancellation",
         Decided::Undone => "the undoing",
         Decided::Hastened => "the order",

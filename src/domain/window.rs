@@ -336,6 +336,18 @@ impl Window {
         self
     }
 
+    /// Asks again about the same time: a new revision, which voids any consent to the one before.
+    ///
+    /// # Errors
+    /// When nobody has consented to it, or it is under way or over.
+    pub fn reopen(mut self) -> Result<Self, BadTransition> {
+        let asked = self.state == WindowState::Proposed && !self.consents.is_empty();
+        let allowed = asked || matches!(self.state, WindowState::Approved(_) | WindowState::Locked(_));
+        self.consents.clear();
+        self.revision = self.revision.next();
+        self.change(WindowState::Proposed, allowed)
+    }
+
     fn change(mut self, state: WindowState, allowed: bool) -> Result<Self, BadTransition> {
         if !allowed {
             return Err(BadTransition { from: self.state.as_str(), to: state.as_str() });

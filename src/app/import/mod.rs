@@ -4,6 +4,7 @@ mod cells;
 pub(crate) mod columns;
 mod compare;
 mod excel;
+mod owners;
 pub(crate) mod read;
 mod table;
 mod windows;
@@ -43,6 +44,8 @@ pub struct Preview {
     pub absent: Vec<String>,
     /// Windows that the file gives a time, as `web01 2027-Q1 2026-12-03 20:00`.
     pub windows: Vec<String>,
+    /// Windows whose approval ends because who gave it does not own the server any more, each in a phrase.
+    pub handed_over: Vec<String>,
     /// Windows that end because their servers are retired.
     pub cancelled: Vec<String>,
     /// Where a decision that was taken in patchbot stands against the file; the decision stays.
@@ -141,10 +144,13 @@ impl App {
             taken.push(Taken { known: old.is_some(), entry, server, changes, windows });
         }
         let leaving = self.leaving(&mut tx, &known, &taken, absent, &mut preview).await?;
+        let handed = self.handed_over(&mut tx, &known.owners, &taken).await?;
+        preview.handed_over = handed.iter().flat_map(owners::HandedOver::told).collect();
         if apply == Apply::Preview || !preview.errors.is_empty() {
             return Ok(preview);
         }
         self.keep_taken(&mut tx, known, &taken, actor).await?;
+        self.ask_new_owners(&mut tx, handed, actor).await?;
         for (server, windows) in leaving {
             self.retire(&mut tx, server, windows, actor).await?;
         }
@@ -343,23 +349,27 @@ impl Taken {
     }
 
     /// The owners as they will be: those of the file, and those that stay because the file has no column for them.
+    fn owning(&self, before: &[(Rank, Address)]) -> Vec<(Rank, Address)> {
+        let of_file = [
+            (Rank::Primary, self.entry.primary.as_ref(), self.entry.tells_primary),
+            (Rank::Secondary, self.entry.secondary.as_ref(), self.entry.tells_secondary),
+        ];
+        let present = |rank: Rank| before.iter().find(|(of, _)| *of == rank).map(|(_, mail)| mail);
+        of_file
+            .into_iter()
+            .filter_map(|(rank, mail, told)| Some((rank, if told { mail } else { present(rank) }?.clone())))
+            .collect()
+    }
+
     fn owners(
         &self,
         before: Option<&Vec<(Rank, Address)>>,
         people: &HashMap<Address, PersonId>,
     ) -> Vec<Ownership> {
-        let of_file = [
-            (Rank::Primary, self.entry.primary.as_ref(), self.entry.tells_primary),
-            (Rank::Secondary, self.entry.secondary.as_ref(), self.entry.tells_secondary),
-        ];
-        let present =
-            |rank: Rank| before.into_iter().flatten().find(|(of, _)| *of == rank).map(|(_, mail)| mail);
-        of_file
+        let owning = self.owning(before.map_or(&[][..], Vec::as_slice));
+        owning
             .into_iter()
-            .filter_map(|(rank, mail, told)| {
-                let mail = if told { mail } else { present(rank) }?;
-                Some(Ownership { person: *people.get(mail)?, rank })
-            })
+            .filter_map(|(rank, mail)| Some(Ownership { person: *people.get(&mail)?, rank }))
             .collect()
     }
 }

@@ -1,10 +1,11 @@
 //! When the rules, the zones or the inventory change, the windows to come change with them, and everybody is told once.
 
 use chrono::NaiveDate;
+use patchbot::app::import::Apply;
 use patchbot::domain::blackout::Blackout;
 use patchbot::domain::policy::{Policies, Policy, Strategy};
 
-use crate::world::World;
+use crate::world::{World, root};
 
 const TUESDAY: &str = "2026-11-24 09:00 Europe/Berlin";
 
@@ -261,4 +262,59 @@ async fn what_an_operator_crossed_with_a_reason_stays() {
     insta::assert_snapshot!(world.rechecks().await, @"nothing new");
     assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-10 20:00:00");
     world.mails();
+}
+
+#[tokio::test]
+async fn a_new_owner_is_asked_about_what_the_former_one_approved_and_gets_the_notices() {
+    let mut world =
+        World::new(TUESDAY).await.server_in("web01", "ada", "eve", "Europe/Berlin").server("web02", "ada");
+    world.plan().await;
+    let notice = world.unread().into_iter().find(|mail| mail.to == "ada@owners.test").unwrap();
+    world.says("ada", "approve web01").await;
+    world.says("olga", "approve web02").await;
+    world.mails();
+    let sheet = "server_name,primary_owner,server_timezone\n\
+        web01,bob@owners.test,Europe/Berlin\nweb02,bob@owners.test,Europe/Berlin\n";
+    let preview = world.app.import(sheet.as_bytes(), Apply::Preview, &root()).await.unwrap();
+    insta::assert_snapshot!(preview.handed_over.join("\n"), @"web01 2027-Q1: ada@owners.test approved it, and does not own it any more");
+    world.imports(sheet).await;
+    let told = world.unread().into_iter().find(|mail| mail.to == "bob@owners.test").unwrap();
+    insta::assert_snapshot!(told.shown(), @r#"
+    Subject: 2027-Q1: web01 was opened for approval again by root
+
+    ~~~ Please write your answer above this line ~~~
+
+    Hello bob@owners.test,
+
+    web01 was opened for approval again by root, in the terminal,
+    on Tue 24 Nov 2026, 09:00 Europe/Berlin (Tue 24 Nov 2026, 08:00 UTC).
+    The reason given: "ada@owners.test approved it, and does not own it any more"
+
+    This is how it stands now:
+
+     1. web01 (web, waits for approval)
+        Thu 10 Dec 2026, 20:00–22:00 Europe/Berlin
+        Thu 10 Dec 2026, 19:00–21:00 UTC
+
+    To approve, reply "approve".
+    For another time, reply for example "move to 2026-12-17 20:00".
+    To say no, reply "decline".
+
+    Questions? Write to olga@patchbot.test, a person reads it.
+    patchbot
+    "#);
+    insta::assert_snapshot!(world.mails().join("\n"), @"
+    bob@owners.test: 2027-Q1: web01 was opened for approval again by root
+    eve@owners.test: 2027-Q1: web01 was opened for approval again by root
+    ");
+    insta::assert_snapshot!(world.state("web01").await, @"waits for approval");
+    insta::assert_snapshot!(world.state("web02").await, @"approved by olga@patchbot.test in Slack");
+    // What the former owner was sent cannot be answered any more.
+    insta::assert_snapshot!(world.replies("ada", &notice, "approve").await, @"rejected");
+    world.sleep_until("2026-12-01 10:00 Europe/Berlin").await;
+    insta::assert_snapshot!(world.mails().join("\n"), @"
+    ada@owners.test: 2027-Q1: 2 servers, your answer was refused
+    bob@owners.test: 2027-Q1: 2 servers are to be patched, do the times suit you?
+    bob@owners.test: 2027-Q1: web01 still waits for your answer
+    ");
 }

@@ -452,6 +452,6 @@ pub(crate) fn mail_of(who: &str) -> String {
     format!("{who}@{domain}")
 }
 
-fn root() -> Actor {
+pub(crate) fn root() -> Actor {
     Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal }
 }
