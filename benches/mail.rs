@@ -172,7 +172,7 @@ async fn world(path: &Path) -> App {
             ));
         }
     }
-    let root = Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal };
+    let root = Actor::outside("root", Channel::Terminal);
     app.import(sheet.as_bytes(), Apply::Now, &root).await.unwrap();
     app.plan(&Order::whole("2027-Q1".parse().unwrap(), Keep::Yes), &root).await.unwrap();
     let key = include_str!("../tests/data/stranger.key");

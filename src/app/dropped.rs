@@ -38,7 +38,7 @@ impl App {
         bytes: &[u8],
         most_changed: usize,
     ) -> Result<Dropped, Failure> {
-        let actor = Actor { person: None, name: place.to_owned(), channel: Channel::Import };
+        let actor = Actor::outside(place, Channel::Import);
         let preview = self.import(bytes, Apply::Preview, &actor).await?;
         if !preview.errors.is_empty() {
             let wrong: Vec<String> = preview.errors.iter().map(ToString::to_string).collect();

@@ -57,7 +57,7 @@ impl App {
         let Some(person) = self.person_of(&mut tx, request).await? else {
             drop(tx);
             let name = format!("{} {}", request.identity.kind(), request.identity.key());
-            let actor = Actor { person: None, name, channel: request.channel };
+            let actor = Actor::outside(name, request.channel).because_of(request.name.clone());
             return self.refuse(actor, &Refusal::Stranger, &request.command.to_string()).await;
         };
         let typed = request.typed_by.as_ref().map(|login| format!(" [typed by {login}]")).unwrap_or_default();
@@ -68,6 +68,7 @@ impl App {
             words,
             shown: &request.shown,
             request: request.name.as_deref(),
+            input: request.name.clone(),
             confirmed: false,
         };
         match self.answer(&mut tx, &said, &request.command).await {
@@ -98,6 +99,7 @@ impl App {
             words: command.to_string(),
             shown: &[],
             request: None,
+            input: None,
             confirmed: false,
         };
         let answered = async {
@@ -155,7 +157,7 @@ impl App {
         let mut tx = self.store.begin().await?;
         tx.append_audit(&AuditEvent::new(
             self.now(),
-            Actor { person: None, name: name.clone(), channel },
+            Actor::outside(name.clone(), channel),
             What::Refused,
             name,
             why,
@@ -272,12 +274,19 @@ pub(crate) struct Said<'a> {
     pub(crate) shown: Shown<'a>,
     /// The platform's name for the request.
     pub(crate) request: Option<&'a str>,
+    /// What it came from: `sha256 …` of a raw mail, or the platform's name for the request.
+    pub(crate) input: Option<String>,
     /// It was asked whether this is meant, and this says so.
     pub(crate) confirmed: bool,
 }
 
 impl Said<'_> {
     pub(crate) fn actor(&self) -> Actor {
-        Actor { person: Some(self.person.id), name: self.person.name.clone(), channel: self.channel }
+        Actor {
+            person: Some(self.person.id),
+            name: self.person.name.clone(),
+            channel: self.channel,
+            input: self.input.clone(),
+        }
     }
 }

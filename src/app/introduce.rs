@@ -25,7 +25,9 @@ impl App {
             || format!("{} {}", request.identity.kind(), request.identity.key()),
             |person| person.name.clone(),
         );
-        let actor = Actor { person: known.map(|person| person.id), name, channel: request.channel };
+        let person = known.map(|person| person.id);
+        let actor =
+            Actor { person, ..Actor::outside(name, request.channel).because_of(request.name.clone()) };
         let in_chat = matches!(request.identity, Identity::Slack { .. } | Identity::Discord { .. });
         let outcome = match &request.command {
             Command::Link(link) if in_chat => self.link_step(&mut tx, &request.identity, &actor, link).await,
@@ -184,7 +186,7 @@ impl App {
             identity.key(),
             person.name
         );
-        let actor = Actor { person: Some(person.id), name: person.name.clone(), channel: actor.channel };
+        let actor = Actor { person: Some(person.id), name: person.name.clone(), ..actor.clone() };
         self.audit_person(tx, actor, &person, sentence).await?;
         Ok(Answer::new(Verdict::Done, format!("This account is yours now: you are {}.", person.name))
             .then("Say \"mine\" for your servers, or \"help\" for what you can say."))

@@ -45,6 +45,8 @@ pub struct Reply {
     pub doubt: Option<String>,
     /// What the same mail is known again by, however it comes a second time.
     pub fingerprint: Option<String>,
+    /// SHA-256 of the raw mail, in hex.
+    pub hash: String,
 }
 
 /// A mail that is not acted on and not answered.
@@ -160,11 +162,12 @@ impl App {
                 person: unheeded.person.as_ref().map(|person| person.id),
                 name: unheeded.sender.clone().unwrap_or_else(|| "an unknown sender".to_owned()),
                 channel: Channel::Mail,
+                input: Some(format!("sha256 {}", mail.hash)),
             },
             what: What::MailIgnored,
             subject: "mail".to_owned(),
             sentence: unheeded.reason.clone(),
-            words: Some(format!("sha256 {}", mail.hash)),
+            words: None,
             before: None,
             after: None,
         })
@@ -352,7 +355,7 @@ impl App {
             let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
             return Ok(Judged { commands: exact, ..judged });
         }
-        let (spoken, servers) = self.answer_all(tx, person, token, commands, confirmed).await?;
+        let (spoken, servers) = self.answer_all(tx, reply, (person, token), commands, confirmed).await?;
         if decides && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
             tx.use_tokens_of(token.notification, mail, self.now()).await?;
         }
@@ -364,8 +367,8 @@ impl App {
     async fn answer_all(
         &self,
         tx: &mut Tx,
-        person: &Person,
-        token: &ReplyToken,
+        reply: &Reply,
+        (person, token): (&Person, &ReplyToken),
         commands: &[Command],
         confirmed: bool,
     ) -> Result<(Spoken, Vec<String>), Failure> {
@@ -379,6 +382,7 @@ impl App {
             words: command.to_string(),
             shown: &token.windows,
             request: None,
+            input: Some(format!("sha256 {}", reply.hash)),
             confirmed,
         };
         for command in commands {

@@ -42,7 +42,13 @@ pub(super) async fn show(
         .map(|row| {
             let event = row.event;
             let by = format!("{} {}", event.actor.name, event.actor.channel.phrase());
-            [line(event.at, app.zone), by, event.subject, event.sentence, event.words.unwrap_or_default()]
+            [
+                line(event.at, app.zone),
+                by,
+                event.subject,
+                event.sentence,
+                event.words.or(event.actor.input).unwrap_or_default(),
+            ]
         })
         .collect();
     screen.table(["when", "who", "about", "what", "words"], &rows);

@@ -119,7 +119,7 @@ fn snmp_access(snmp: &SnmpSection) -> anyhow::Result<Access> {
 
 /// Who acts when somebody types on this machine.
 pub(super) fn actor() -> Actor {
-    Actor { person: None, name: login_name(), channel: Channel::Terminal }
+    Actor::outside(login_name(), Channel::Terminal)
 }
 
 pub(super) async fn migrate(config: &Config, screen: &mut Screen) -> anyhow::Result<Ended> {

@@ -108,13 +108,29 @@ pub struct Actor {
     pub name: String,
     /// Through which channel.
     pub channel: Channel,
+    /// What it came from, so that it can be looked up there: `sha256 …` of the raw mail or file, or a platform's name for
+    /// the request; nothing for what was typed on this machine, whose words are all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 impl Actor {
+    /// Somebody who is no person in the database.
+    #[must_use]
+    pub fn outside(name: impl Into<String>, channel: Channel) -> Self {
+        Self { person: None, name: name.into(), channel, input: None }
+    }
+
+    /// The same, because of this input.
+    #[must_use]
+    pub fn because_of(self, input: Option<String>) -> Self {
+        Self { input, ..self }
+    }
+
     /// patchbot itself, because a time had come.
     #[must_use]
     pub fn clock() -> Self {
-        Self { person: None, name: "patchbot".to_owned(), channel: Channel::Clock }
+        Self::outside("patchbot", Channel::Clock)
     }
 }
 
@@ -157,11 +173,15 @@ impl AuditEvent {
     /// line of JSON with sorted keys.
     #[must_use]
     pub fn content(&self, seq: i64, last: &str) -> String {
-        let content = json!({
+        let mut content = json!({
             "seq": seq, "last": last, "at": self.at, "person": self.actor.person, "actor": self.actor.name,
             "channel": self.actor.channel, "what": self.what, "subject": self.subject, "sentence": self.sentence,
             "words": self.words, "before": self.before, "after": self.after,
         });
+        // Lines that were sealed before inputs were kept say nothing of them.
+        if let (Some(input), Some(content)) = (&self.actor.input, content.as_object_mut()) {
+            content.insert("input".to_owned(), json!(input));
+        }
         sorted(content).to_string()
     }
 }

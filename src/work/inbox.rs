@@ -104,7 +104,8 @@ impl InboxReader {
         let outcome = match reading(&mail.raw, &self.ours) {
             Reading::Typed(typed) => match self.authenticator.check(&mail.raw, self.app.now()).await {
                 Trust::Authenticated { content_type_signed, fingerprint, .. } => {
-                    let reply = reply(*typed, content_type_signed, fingerprint, &self.ours);
+                    let marks = Marks { fingerprint, hash: mail.hash.clone() };
+                    let reply = reply(*typed, content_type_signed, marks, &self.ours);
                     self.app.handle_reply(mail, &reply, &self.limits).await?
                 }
                 Trust::TryLater(reason) if self.app.now() - mail.received_at < PATIENCE => {
@@ -188,7 +189,8 @@ impl InboxReader {
         let reply = match self.authenticator.check(raw, self.app.now()).await {
             Trust::Authenticated { by, content_type_signed, fingerprint } => {
                 stages.push((Stage::Sender, format!("Proven: {by}.")));
-                reply(*typed, content_type_signed, fingerprint, &self.ours)
+                let marks = Marks { fingerprint, hash: sha256(raw) };
+                reply(*typed, content_type_signed, marks, &self.ours)
             }
             Trust::Unauthenticated(reason) => {
                 stages.push((Stage::Sender, reason));
@@ -210,9 +212,18 @@ impl InboxReader {
     }
 }
 
+/// What one mail is told from all others by.
+#[derive(Debug, Clone)]
+pub struct Marks {
+    /// What the same mail is known again by, however it comes a second time.
+    pub fingerprint: String,
+    /// SHA-256 of the raw mail, in hex.
+    pub hash: String,
+}
+
 /// What is kept of a typed mail for the decision.
 #[must_use]
-pub fn reply(mut typed: Typed, content_type_signed: bool, fingerprint: String, ours: &Ours) -> Reply {
+pub fn reply(mut typed: Typed, content_type_signed: bool, marks: Marks, ours: &Ours) -> Reply {
     // Text outside of the parts harms only where nobody has signed the border between them.
     if content_type_signed {
         typed.flags.remove(&Flag::Loose);
@@ -229,7 +240,8 @@ pub fn reply(mut typed: Typed, content_type_signed: bool, fingerprint: String, o
         confirms: typed.confirms,
         calendar,
         doubt,
-        fingerprint: Some(fingerprint),
+        fingerprint: Some(marks.fingerprint),
+        hash: marks.hash,
     }
 }
 

@@ -112,6 +112,7 @@ impl App {
         absent: Absent,
         actor: &Actor,
     ) -> Result<Preview, Failure> {
+        let actor = &actor.clone().because_of(Some(format!("sha256 {}", sha256(file))));
         // Reading takes a while, and nobody else can write while a transaction that writes is open.
         let spelt = headings(&mut self.store.read().await?).await?;
         let mut sheet = read::read(file, &spelt.others);
@@ -326,7 +327,7 @@ impl App {
                 preview.unchanged,
                 preview.conflicts.len()
             ),
-            words: Some(format!("sha256 {}", sha256(file))),
+            words: None,
             before: None,
             after: Some(
                 json!({ "new": preview.new, "windows": preview.windows, "conflicts": preview.conflicts }),

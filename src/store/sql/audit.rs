@@ -14,14 +14,15 @@ use crate::domain::ids::PersonId;
 use crate::store::error::StoreError;
 use crate::store::records::AuditRow;
 
-const COLS: &str = "seq, at, person_id, actor, channel, what, subject, sentence, words, before, after, hash";
+const COLS: &str =
+    "seq, at, person_id, actor, channel, what, subject, sentence, words, before, after, hash, input";
 
 statements! {
     // Whoever appends holds this row until the commit, so that numbers have no gaps and hashes no forks.
     HEAD = "UPDATE audit_head SET seq = seq + 1 WHERE id = 1 RETURNING seq, hash";
     TOP = "SELECT seq, hash FROM audit_head WHERE id = 1";
     SEAL = "UPDATE audit_head SET hash = $1 WHERE id = 1";
-    INSERT = concatcp!("INSERT INTO audit (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+    INSERT = concatcp!("INSERT INTO audit (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)");
     OF_SUBJECT = concatcp!("SELECT ", COLS, " FROM audit WHERE subject = $1 ORDER BY seq DESC LIMIT $2");
     FROM = concatcp!("SELECT ", COLS, " FROM audit WHERE seq >= $1 ORDER BY seq LIMIT $2");
 }
@@ -38,6 +39,7 @@ fn audit(row: &Row) -> Result<AuditRow, StoreError> {
                 person: row.try_get::<Option<Uuid>, _>("person_id")?.map(PersonId),
                 name: row.try_get("actor")?,
                 channel: word(row, T, "channel", Channel::from_name)?,
+                input: row.try_get("input")?,
             },
             what: word(row, T, "what", What::from_name)?,
             subject: row.try_get("subject")?,
@@ -67,6 +69,7 @@ pub(in crate::store) async fn append_audit(conn: &mut Conn, event: &AuditEvent) 
         .bind(event.before.as_ref().map(Json))
         .bind(event.after.as_ref().map(Json))
         .bind(&hash)
+        .bind(&event.actor.input)
         .execute(&mut *conn)
         .await?;
     sqlx::query(SEAL).bind(&hash).execute(&mut *conn).await?;

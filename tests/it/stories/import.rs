@@ -19,7 +19,7 @@ const TUESDAY: &str = "2026-11-24 09:00 Europe/Berlin";
 const TYPICAL: &[u8] = include_bytes!("../../data/inventory/typical.csv");
 
 fn root() -> Actor {
-    Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal }
+    Actor::outside("root", Channel::Terminal)
 }
 
 async fn import(world: &World, file: &[u8], apply: Apply) -> Preview {

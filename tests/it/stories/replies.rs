@@ -1,5 +1,7 @@
 //! An owner answers a notice mail: what is done, what is asked back, what is refused, and that nobody else can.
 
+use patchbot::domain::event::What;
+
 use crate::world::mails::Letter;
 use crate::world::{Mail, World};
 
@@ -45,6 +47,24 @@ async fn an_approval_by_mail_is_done_and_answered_with_exactly_one_mail() {
     bob@owners.test: 2027-Q1: web01 was approved by ada@owners.test
     ");
     world.done();
+}
+
+#[tokio::test]
+async fn the_audit_names_the_raw_mail_that_a_decision_came_from() {
+    let (mut world, notice) = noticed().await;
+    world.replies("ada", &notice, "1 ok").await;
+    let mut tx = world.app.store.read().await.unwrap();
+    let inputs: Vec<String> = tx
+        .audit_of("db01", 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter(|row| row.event.what == What::Decided)
+        .map(|row| row.event.actor.input.unwrap())
+        .collect();
+    let [input] = inputs.as_slice() else { panic!("not exactly one decision: {inputs:?}") };
+    let kept = tx.mail_by_hash(input.strip_prefix("sha256 ").unwrap()).await.unwrap();
+    assert!(kept.is_some(), "the raw mail is kept under the hash that the audit names");
 }
 
 #[tokio::test]

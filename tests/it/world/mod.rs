@@ -453,5 +453,5 @@ pub(crate) fn mail_of(who: &str) -> String {
 }
 
 pub(crate) fn root() -> Actor {
-    Actor { person: None, name: "root".to_owned(), channel: Channel::Terminal }
+    Actor::outside("root", Channel::Terminal)
 }
