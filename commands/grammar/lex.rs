@@ -220,6 +220,20 @@ impl Words {
         rest.join(" ")
     }
 
+    /// All that is left as it was written, quotes and commas included; only what mail clients and telephones put for plain
+    /// characters is made plain again, and the mark that closes the sentence is gone.
+    pub(crate) fn rest_as_written(&mut self) -> String {
+        let from = self.peek().map_or(self.line.len(), |word| word.span.start);
+        self.at = self.words.len();
+        let rest = self.line.get(from..).unwrap_or_default().trim_end();
+        let rest = match self.closing {
+            Some(_) => rest.trim_end_matches(['.', '!', '?']),
+            None => rest,
+        };
+        let quote = |c: char| if closing_quote(c).is_some() { '"' } else { plain(c) };
+        rest.chars().map(|c| if is_blank(c) { ' ' } else { quote(c) }).collect::<String>().trim().to_owned()
+    }
+
     pub(crate) fn error_here(&self, problem: Problem) -> ParseError {
         let end = self.line.len();
         let span = self.peek().map_or(Span { start: end, end }, |word| word.span);

@@ -3,11 +3,14 @@
 use patchbot_commands::{CATALOG, Effect, List, ServerName, Spec, Surface, Target};
 
 use super::handle::Said;
+use super::selection::{Among, Selected, headings};
 use super::{App, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::feed::Feed;
+use crate::domain::filter::Filter;
 use crate::domain::permit::sees_everything;
 use crate::domain::person::{Person, Role};
+use crate::domain::quarter::Quarter;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::{Rank, Server};
 use crate::domain::shown::line;
@@ -65,6 +68,9 @@ impl App {
         let zone = said.person.zone.unwrap_or(self.zone);
         let quarter = list.quarter.map_or_else(|| self.quarters.current(self.now(), zone), Into::into);
         let everybody = list.everybody && sees_everything(said.person);
+        if let Some(text) = &list.filter {
+            return self.list_where(tx, said, text, quarter, everybody).await;
+        }
         let windows = if everybody {
             tx.windows_of_quarter(quarter).await?
         } else {
@@ -85,6 +91,44 @@ impl App {
         }
         if !everybody && list.everybody {
             answer = answer.then("These are your own; only operators and viewers see everybody's.");
+        }
+        Ok(answer)
+    }
+
+    /// The servers that fit conditions, with their windows; an owner's own ones.
+    async fn list_where(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        text: &str,
+        quarter: Quarter,
+        everybody: bool,
+    ) -> Result<Answer, Stop> {
+        let filter = Filter::parse(text, &headings(tx).await?.others)
+            .map_err(|error| Refusal::BadFilter(error.to_string()))?;
+        let mut found = self.select_in(tx, Some(&filter), quarter, Among::ActiveOrPlanned).await?;
+        if !everybody {
+            let owns = |one: &Selected| one.owners.iter().any(|(_, owner)| owner.id == said.person.id);
+            found.servers.retain(owns);
+            // What others have is not theirs to know.
+            found.misses.clear();
+        }
+        let servers = match found.servers.len() {
+            1 => "1 server fits".to_owned(),
+            many => format!("{many} servers fit"),
+        };
+        let mut lines = vec![format!("{}: {servers} {filter}.", self.quarters.describe(quarter))];
+        lines.extend(found.misses);
+        lines.extend(found.servers.iter().take(MOST_LINES).map(|one| match &one.window {
+            Some(window) => window_in_a_line(&one.server, window),
+            None => format!("{} — no window", one.server.name),
+        }));
+        let mut answer = done(lines);
+        if found.servers.len() > MOST_LINES {
+            let rest = found.servers.len().saturating_sub(MOST_LINES);
+            answer = answer.then(format!(
+                "… and {rest} more; the terminal shows all: patchbot list {quarter} --filter '{filter}'."
+            ));
         }
         Ok(answer)
     }

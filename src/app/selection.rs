@@ -102,10 +102,20 @@ impl App {
         quarter: Quarter,
         among: Among,
     ) -> Result<Selection, Failure> {
-        let mut tx = self.store.read().await?;
+        self.select_in(&mut self.store.read().await?, filter, quarter, among).await
+    }
+
+    /// The same in a transaction that is open.
+    pub(crate) async fn select_in(
+        &self,
+        tx: &mut Tx,
+        filter: Option<&Filter>,
+        quarter: Quarter,
+        among: Among,
+    ) -> Result<Selection, Failure> {
         let mut windows: HashMap<ServerId, Window> =
             tx.windows_of_quarter(quarter).await?.into_iter().map(|window| (window.server, window)).collect();
-        let mut owners = owners(&mut tx).await?;
+        let mut owners = owners(tx).await?;
         let mut all = Vec::new();
         for server in tx.all_servers().await? {
             let window = windows.remove(&server.id);

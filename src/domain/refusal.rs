@@ -254,6 +254,8 @@ pub enum Refusal {
     },
     /// A zone that is not known or stands for several.
     UnknownZone(String),
+    /// Conditions that cannot be read; why, as a phrase.
+    BadFilter(String),
     /// The time has passed.
     Past {
         /// The time.
@@ -512,6 +514,9 @@ impl std::fmt::Display for Refusal {
                 write!(f, "Today is a {}, so that could be today or in a week.", today.format("%A"))
             }
             Self::UnknownZone(sentence) => f.write_str(sentence),
+            Self::BadFilter(why) => {
+                write!(f, "The conditions cannot be read: {why}{}", if why.ends_with('?') { "" } else { "." })
+            }
             Self::Past { at, zone } => write!(f, "{} has passed.", line(*at, *zone)),
             Self::TooSoon { earliest, zone } => {
                 write!(
@@ -709,6 +714,7 @@ impl Refusal {
                     next.format("%Y-%m-%d")
                 )]
             }
+            Self::BadFilter(_) => one("Say for example \"list all where group=db and state!=approved\"."),
             Self::UnknownZone(_) => {
                 one("Leave the zone out for the server's own, or write it as Europe/Berlin or UTC.")
             }
@@ -804,6 +810,7 @@ impl Refusal {
             | Self::WeekdayMismatch { .. }
             | Self::WhichDay { .. }
             | Self::UnknownZone(_)
+            | Self::BadFilter(_)
             | Self::Locked { .. }
             | Self::Frozen { which: Frozen::Old, .. }
             | Self::FreezeNeedsReason

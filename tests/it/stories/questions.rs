@@ -197,3 +197,35 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     "move web01 in 3 days" — three days from today at the window's own time of day
     "#);
 }
+
+#[tokio::test]
+async fn a_list_can_be_cut_down_by_conditions_wherever_it_is_asked_for() {
+    let mut world = World::new(TUESDAY).await.sheet(
+        "server_name,primary_owner,server_timezone,host_group,environment,Cost Center\n\
+         web01,ada@owners.test,Europe/Berlin,web,prod,4711\n\
+         web02,ada@owners.test,Europe/Berlin,web,test,4711\n\
+         db01,bob@owners.test,UTC,db,prod,12\n",
+    );
+    world.plan().await;
+    insta::assert_snapshot!(world.says("olga", "list all where env=prod and state!=approved").await, @"
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 2 servers fit env=prod and state!=approved.
+    db01 — Thu 10 Dec 2026, 20:00 UTC — waits for approval
+    web01 — Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — waits for approval
+    ");
+    insta::assert_snapshot!(world.says("ada", "list where env in (prod, test) and \"Cost Center\"=4711").await, @"
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 2 servers fit env in (prod, test) and Cost_Center=4711.
+    web01 — Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — waits for approval
+    web02 — Thu 10 Dec 2026, 22:00 Europe/Berlin (21:00 UTC) — waits for approval
+    ");
+    insta::assert_snapshot!(world.says("ada", "list all where group=db").await, @"2027-Q1 (1 Nov 2026 to 31 Jan 2027): 0 servers fit group=db.");
+    insta::assert_snapshot!(world.says("ada", "list where gruop=db").await, @r#"
+    The conditions cannot be read: there is no column "gruop"; did you mean group?
+    Say for example "list all where group=db and state!=approved".
+    "#);
+    world.mails();
+    let notice = world.says("olga", "list all where env=production").await;
+    insta::assert_snapshot!(notice, @"
+    2027-Q1 (1 Nov 2026 to 31 Jan 2027): 0 servers fit env=production.
+    nothing fits env=production; there are prod (2), test (1)
+    ");
+}
