@@ -5,14 +5,15 @@ use chrono::{NaiveTime, TimeDelta};
 use super::{App, Failure};
 use crate::domain::bounds::Bounds;
 use crate::domain::history::{FEW_RUNS, History, Usual};
-use crate::domain::occupancy::{Occupancy, Place};
+use crate::domain::occupancy::{Occupancy, Place, why_down};
 use crate::domain::policy::Policy;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::Server;
+use crate::domain::start::{First, Standing};
 use crate::domain::timeline::wall;
-use crate::domain::window::{Plan, Window, WindowState};
+use crate::domain::window::{Plan, Window};
 use crate::store::Tx;
-use crate::store::records::{SpanRow, StateRow};
+use crate::store::records::SpanRow;
 
 /// Loads and pending reboots older than this say nothing about today.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(400);
@@ -35,28 +36,6 @@ impl Calendar {
     }
 }
 
-/// Why a server does not count as a healthy member of its service.
-pub(crate) fn why_down(window: Option<&Window>, waits_for_reboot: bool) -> Option<String> {
-    let state = window.map(|window| match &window.state {
-        WindowState::Failed { .. } => Some("failed"),
-        WindowState::NeedsHuman { .. } => Some("waits for a person"),
-        WindowState::Running { .. } => Some("being patched now"),
-        _ => None,
-    });
-    state.flatten().or(waits_for_reboot.then_some("waits for a reboot")).map(str::to_owned)
-}
-
-/// Whether a window keeps its slot.
-pub(crate) fn holds_slot(window: &Window) -> bool {
-    !matches!(
-        window.state,
-        WindowState::Declined(_)
-            | WindowState::Deferred { .. }
-            | WindowState::Cancelled { .. }
-            | WindowState::Missed { .. }
-    )
-}
-
 impl App {
     /// Loads what a window's start has to get along with: as much as its group's rules ask for, and no more.
     pub(crate) async fn calendar(
@@ -76,7 +55,7 @@ impl App {
         }
         self.take_groups(tx, &mut taken, &place, policy, window.quarter).await?;
         self.take_service(tx, &mut taken, server, &place, policy, window.quarter).await?;
-        if let Some(plan) = window.plan.filter(|_| holds_slot(window)) {
+        if let Some(plan) = window.plan.filter(|_| window.state.holds_slot()) {
             taken.remove(server.id, &place, (plan.starts_at, plan.ends_at));
         }
         taken.has_time(&server.name, &place);
@@ -142,7 +121,8 @@ impl App {
             let pending = tx.latest_precheck(member.server.id).await?.and_then(|row| row.reboot_pending);
             let down = why_down(member.window.as_ref(), pending == Some(true));
             taken.enlist(member.server.id, &member.server.name, &theirs, rules, down);
-            let plan = member.window.filter(holds_slot).and_then(|window| window.plan);
+            let plan =
+                member.window.filter(|window| window.state.holds_slot()).and_then(|window| window.plan);
             if let Some(plan) = plan.filter(|_| member.server.id != server.id) {
                 taken.set_span(member.server.id, &theirs, (plan.starts_at, plan.ends_at));
             }
@@ -201,8 +181,7 @@ fn take_spans(taken: &mut Occupancy, group: &str, policy: &Policy, rows: &[SpanR
 }
 
 impl App {
-    /// What of a window's canaries, or of the groups before its own, is not patched yet, in a phrase: nothing follows
-    /// them before they have shown that it works.
+    /// What of a window's canaries, or of the groups before its own, is not patched yet, in a phrase.
     pub(crate) async fn canaries_not_done(
         &self,
         tx: &mut Tx,
@@ -210,31 +189,15 @@ impl App {
         window: &Window,
     ) -> Result<Option<String>, Failure> {
         let policy = self.policy(server);
-        if window.crossed_by.is_some() || window.state.is_settled() {
-            return Ok(None);
-        }
-        let own = (!Place::of(server, policy).canary).then(|| server.group_key());
-        let mut waits_for: Vec<(String, Option<String>)> = Vec::new();
-        if let Some(group) = own {
-            waits_for.extend(policy.canaries.iter().map(|name| (group.clone(), Some(name.clone()))));
-        }
-        waits_for.extend(policy.after.iter().map(|group| (group.clone(), None)));
-        for (group, environment) in waits_for {
-            let states = tx.states_of_group(&group, environment.as_deref(), window.quarter).await?;
-            let named = |wanted: &str| states.iter().find(|row| row.state == wanted);
-            for (state, word) in [
-                ("failed", "failed"),
-                ("needs_human", "waits for a person"),
-                ("running", "is being patched now"),
-            ] {
-                if let Some(row) = named(state) {
-                    return Ok(Some(format!("{} goes first, and it {word}", row.name)));
-                }
-            }
-            let waiting = |row: &StateRow| row.ends_at.is_some_and(|end| end > self.now());
-            if !states.is_empty() && named("completed").is_none() && !states.iter().any(waiting) {
-                let first = environment.map_or(group.clone(), |_| format!("the canaries of {group}"));
-                return Ok(Some(format!("{first} go first, and none of them was patched")));
+        for first in First::before(window, &Place::of(server, policy), policy) {
+            let rows = tx.states_of_group(&first.group, first.environment.as_deref(), window.quarter).await?;
+            let standing: Vec<Standing<'_>> = rows
+                .iter()
+                .map(|row| Standing { state: &row.state, name: &row.name, ends_at: row.ends_at })
+                .collect();
+            let why = first.not_done(&standing, self.now());
+            if why.is_some() {
+                return Ok(why);
             }
         }
         Ok(None)

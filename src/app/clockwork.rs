@@ -5,10 +5,11 @@
 
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{PersonId, WindowId};
+use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
 use crate::domain::notice::{Digest, Notice};
 use crate::domain::person::Person;
 use crate::domain::server::{Rank, Server};
-use crate::domain::timeline::{Event, answer_by, coming_week, next_for_owner, next_for_window};
+use crate::domain::timeline::{Event, answer_by, next_for_owner, next_for_window};
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Subject};
@@ -124,11 +125,9 @@ impl App {
         let mut tx = self.store.begin().await?;
         let reader = tx.person_by_id(person).await?;
         let all = self.windows_for(&mut tx, claimed, person).await?;
-        let (windows, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(server, window)| {
-            let (from, to) = coming_week(self.policy(server), server.zone, self.now());
-            window.state == WindowState::Proposed
-                && window.plan.is_some_and(|plan| plan.starts_at >= from && plan.starts_at < to)
-        });
+        let (windows, others): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(server, window)| is_requested(window, self.policy(server), server.zone, self.now()));
         let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
         let deadline = windows
             .iter()
@@ -142,8 +141,9 @@ impl App {
             self.mail_digest(&mut tx, &reader, Notice::ApprovalRequest(digest), &windows, &key).await?;
         }
         self.followup(&mut tx, claimed, &reader, &others, &key).await?;
+        let now = self.now();
         let week: Vec<(Server, Window)> =
-            others.into_iter().filter(|(server, window)| self.is_this_week(server, window)).collect();
+            others.into_iter().filter(|(server, window)| is_this_week(window, server.zone, now)).collect();
         self.mail_week(&mut tx, &reader, &week, &key).await?;
         self.settle_owner(&mut tx, claimed, &reader).await?;
         tx.commit().await?;
@@ -160,8 +160,9 @@ impl App {
         key: &str,
     ) -> Result<(), Failure> {
         let waiting: Vec<(Server, Window)> =
-            others.iter().filter(|(_, window)| Self::still_waits(window)).cloned().collect();
-        if waiting.is_empty() || self.was_asked_lately(reader) {
+            others.iter().filter(|(_, window)| still_waits(window)).cloned().collect();
+        let zone = reader.zone.unwrap_or(self.zone);
+        if waiting.is_empty() || was_asked_lately(zone, self.now()) {
             return Ok(());
         }
         let first = waiting

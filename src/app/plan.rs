@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveTime;
 
-use super::calendar::{REMEMBERED, holds_slot, why_down};
+use super::calendar::REMEMBERED;
 use super::selection::owners;
 use super::{App, Failure};
 use crate::domain::bounds::Excluded;
@@ -12,7 +12,7 @@ use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::filter::{Filter, Subject as Filtered};
 use crate::domain::history::{History, Usual};
 use crate::domain::ids::{PersonId, ServerId};
-use crate::domain::occupancy::{Occupancy, Place};
+use crate::domain::occupancy::{Occupancy, Place, why_down};
 use crate::domain::person::Person;
 use crate::domain::planner::{Assigned, Candidate, Planner, canaries_too_late};
 use crate::domain::policy::Policies;
@@ -99,7 +99,9 @@ impl Fleet {
             let window = self.windows.get(&server.id);
             let down = why_down(window, self.waiting_for_reboot.contains(&server.id));
             taken.enlist(server.id, &server.name, &place, policy, down);
-            if let Some(plan) = window.filter(|window| holds_slot(window)).and_then(|window| window.plan) {
+            if let Some(plan) =
+                window.filter(|window| window.state.holds_slot()).and_then(|window| window.plan)
+            {
                 taken.add(server.id, &place, policy, (plan.starts_at, plan.ends_at));
             }
         }

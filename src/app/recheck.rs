@@ -6,7 +6,6 @@ use std::cmp::Reverse;
 use chrono_tz::IANA_TZDB_VERSION;
 use serde_json::json;
 
-use super::calendar::holds_slot;
 use super::decide::{Deed, Done};
 use super::plan::{Fleet, Keep};
 use super::{App, Failure};
@@ -141,7 +140,7 @@ impl App {
             .iter()
             .filter_map(|server| Some((server, fleet.windows.get(&server.id)?)))
             .filter(|(_, window)| window.plan.is_some_and(|plan| plan.starts_at > self.now()))
-            .filter(|(_, window)| holds_slot(window) && !window.state.is_settled())
+            .filter(|(_, window)| window.state.holds_slot() && !window.state.is_settled())
             .map(|(server, window)| (server, window, Place::of(server, self.policy(server))))
             .collect();
         to_come.sort_by(|(a, x, here), (b, y, there)| {

@@ -10,6 +10,7 @@ use super::prechecks::{OLDEST_LOOK, findings_sentence};
 use super::run::end_phrase;
 use super::{App, Failure};
 use crate::domain::ids::ServerId;
+use crate::domain::mondays::still_waits;
 use crate::domain::notice::{Notice, Report, Section, Tally};
 use crate::domain::run::RunState;
 use crate::domain::server::{Rank, Server};
@@ -197,7 +198,7 @@ impl App {
     /// The owners whose servers wait for an answer, the most first.
     async fn silent(&self, tx: &mut Tx, stand: &Stand) -> Result<Section, Failure> {
         let mut waiting: BTreeMap<String, u32> = BTreeMap::new();
-        for window in stand.windows.iter().filter(|window| Self::still_waits(window)) {
+        for window in stand.windows.iter().filter(|window| still_waits(window)) {
             for owner in tx.owners_of(window.server).await? {
                 if owner.rank == Rank::Primary {
                     let name = tx.person_by_id(owner.person).await?.name;

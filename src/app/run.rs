@@ -1,6 +1,6 @@
 //! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,10 +14,10 @@ use crate::domain::facts::Facts;
 use crate::domain::ids::WindowId;
 use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine};
-use crate::domain::rule::Broken;
-use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, next, stopped};
+use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, headline, next, stopped};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
+use crate::domain::start::{Against, Opening, forbidden, opening, unready, waits_for_first};
 use crate::domain::window::{Plan, Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Purpose, RunRow};
@@ -39,22 +39,6 @@ pub struct Report {
     pub log: Vec<String>,
     /// The state the host is in, one sentence each.
     pub state: Vec<String>,
-}
-
-/// How long a start waits that something stands against which can pass.
-const AGAIN: TimeDelta = TimeDelta::minutes(1);
-
-/// What stands against a start, as a phrase.
-#[derive(Debug)]
-enum Against {
-    /// It can pass in a minute.
-    Now(String),
-    /// It holds for this window.
-    Ever(String),
-}
-
-fn phrase(broken: &Broken) -> String {
-    format!("{} (rule {})", broken.to_string().trim_end_matches('.'), broken.rule())
 }
 
 /// What a start came to.
@@ -100,53 +84,27 @@ impl App {
         };
         let policy = self.policy(&server);
         let now = self.now();
-        let late = plan.starts_at + policy.start_grace;
-        let missed = if window.approval().is_none() {
-            Some("nobody approved it in time".to_owned())
-        } else if now > late {
-            let minutes = now.signed_duration_since(plan.starts_at).num_minutes();
-            Some(format!(
-                "it could not be started in time: {minutes} minutes had passed, {} are allowed",
-                policy.start_grace.num_minutes()
-            ))
-        } else {
-            None
-        };
-        let missed = match missed {
+        let against = match unready(&window, &plan, policy, now) {
             None => self.what_stands_against(&mut tx, &server, &window, &plan).await?,
-            missed => missed.map(Against::Ever),
+            unready => unready,
         };
-        // What can pass in a minute is waited for, as long as the start may be late.
-        if let Some(Against::Now(reason)) = &missed
-            && now + AGAIN <= late
-        {
-            tracing::info!(server = server.name, "a start waits: {reason}");
-            tx.postpone(claimed, now + AGAIN).await?;
-            tx.commit().await?;
-            return Ok(Start::Nothing);
+        match opening(against, &plan, policy, now) {
+            Opening::Start => {}
+            Opening::Wait(until, reason) => {
+                tracing::info!(server = server.name, "a start waits: {reason}");
+                tx.postpone(claimed, until).await?;
+                tx.commit().await?;
+                return Ok(Start::Nothing);
+            }
+            Opening::Missed(reason) => {
+                self.miss(&mut tx, claimed, &server, &window, &reason).await?;
+                tx.commit().await?;
+                return Ok(Start::Nothing);
+            }
         }
-        if let Some(Against::Now(reason) | Against::Ever(reason)) = missed {
-            self.miss(&mut tx, claimed, &server, &window, &reason).await?;
-            tx.commit().await?;
-            return Ok(Start::Nothing);
-        }
+        let overridden = tx.override_of(window.id, window.revision).await?.is_some();
         let run = RunRow {
-            plan: RunPlan {
-                run: self.run_id(),
-                window: window.id,
-                revision: window.revision,
-                server: server.id,
-                server_name: server.name.clone(),
-                starts_at: plan.starts_at,
-                ends_at: plan.ends_at,
-                scope: policy.scope.clone(),
-                exclude: policy.exclude.clone(),
-                reboot: server.reboot.unwrap_or(policy.reboot),
-                reboot_wait_seconds: policy.reboot_wait.num_seconds(),
-                checks: policy.checks.clone(),
-                validation: policy.validation.clone(),
-                overridden: tx.override_of(window.id, window.revision).await?.is_some(),
-            },
+            plan: RunPlan::of(self.run_id(), &window, &plan, &server, policy, overridden),
             state: RunState::Prechecking,
             report: None,
             started_at: now,
@@ -175,20 +133,11 @@ impl App {
             tx.lock(&format!("service/{service}")).await?;
         }
         let calendar = self.calendar(tx, server, window).await?;
-        let bounds = self.bounds(server, window, &calendar);
-        if let Err(broken) = bounds.quorum_now() {
-            return Ok(Some(Against::Now(phrase(&broken))));
+        let forbidden = forbidden(window, plan, &self.bounds(server, window, &calendar));
+        if forbidden.is_some() {
+            return Ok(forbidden);
         }
-        // A start within its grace is as legal as the minute it was planned for.
-        if window.crossed_by.is_none()
-            && let Err(broken) = bounds.by_hours(plan.starts_at)
-        {
-            return Ok(Some(Against::Ever(phrase(&broken))));
-        }
-        Ok(self
-            .canaries_not_done(tx, server, window)
-            .await?
-            .map(|why| Against::Ever(format!("{why} (rule soak)"))))
+        Ok(self.canaries_not_done(tx, server, window).await?.map(|why| waits_for_first(&why)))
     }
 
     async fn tell_start(
@@ -380,19 +329,8 @@ impl App {
         window: &Window,
         run: &RunRow,
     ) -> Result<(), Failure> {
-        let end = match &run.state {
-            RunState::Succeeded { .. } => WindowState::Completed,
-            RunState::Failed { step, reasons } => WindowState::Failed { reason: headline(*step, reasons) },
-            RunState::NeedsHuman { step, reasons } => {
-                WindowState::NeedsHuman { reason: headline(*step, reasons) }
-            }
-            RunState::Missed { reason } => WindowState::Missed { reason: reason.clone() },
-            RunState::Prechecking
-            | RunState::Applying { .. }
-            | RunState::Rebooting { .. }
-            | RunState::Validating { .. } => {
-                return Err(Failure::Bug("a run that goes on was to be closed".to_owned()));
-            }
+        let Some(end) = run.state.end() else {
+            return Err(Failure::Bug("a run that goes on was to be closed".to_owned()));
         };
         let ended =
             window.clone().finish(run.plan.run, end).map_err(|error| Failure::Bug(error.to_string()))?;
@@ -545,13 +483,6 @@ pub(crate) fn end_phrase(state: &RunState) -> String {
         | RunState::Validating { .. } => {
             format!("is {} now", state.as_str())
         }
-    }
-}
-
-fn headline(step: Step, reasons: &[String]) -> String {
-    match reasons.first() {
-        Some(reason) => format!("{} ({})", step.phrase(), reason.trim_end_matches('.')),
-        None => step.phrase().to_owned(),
     }
 }
 

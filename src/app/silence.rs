@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-
 use super::decide::{Deed, Done};
 use super::notices::{Letter, OpsNote, answerable};
 use super::{App, Failure};
 use crate::domain::answer::Channel;
-use crate::domain::calendar::instant;
-use crate::domain::decision::{Change, Decided, approve_by_silence};
+use crate::domain::decision::{Case, Change};
 use crate::domain::event::{Actor, What};
 use crate::domain::ids::WindowId;
 use crate::domain::message::{Offer, Tone};
@@ -17,7 +14,7 @@ use crate::domain::notice::{Notice, WordNotice};
 use crate::domain::person::Person;
 use crate::domain::policy::Silence;
 use crate::domain::server::{Rank, Server};
-use crate::domain::shown::line;
+use crate::domain::silence::{approved_by_silence, slipped};
 use crate::domain::timeline::next_for_window;
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
@@ -33,7 +30,7 @@ impl App {
         let mut after = window.clone();
         if window.state == WindowState::Proposed {
             let change = match policy.silence {
-                Silence::Approve => self.approved_by_silence(&server, &window),
+                Silence::Approve => approved_by_silence(&window, &server.name, self.now()),
                 Silence::Slip => self.slipped(&mut tx, &server, &window).await?,
                 Silence::Hold | Silence::Escalate => None,
             };
@@ -59,41 +56,17 @@ impl App {
         Ok(())
     }
 
-    fn approved_by_silence(&self, server: &Server, window: &Window) -> Option<Change> {
-        let approved = approve_by_silence(window, self.now())?;
-        let start = approved.plan.map_or_else(String::new, |plan| line(plan.starts_at, plan.zone));
-        let sentence =
-            format!("Nobody answered by the deadline: {} counts as approved for {start}.", server.name);
-        Some(Change { decided: Decided::AutoApproved, before: window.plan, window: approved, sentence })
-    }
-
-    /// The same time a week later where the rules allow it, else the next time after that; nothing when there is none.
+    /// A week later, in the calendar that nobody else changes meanwhile.
     async fn slipped(
         &self,
         tx: &mut Tx,
         server: &Server,
         window: &Window,
     ) -> Result<Option<Change>, Failure> {
-        let Some(plan) = window.plan else { return Ok(None) };
         tx.lock(&format!("calendar/{}", window.quarter)).await?;
         let calendar = self.calendar(tx, server, window).await?;
         let bounds = self.bounds(server, window, &calendar);
-        let week = TimeDelta::weeks(1);
-        let same_time = plan.local.checked_add_signed(week).and_then(|it| instant(server.zone, it).ok());
-        let later = plan.starts_at + TimeDelta::days(1);
-        let regular = bounds
-            .patch_days(later.with_timezone(&server.zone).date_naive())
-            .flat_map(|day| bounds.starts_of(day).collect::<Vec<_>>());
-        let new = same_time.into_iter().chain(regular).find_map(|at| bounds.check(at).ok());
-        Ok(new.map(|new| {
-            let sentence = format!(
-                "Nobody answered about {} by the deadline: it slips to {}, and waits for approval.",
-                server.name,
-                line(new.starts_at, server.zone)
-            );
-            let moved = window.clone().with_plan(new);
-            Change { decided: Decided::Slipped, before: window.plan, window: moved, sentence }
-        }))
+        Ok(slipped(&Case { window, server: &server.name, bounds }))
     }
 
     /// Asks those who are not the first owner; the operators at once where there is nobody.

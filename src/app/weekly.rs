@@ -1,44 +1,15 @@
 //! Mondays: what still waits for an answer, and what is patched this week; and what the last look at a server found.
 
-use chrono::{Datelike, Days, NaiveTime, Weekday};
-
 use super::notices::{Letter, answerable};
 use super::prechecks::{OLDEST_LOOK, look_sentence};
 use super::{App, Failure};
 use crate::domain::notice::{Notice, WeekAhead, WindowLine};
 use crate::domain::person::Person;
 use crate::domain::server::Server;
-use crate::domain::timeline::wall;
-use crate::domain::window::{Window, WindowState};
+use crate::domain::window::Window;
 use crate::store::Tx;
 
-/// So many days after a monthly notice nobody is asked the same again.
-const ASKED_LATELY: u32 = 6;
-
 impl App {
-    /// Whether an owner was asked about everything in the last days, by the notice of the first of the month.
-    pub(crate) fn was_asked_lately(&self, reader: &Person) -> bool {
-        let today = self.now().with_timezone(&reader.zone.unwrap_or(self.zone)).date_naive();
-        today.day() <= ASKED_LATELY
-    }
-
-    /// Whether a window still waits for a time or an answer.
-    pub(crate) fn still_waits(window: &Window) -> bool {
-        matches!(window.state, WindowState::Unscheduled | WindowState::Proposed)
-    }
-
-    /// Whether a window starts between this Monday and the next, and is settled as far as its owners go.
-    pub(crate) fn is_this_week(&self, server: &Server, window: &Window) -> bool {
-        let today = self.now().with_timezone(&server.zone).date_naive();
-        let back = u64::from(today.weekday().days_since(Weekday::Mon));
-        let monday = today.checked_sub_days(Days::new(back)).unwrap_or(today);
-        let next = monday.checked_add_days(Days::new(7)).unwrap_or(monday);
-        let (from, to) = (self.now(), wall(next, NaiveTime::MIN, server.zone));
-        window.approval().is_some()
-            && !window.state.is_settled()
-            && window.plan.is_some_and(|plan| plan.starts_at >= from && plan.starts_at < to)
-    }
-
     /// Tells an owner what is patched this week.
     pub(crate) async fn mail_week(
         &self,

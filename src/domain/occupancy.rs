@@ -7,6 +7,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use super::ids::ServerId;
 use super::policy::Policy;
 use super::server::Server;
+use super::window::{Window, WindowState};
 
 /// How many start at an instant, or hold something until it.
 type Count = BTreeMap<DateTime<Utc>, u32>;
@@ -51,6 +52,18 @@ impl Place {
             canary,
         }
     }
+}
+
+/// Why a server does not count as a healthy member of its service.
+#[must_use]
+pub fn why_down(window: Option<&Window>, waits_for_reboot: bool) -> Option<String> {
+    let state = window.map(|window| match &window.state {
+        WindowState::Failed { .. } => Some("failed"),
+        WindowState::NeedsHuman { .. } => Some("waits for a person"),
+        WindowState::Running { .. } => Some("being patched now"),
+        _ => None,
+    });
+    state.flatten().or(waits_for_reboot.then_some("waits for a reboot")).map(str::to_owned)
 }
 
 /// A member of a service.
@@ -205,6 +218,13 @@ impl Occupancy {
         let member =
             Member { name: name.to_owned(), role: place.role.clone(), turn: place.turn, span: None, down };
         service.members.insert(server, member);
+    }
+
+    /// Says why a known member of a service is down, or that it is not any more.
+    pub fn set_down(&mut self, server: ServerId, place: &Place, down: Option<String>) {
+        if let Some(member) = self.member(place, server) {
+            member.down = down;
+        }
     }
 
     /// Says that a server that goes before others has no time.

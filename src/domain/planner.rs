@@ -127,7 +127,7 @@ struct Day {
 }
 
 /// A number that a seed makes of a name, the same in every version of the program.
-fn scattered(seed: u64, name: &str) -> u64 {
+pub(super) fn scattered(seed: u64, name: &str) -> u64 {
     let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(name).finalize();
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::check::{CheckLevels, ValidationRules};
 use super::facts::BootId;
 use super::ids::{Revision, RunId, ServerId, WindowId};
-use super::policy::{RebootRule, Scope};
+use super::policy::{Policy, RebootRule, Scope};
+use super::server::Server;
+use super::window::{Plan, Window, WindowState};
 
 /// The part of a run that something happened in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,12 +145,37 @@ impl RunState {
         }
     }
 
+    /// How a window stands whose run has ended so; nothing while it goes on.
+    #[must_use]
+    pub fn end(&self) -> Option<WindowState> {
+        match self {
+            Self::Succeeded { .. } => Some(WindowState::Completed),
+            Self::Failed { step, reasons } => Some(WindowState::Failed { reason: headline(*step, reasons) }),
+            Self::NeedsHuman { step, reasons } => {
+                Some(WindowState::NeedsHuman { reason: headline(*step, reasons) })
+            }
+            Self::Missed { reason } => Some(WindowState::Missed { reason: reason.clone() }),
+            Self::Prechecking | Self::Applying { .. } | Self::Rebooting { .. } | Self::Validating { .. } => {
+                None
+            }
+        }
+    }
+
     fn failed(step: Step, reason: impl Into<String>) -> Self {
         Self::Failed { step, reasons: vec![reason.into()] }
     }
 
     fn needs_human(step: Step, reason: impl Into<String>) -> Self {
         Self::NeedsHuman { step, reasons: vec![reason.into()] }
+    }
+}
+
+/// A run's end in a phrase: the step, and the first of its reasons.
+#[must_use]
+pub fn headline(step: Step, reasons: &[String]) -> String {
+    match reasons.first() {
+        Some(reason) => format!("{} ({})", step.phrase(), reason.trim_end_matches('.')),
+        None => step.phrase().to_owned(),
     }
 }
 
@@ -187,6 +214,34 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
+    /// The plan of a window's run under the rules as they are now.
+    #[must_use]
+    pub fn of(
+        run: RunId,
+        window: &Window,
+        plan: &Plan,
+        server: &Server,
+        policy: &Policy,
+        overridden: bool,
+    ) -> Self {
+        Self {
+            run,
+            window: window.id,
+            revision: window.revision,
+            server: server.id,
+            server_name: server.name.clone(),
+            starts_at: plan.starts_at,
+            ends_at: plan.ends_at,
+            scope: policy.scope.clone(),
+            exclude: policy.exclude.clone(),
+            reboot: server.reboot.unwrap_or(policy.reboot),
+            reboot_wait_seconds: policy.reboot_wait.num_seconds(),
+            checks: policy.checks.clone(),
+            validation: policy.validation.clone(),
+            overridden,
+        }
+    }
+
     /// The last moment at which a reboot may be asked for, so that the host is back before the window ends.
     #[must_use]
     pub fn last_reboot(&self) -> DateTime<Utc> {

@@ -217,6 +217,22 @@ impl WindowState {
         }
     }
 
+    /// Whether its slot stays taken.
+    #[must_use]
+    pub fn holds_slot(&self) -> bool {
+        match self {
+            Self::Declined(_) | Self::Deferred { .. } | Self::Cancelled { .. } | Self::Missed { .. } => false,
+            Self::Unscheduled
+            | Self::Proposed
+            | Self::Approved(_)
+            | Self::Locked(_)
+            | Self::Running { .. }
+            | Self::Completed
+            | Self::Failed { .. }
+            | Self::NeedsHuman { .. } => true,
+        }
+    }
+
     /// Whether nothing more happens to it by itself.
     #[must_use]
     pub fn is_settled(&self) -> bool {
