@@ -17,7 +17,7 @@ use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine
 use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, headline, next, stopped};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
-use crate::domain::start::{Against, Opening, forbidden, opening, unready, waits_for_first};
+use crate::domain::start::{Against, Opening, forbidden, opening, unready};
 use crate::domain::window::{Plan, Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Purpose, RunRow};
@@ -90,14 +90,14 @@ impl App {
         };
         match opening(against, &plan, policy, now) {
             Opening::Start => {}
-            Opening::Wait(until, reason) => {
-                tracing::info!(server = server.name, "a start waits: {reason}");
+            Opening::Wait(until, against) => {
+                tracing::info!(server = server.name, "a start waits: {}", against.why);
                 tx.postpone(claimed, until).await?;
                 tx.commit().await?;
                 return Ok(Start::Nothing);
             }
-            Opening::Missed(reason) => {
-                self.miss(&mut tx, claimed, &server, &window, &reason).await?;
+            Opening::Missed(against) => {
+                self.miss(&mut tx, claimed, &server, &window, &against.why).await?;
                 tx.commit().await?;
                 return Ok(Start::Nothing);
             }
@@ -137,7 +137,7 @@ impl App {
         if forbidden.is_some() {
             return Ok(forbidden);
         }
-        Ok(self.canaries_not_done(tx, server, window).await?.map(|why| waits_for_first(&why)))
+        Ok(self.canaries_not_done(tx, server, window).await?.map(|why| Against::waits_for_first(&why)))
     }
 
     async fn tell_start(

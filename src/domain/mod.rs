@@ -38,6 +38,7 @@ pub mod server;
 pub mod sheet;
 pub mod shown;
 pub mod silence;
+pub mod simulate;
 pub mod start;
 pub mod timeline;
 pub mod undo;

@@ -12,13 +12,15 @@ use super::window::{Plan, Window};
 /// How long a start waits that something stands against which can pass.
 const AGAIN: TimeDelta = TimeDelta::minutes(1);
 
-/// What stands against a start, as a phrase.
+/// What stands against a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Against {
-    /// It can pass in a minute.
-    Now(String),
-    /// It holds for this window.
-    Ever(String),
+pub struct Against {
+    /// What, as a phrase.
+    pub why: String,
+    /// The rule's key, when it is one.
+    pub rule: Option<&'static str>,
+    /// Whether it can pass in a minute; else it holds for this window.
+    pub passes: bool,
 }
 
 /// What becomes of a start.
@@ -26,30 +28,42 @@ pub enum Against {
 pub enum Opening {
     /// It is made.
     Start,
-    /// It waits: until when, and why.
-    Wait(DateTime<Utc>, String),
-    /// The window was missed, and why.
-    Missed(String),
+    /// It waits until then.
+    Wait(DateTime<Utc>, Against),
+    /// The window was missed.
+    Missed(Against),
 }
 
-fn phrase(broken: &Broken) -> String {
-    format!("{} (rule {})", broken.to_string().trim_end_matches('.'), broken.rule())
+impl Against {
+    fn broken(broken: &Broken, passes: bool) -> Self {
+        let rule = broken.rule();
+        let why = format!("{} (rule {rule})", broken.to_string().trim_end_matches('.'));
+        Self { why, rule: Some(rule), passes }
+    }
+
+    /// What goes first is not done.
+    #[must_use]
+    pub fn waits_for_first(why: &str) -> Self {
+        Self { why: format!("{why} (rule soak)"), rule: Some("soak"), passes: false }
+    }
 }
 
 /// What the window itself says against its start, whatever else is: no approval, or too much time that has passed.
 #[must_use]
 pub fn unready(window: &Window, plan: &Plan, policy: &Policy, now: DateTime<Utc>) -> Option<Against> {
     if window.approval().is_none() {
-        return Some(Against::Ever("nobody approved it in time".to_owned()));
+        let why = "nobody approved it in time".to_owned();
+        return Some(Against { why, rule: None, passes: false });
     }
     if now <= latest(plan, policy) {
         return None;
     }
     let minutes = now.signed_duration_since(plan.starts_at).num_minutes();
-    Some(Against::Ever(format!(
+    let why = format!(
         "it could not be started in time: {minutes} minutes had passed, {} are allowed",
         policy.start_grace.num_minutes()
-    )))
+    );
+    Some(Against { why, rule: Some("start_grace"), passes: false })
 }
 
 fn latest(plan: &Plan, policy: &Policy) -> DateTime<Utc> {
@@ -61,11 +75,11 @@ fn latest(plan: &Plan, policy: &Policy) -> DateTime<Utc> {
 #[must_use]
 pub fn forbidden(window: &Window, plan: &Plan, bounds: &Bounds<'_>) -> Option<Against> {
     if let Err(broken) = bounds.quorum_now() {
-        return Some(Against::Now(phrase(&broken)));
+        return Some(Against::broken(&broken, true));
     }
     // A start within its grace is as legal as the minute it was planned for.
     let hours = bounds.by_hours(plan.starts_at).err().filter(|_| window.crossed_by.is_none());
-    hours.map(|broken| Against::Ever(phrase(&broken)))
+    hours.map(|broken| Against::broken(&broken, false))
 }
 
 /// What becomes of a start. What can pass in a minute is waited for, as long as the start may be late.
@@ -74,8 +88,8 @@ pub fn opening(against: Option<Against>, plan: &Plan, policy: &Policy, now: Date
     let again = now.checked_add_signed(AGAIN).unwrap_or(now);
     match against {
         None => Opening::Start,
-        Some(Against::Now(reason)) if again <= latest(plan, policy) => Opening::Wait(again, reason),
-        Some(Against::Now(reason) | Against::Ever(reason)) => Opening::Missed(reason),
+        Some(against) if against.passes && again <= latest(plan, policy) => Opening::Wait(again, against),
+        Some(against) => Opening::Missed(against),
     }
 }
 
@@ -134,10 +148,4 @@ pub struct Standing<'a> {
     pub name: &'a str,
     /// The latest end.
     pub ends_at: Option<DateTime<Utc>>,
-}
-
-/// Why a start waits for canaries, as the rule that it is.
-#[must_use]
-pub fn waits_for_first(why: &str) -> Against {
-    Against::Ever(format!("{why} (rule soak)"))
 }

@@ -1,0 +1,409 @@
+//! One replay: a queue of what falls due, and what each event does, as the scheduler would do it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+
+use super::answers::Asked;
+use super::assume::{Lots, Trouble};
+use super::stage::{Reader, Seat, Stage, is_waited_for, span};
+use super::tally::{Missing, Silenced, Tally};
+use crate::domain::bounds::Bounds;
+use crate::domain::decision::Case;
+use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
+use crate::domain::occupancy::{Occupancy, why_down};
+use crate::domain::policy::Silence;
+use crate::domain::run::RunState;
+use crate::domain::server::{Ownership, Rank};
+use crate::domain::silence::{approved_by_silence, slipped};
+use crate::domain::timeline::{Due, Event, next_for_owner, next_for_window, wall};
+use crate::domain::window::{Window, WindowState};
+
+/// What falls due. At the same instant it is done in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Happening {
+    /// A server's run ends.
+    RunEnds(usize),
+    /// An event of an owner.
+    Owner(Event, usize),
+    /// An event of a server's window.
+    Window(Event, usize),
+    /// Somebody answers a mail.
+    Answer(usize),
+}
+
+/// A server as it stands in a replay.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    pub(super) window: Option<Window>,
+    /// What its window waits for, and where that stands in the queue.
+    waits: Option<(Due, DateTime<Utc>)>,
+    /// How its run will end.
+    pub(super) ends: Option<RunState>,
+    /// Whether an owner has had his way with it.
+    pub(super) moved: bool,
+    /// Whether its start has come.
+    pub(super) begun: bool,
+    pub(super) missing: Option<Missing>,
+}
+
+pub(super) struct Replay<'a> {
+    pub(super) stage: &'a Stage<'a>,
+    pub(super) lots: Lots<'a>,
+    pub(super) now: DateTime<Utc>,
+    pub(super) queue: BTreeSet<(DateTime<Utc>, Happening)>,
+    pub(super) standings: Vec<Standing>,
+    pub(super) taken: Occupancy,
+    pub(super) asked: Vec<Asked>,
+    /// How many hosts are worked on.
+    pub(super) busy: usize,
+    /// Starts that wait for a free place.
+    pub(super) queued: VecDeque<usize>,
+    pub(super) tally: Tally,
+}
+
+/// The quarter once, from now to its end.
+pub(super) fn replay<'a>(stage: &'a Stage<'a>, lots: Lots<'a>) -> Replay<'a> {
+    let mut replay = Replay {
+        stage,
+        lots,
+        now: stage.scene.now,
+        queue: BTreeSet::new(),
+        standings: stage
+            .seats
+            .iter()
+            .map(|seat| Standing { window: seat.entry.window.clone(), ..Standing::default() })
+            .collect(),
+        taken: stage.taken.clone(),
+        asked: Vec::new(),
+        busy: 0,
+        queued: VecDeque::new(),
+        tally: Tally::new(stage),
+    };
+    replay.open();
+    while let Some((at, happening)) = replay.queue.pop_first() {
+        replay.now = at.max(replay.now);
+        match happening {
+            Happening::RunEnds(server) => replay.run_ends(server),
+            Happening::Owner(Event::MonthlyNotice, owner) => replay.monthly_notice(owner),
+            Happening::Owner(_, owner) => replay.monday(owner),
+            Happening::Window(event, server) => replay.window_event(event, server),
+            Happening::Answer(asked) => replay.answer(asked),
+        }
+    }
+    replay.tally.close(stage, &replay.standings);
+    replay
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn seat(&self, server: usize) -> Option<&'a Seat<'a>> {
+        self.stage.seats.get(server)
+    }
+
+    pub(super) fn window(&self, server: usize) -> Option<&Window> {
+        self.standings.get(server)?.window.as_ref()
+    }
+
+    fn reader(&self, owner: usize) -> Option<&'a Reader<'a>> {
+        self.stage.readers.get(owner)
+    }
+
+    fn is_counted(&self, server: usize) -> bool {
+        self.seat(server).is_some_and(|seat| seat.entry.counted)
+    }
+
+    /// What everybody waits for at first.
+    fn open(&mut self) {
+        let scene = &self.stage.scene;
+        let first_day = scene.quarters.first_day(scene.quarter);
+        let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or(NaiveTime::MIN);
+        for (number, reader) in self.stage.readers.iter().enumerate() {
+            let due = if reader.is_new {
+                let at = wall(first_day, nine, reader.zone).max(self.now);
+                Some(Due { at, event: Event::MonthlyNotice })
+            } else {
+                next_for_owner(scene.quarters, scene.quarter, reader.zone, self.now)
+            };
+            self.queue.extend(due.map(|due| (due.at, Happening::Owner(due.event, number))));
+        }
+        for number in 0..self.standings.len() {
+            self.wait_for_next(number, None);
+        }
+    }
+
+    /// Puts into the queue what comes next for a window, in the place of what it waited for.
+    pub(super) fn wait_for_next(&mut self, server: usize, done: Option<Due>) {
+        let Some(seat) = self.seat(server) else { return };
+        let next = self.window(server).and_then(|window| next_for_window(window, seat.policy, done, self.now));
+        self.wait_for(server, next.map(|due| (due, due.at.max(self.now))));
+    }
+
+    pub(super) fn wait_for(&mut self, server: usize, waits: Option<(Due, DateTime<Utc>)>) {
+        let Some(standing) = self.standings.get_mut(server) else { return };
+        if let Some((due, at)) = std::mem::replace(&mut standing.waits, waits) {
+            self.queue.remove(&(at, Happening::Window(due.event, server)));
+        }
+        self.queue.extend(waits.map(|(due, at)| (at, Happening::Window(due.event, server))));
+    }
+
+    /// Keeps a changed window: its slot, its part in its service, and what it waits for.
+    pub(super) fn keep(&mut self, server: usize, window: Window, done: Option<Due>) {
+        let Some(seat) = self.seat(server) else { return };
+        let (id, place) = (seat.entry.server.id, &seat.place);
+        let (before, after) = (self.window(server).and_then(span), span(&window));
+        if before != after {
+            if let Some(span) = before {
+                self.taken.remove(id, place, span);
+            }
+            if let Some(span) = after {
+                self.taken.has_time(&seat.entry.server.name, place);
+                self.taken.add(id, place, seat.policy, span);
+            }
+        }
+        self.taken.set_down(id, place, why_down(Some(&window), seat.entry.waits_for_reboot));
+        if let Some(standing) = self.standings.get_mut(server) {
+            standing.window = Some(window);
+        }
+        self.wait_for_next(server, done);
+    }
+
+    /// Asks something about a window and its calendar, in which it is not itself.
+    pub(super) fn with_bounds<T>(
+        &mut self,
+        server: usize,
+        ask: impl FnOnce(&Window, &Bounds<'_>) -> T,
+    ) -> Option<T> {
+        let seat = self.seat(server)?;
+        let window = self.standings.get_mut(server)?.window.take()?;
+        let (id, place) = (seat.entry.server.id, &seat.place);
+        let own = span(&window);
+        if let Some(span) = own {
+            self.taken.remove(id, place, span);
+        }
+        let scene = &self.stage.scene;
+        let has_none = window.plan.is_none() && is_waited_for(place, seat.policy);
+        if has_none {
+            self.taken.has_time(&seat.entry.server.name, place);
+        }
+        let bounds = Bounds {
+            policy: seat.policy,
+            quarters: scene.quarters,
+            quarter: window.quarter,
+            server: id,
+            place,
+            zone: seat.entry.server.zone,
+            present: window.plan.as_ref(),
+            taken: &self.taken,
+            usual: seat.entry.usual,
+            now: self.now,
+        };
+        let answer = ask(&window, &bounds);
+        if let Some(span) = own {
+            self.taken.add(id, place, seat.policy, span);
+        }
+        if has_none {
+            self.taken.has_no_time(&seat.entry.server.name, place);
+        }
+        if let Some(standing) = self.standings.get_mut(server) {
+            standing.window = Some(window);
+        }
+        Some(answer)
+    }
+
+    pub(super) fn mail(&mut self, owner: usize) {
+        let Some(reader) = self.reader(owner) else { return };
+        self.tally.mail(owner, reader.zone, self.now);
+    }
+
+    /// Mails every owner of a server who can be written to.
+    pub(super) fn mail_readers(&mut self, server: usize) {
+        for reader in self.seat(server).map_or(&[][..], |seat| seat.readers.as_slice()) {
+            self.mail(*reader);
+        }
+    }
+
+    /// The open windows of the servers that are an owner's first.
+    fn windows_for(&self, owner: usize) -> Vec<usize> {
+        let first = self.reader(owner).map_or(&[][..], |reader| reader.first_of.as_slice());
+        let open = |server: &usize| self.window(*server).is_some_and(|window| !window.state.is_settled());
+        first.iter().copied().filter(open).collect()
+    }
+
+    fn settle_owner(&mut self, owner: usize) {
+        let Some(reader) = self.reader(owner) else { return };
+        let scene = &self.stage.scene;
+        let next = next_for_owner(scene.quarters, scene.quarter, reader.zone, self.now);
+        self.queue.extend(next.map(|due| (due.at, Happening::Owner(due.event, owner))));
+    }
+
+    fn monthly_notice(&mut self, owner: usize) {
+        let windows = self.windows_for(owner);
+        self.digest(owner, windows);
+        self.settle_owner(owner);
+    }
+
+    /// A Monday: what is to be approved, what still waits, and what is patched this week.
+    fn monday(&mut self, owner: usize) {
+        let Some(reader) = self.reader(owner) else { return };
+        let now = self.now;
+        let with = |server: &usize, test: &dyn Fn(&Window, &Seat<'_>) -> bool| {
+            self.window(*server).zip(self.seat(*server)).is_some_and(|(window, seat)| test(window, seat))
+        };
+        let (requested, others): (Vec<usize>, Vec<usize>) = self
+            .windows_for(owner)
+            .into_iter()
+            .partition(|server| with(server, &|it, seat| is_requested(it, seat.policy, seat.entry.server.zone, now)));
+        let waiting: Vec<usize> = if was_asked_lately(reader.zone, now) {
+            Vec::new()
+        } else {
+            others.iter().copied().filter(|server| with(server, &|it, _| still_waits(it))).collect()
+        };
+        let has_week =
+            others.iter().any(|server| with(server, &|it, seat| is_this_week(it, seat.entry.server.zone, now)));
+        self.digest(owner, requested);
+        self.digest(owner, waiting);
+        if has_week {
+            self.mail(owner);
+        }
+        self.settle_owner(owner);
+    }
+
+    /// One mail about many windows; who is away has the other owners asked as well.
+    fn digest(&mut self, owner: usize, windows: Vec<usize>) {
+        if windows.is_empty() {
+            return;
+        }
+        let away = self.away_until(owner).is_some();
+        if away {
+            let mut others: Vec<(usize, Vec<usize>)> = Vec::new();
+            for server in &windows {
+                let readers = self.seat(*server).map_or(&[][..], |seat| seat.readers.as_slice());
+                for other in readers.iter().filter(|other| **other != owner) {
+                    match others.iter_mut().find(|(known, _)| known == other) {
+                        Some((_, theirs)) => theirs.push(*server),
+                        None => others.push((*other, vec![*server])),
+                    }
+                }
+            }
+            for (other, theirs) in others {
+                self.mail(other);
+                self.ask(other, &theirs);
+            }
+        }
+        self.mail(owner);
+        self.ask(owner, &windows);
+    }
+
+    /// Until when an owner is away, as things are now.
+    pub(super) fn away_until(&self, owner: usize) -> Option<DateTime<Utc>> {
+        let until = self.stage.scene.away.get(&self.reader(owner)?.person.id)?;
+        Some(*until).filter(|until| *until > self.now)
+    }
+
+    fn window_event(&mut self, event: Event, server: usize) {
+        let Some(standing) = self.standings.get_mut(server) else { return };
+        let Some((due, _)) = standing.waits.take() else { return };
+        match event {
+            Event::Silence => return self.silence(server, due),
+            Event::Escalation => {
+                if self.window(server).is_some_and(|window| window.state == WindowState::Proposed) {
+                    self.silenced(server, Silenced::Operators);
+                }
+            }
+            Event::Reminder => {
+                self.mail_readers(server);
+                if self.window(server).is_some_and(|window| window.state == WindowState::Proposed) {
+                    self.ask_readers(server);
+                }
+            }
+            Event::Precheck => {
+                let name = self.seat(server).map_or("", |seat| seat.entry.server.name.as_str());
+                if self.lots.trouble(name) == Some(Trouble::Precheck) {
+                    self.mail_readers(server);
+                    self.trouble();
+                }
+            }
+            Event::Lock => {
+                if let Some(Ok(locked)) = self.window(server).cloned().map(Window::lock) {
+                    return self.keep(server, locked, Some(due));
+                }
+            }
+            Event::Start => return self.start_due(server, due),
+            Event::Rehearsal | Event::ExceptionEnds | Event::MonthlyNotice | Event::ApprovalRequest => {}
+        }
+        self.wait_for_next(server, Some(due));
+    }
+
+    /// Something that an operator has to look at.
+    pub(super) fn trouble(&mut self) {
+        self.tally.trouble(self.stage.scene.zone, self.now);
+    }
+
+    fn silenced(&mut self, server: usize, what: Silenced) {
+        if self.is_counted(server) {
+            self.tally.silenced(what);
+        }
+    }
+
+    /// Nobody has answered by the deadline.
+    fn silence(&mut self, server: usize, due: Due) {
+        let Some((seat, window)) = self.seat(server).zip(self.window(server).cloned()) else { return };
+        if window.state != WindowState::Proposed {
+            return self.wait_for_next(server, Some(due));
+        }
+        let name = &seat.entry.server.name;
+        let change = match seat.policy.silence {
+            Silence::Approve => approved_by_silence(&window, name, self.now),
+            Silence::Slip => self
+                .with_bounds(server, |window, bounds| slipped(&Case { window, server: name, bounds: *bounds }))
+                .flatten(),
+            Silence::Hold | Silence::Escalate => None,
+        };
+        match change {
+            Some(change) => {
+                let slips = seat.policy.silence == Silence::Slip;
+                self.silenced(server, if slips { Silenced::Slipped } else { Silenced::Approved });
+                // A new time has a deadline of its own.
+                let done = Some(due).filter(|_| change.window.revision == window.revision);
+                self.keep(server, change.window, done);
+                self.mail_readers(server);
+                if slips {
+                    self.ask_readers(server);
+                }
+            }
+            None => {
+                if seat.policy.silence == Silence::Escalate {
+                    self.ask_second_owners(server);
+                } else {
+                    self.silenced(server, Silenced::Operators);
+                }
+                self.wait_for_next(server, Some(due));
+            }
+        }
+    }
+
+    /// Asks those who are not the first owner; the operators at once where there is nobody.
+    fn ask_second_owners(&mut self, server: usize) {
+        let Some(seat) = self.seat(server) else { return };
+        let is_second = |owner: &usize| {
+            self.reader(*owner).is_some_and(|reader| {
+                let first = |it: &Ownership| it.person == reader.person.id && it.rank == Rank::Primary;
+                !seat.ownerships.iter().any(first)
+            })
+        };
+        let second: Vec<usize> = seat.readers.iter().copied().filter(is_second).collect();
+        if second.is_empty() {
+            return self.silenced(server, Silenced::Operators);
+        }
+        self.silenced(server, Silenced::SecondOwner);
+        for owner in second {
+            self.mail(owner);
+            self.ask(owner, &[server]);
+        }
+    }
+}
+
+/// So much later.
+pub(super) fn after(at: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(by).unwrap_or(at)
+}
