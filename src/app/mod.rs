@@ -29,6 +29,7 @@ pub mod run;
 pub mod selection;
 pub mod sheet;
 pub(crate) mod silence;
+pub mod simulate;
 pub mod stand_ins;
 pub mod targets;
 pub mod trade;

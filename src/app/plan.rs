@@ -80,6 +80,9 @@ pub struct PlanReport {
     pub wrong: Vec<String>,
 }
 
+/// What a server got: a time, or the rules that exclude it.
+pub(crate) type Chosen = Result<Assigned, Vec<Excluded>>;
+
 /// The inventory and the quarter as they are, loaded at once.
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
@@ -118,7 +121,7 @@ impl Fleet {
         self.history.usual(server.id, server.operating_system.as_deref())
     }
 
-    fn fits(&self, server: &Server, filter: Option<&Filter>) -> bool {
+    pub(crate) fn fits(&self, server: &Server, filter: Option<&Filter>) -> bool {
         let Some(filter) = filter else { return true };
         let owners = self.owners.get(&server.id).map_or(&[][..], Vec::as_slice);
         filter.fits(Filtered { server, window: self.windows.get(&server.id), owners })
@@ -195,7 +198,7 @@ impl App {
         &self,
         fleet: &'f Fleet,
         order: &Order<'_>,
-    ) -> (PlanReport, Vec<(&'f Server, Option<Assigned>)>) {
+    ) -> (PlanReport, Vec<(&'f Server, Chosen)>) {
         let mut report = PlanReport::default();
         let mut taken = fleet.taken(&self.policies);
         let mut wanting: Vec<&Server> = Vec::new();
@@ -249,13 +252,13 @@ impl App {
                         time: line(assigned.plan.starts_at, server.zone),
                         why: assigned.why.sentence(),
                     });
-                    chosen.push((server, Some(assigned)));
+                    chosen.push((server, Ok(assigned)));
                 }
                 Err(excluded) => {
                     report
                         .without
                         .push((server.name.clone(), self.why_without(server, order.quarter, &excluded)));
-                    chosen.push((server, None));
+                    chosen.push((server, Err(excluded)));
                 }
             }
         }
@@ -279,7 +282,7 @@ impl App {
         tx: &mut Tx,
         fleet: &Fleet,
         quarter: Quarter,
-        chosen: &[(&Server, Option<Assigned>)],
+        chosen: &[(&Server, Chosen)],
     ) -> Result<(), Failure> {
         let now = self.now();
         let mut new = Vec::new();
@@ -290,7 +293,7 @@ impl App {
             let is_new = present.is_none();
             let mut window =
                 present.unwrap_or_else(|| Window::unscheduled(self.window_id(), server.id, quarter));
-            if let Some(assigned) = assigned {
+            if let Ok(assigned) = assigned {
                 window = window.with_plan(assigned.plan);
                 let next = next_for_window(&window, self.policy(server), None, now);
                 due.push((Subject::Window(window.id), next));
@@ -299,7 +302,7 @@ impl App {
             }
             if is_new {
                 new.push(window);
-            } else if assigned.is_some() {
+            } else if assigned.is_ok() {
                 tx.update_window(&window).await?;
             }
         }

@@ -65,6 +65,9 @@ pub(super) enum Doing {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Replay a whole quarter with the rules as they are, before it happens; sends and writes nothing.
+    #[command(after_help = SIMULATED)]
+    Simulate(Simulate),
     /// List the windows of a quarter.
     List {
         /// The quarter, as 2027-Q1; the current one when it is left out.
@@ -249,6 +252,43 @@ pub(super) struct Plan {
     /// Another number shuffles servers that are equal to the rules; the same number makes the same plan.
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
+}
+
+const SIMULATED: &str = "Notices, answers, silence, freezes, changes of the clocks, canaries, room and runs go through the functions that \
+decide in earnest. Each replay draws its own lots; the same seed draws the same ones.\n\
+Examples: patchbot simulate 2027-Q1 --answering 50%\n          patchbot simulate 2027-Q1 --diff OTHER.conf";
+
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// The quarter, as 2027-Q1; the current one when it is left out.
+    pub(super) quarter: Option<String>,
+    /// Only these servers: "group=db and env=prod".
+    #[arg(long, value_name = "FILTER")]
+    pub(super) only: Option<String>,
+    /// As if this file were the inventory.
+    #[arg(long, value_name = "FILE")]
+    pub(super) inventory: Option<PathBuf>,
+    /// How many of the owners answer at all [default: 70%].
+    #[arg(long, value_name = "SHARE")]
+    pub(super) answering: Option<String>,
+    /// How many of the windows they answer about they move [default: 10%].
+    #[arg(long, value_name = "SHARE")]
+    pub(super) moving: Option<String>,
+    /// How many of them they decline [default: 2%].
+    #[arg(long, value_name = "SHARE")]
+    pub(super) declining: Option<String>,
+    /// How many of the runs fail [default: 3%].
+    #[arg(long, value_name = "SHARE")]
+    pub(super) failing: Option<String>,
+    /// Another number draws other lots.
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// How often the quarter is replayed.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) times: u32,
+    /// Compare with another configuration: what differs comes first.
+    #[arg(long, value_name = "OTHER.conf")]
+    pub(super) diff: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

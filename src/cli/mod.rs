@@ -13,6 +13,7 @@ mod replies;
 mod screen;
 pub mod serve;
 mod setup;
+mod simulate;
 mod windows;
 mod zones;
 
@@ -121,6 +122,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         }
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
         Doing::Recheck { dry_run } => planning::recheck(&config, screen, *dry_run).await,
+        Doing::Simulate(asked) => simulate::simulate(&config, screen, asked).await,
         Doing::List { quarter, filter } => {
             windows::list(&config, screen, quarter.as_deref(), filter.as_deref()).await
         }

@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::json;
 
 use super::recheck::INVENTORY;
+use super::plan::Fleet;
 use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::filter::fold;
 use crate::domain::ids::{PersonId, ServerId};
-use crate::domain::person::Address;
+use crate::domain::person::{Address, Person, Role};
 use crate::domain::quarter::Quarter;
 use crate::domain::server::{Ownership, Rank, Server};
 use crate::domain::timeline::{Due, next_for_window};
@@ -124,26 +125,7 @@ impl App {
             before: known.servers.values().filter(|server| server.active).count(),
             ..Preview::default()
         };
-        let entries = std::mem::take(&mut sheet.entries);
-        let planned = self.known_windows(&mut tx, &entries).await?;
-        let mut taken = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let old = known.servers.get(&entry.name);
-            let owners = old.and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
-            let (mut server, represented) = compare::server(self, &sheet, &entry, old, &planned);
-            let changes = match old {
-                Some(old) => compare::differences(&sheet, old, &server, owners, &entry, represented),
-                None => Vec::new(),
-            };
-            match (old, changes.is_empty()) {
-                (None, _) => preview.new.push(entry.name.clone()),
-                (Some(_), true) => preview.unchanged = preview.unchanged.saturating_add(1),
-                (Some(_), false) => preview.changed.push((entry.name.clone(), changes.clone())),
-            }
-            let windows = self.windows_from(&entry, &server, &planned, &mut preview);
-            compare::keep_unplanned(&mut server, &entry, &windows);
-            taken.push(Taken { known: old.is_some(), entry, server, changes, windows });
-        }
+        let taken = self.compared(&mut tx, &mut sheet, &known, &mut preview).await?;
         let leaving = self.leaving(&mut tx, &known, &taken, absent, &mut preview).await?;
         let handed = self.handed_over(&mut tx, &known.owners, &taken).await?;
         preview.handed_over = handed.iter().flat_map(owners::HandedOver::told).collect();
@@ -158,6 +140,77 @@ impl App {
         self.audit_import(&mut tx, file, &sheet, &preview, actor).await?;
         tx.commit().await?;
         Ok(preview)
+    }
+
+    /// Each server of a file beside what the database has.
+    async fn compared(
+        &self,
+        tx: &mut Tx,
+        sheet: &mut Sheet,
+        known: &Known,
+        preview: &mut Preview,
+    ) -> Result<Vec<Taken>, Failure> {
+        let entries = std::mem::take(&mut sheet.entries);
+        let planned = self.known_windows(tx, &entries).await?;
+        let mut taken = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let old = known.servers.get(&entry.name);
+            let owners = old.and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
+            let (mut server, represented) = compare::server(self, sheet, &entry, old, &planned);
+            let changes = match old {
+                Some(old) => compare::differences(sheet, old, &server, owners, &entry, represented),
+                None => Vec::new(),
+            };
+            match (old, changes.is_empty()) {
+                (None, _) => preview.new.push(entry.name.clone()),
+                (Some(_), true) => preview.unchanged = preview.unchanged.saturating_add(1),
+                (Some(_), false) => preview.changed.push((entry.name.clone(), changes.clone())),
+            }
+            let windows = self.windows_from(&entry, &server, &planned, preview);
+            compare::keep_unplanned(&mut server, &entry, &windows);
+            taken.push(Taken { known: old.is_some(), entry, server, changes, windows });
+        }
+        Ok(taken)
+    }
+
+    /// Puts a file in the place of a fleet's servers, as if it had been imported and nothing else were in the inventory.
+    /// Nothing is written.
+    pub(crate) async fn as_imported(
+        &self,
+        tx: &mut Tx,
+        file: &[u8],
+        fleet: &mut Fleet,
+        quarter: Quarter,
+    ) -> Result<Vec<Problem>, Failure> {
+        let spelt = headings(tx).await?;
+        let mut sheet = read::read(file, &spelt.others);
+        let known = known(tx).await?;
+        let mut preview = Preview { errors: std::mem::take(&mut sheet.errors), ..Preview::default() };
+        let taken = self.compared(tx, &mut sheet, &known, &mut preview).await?;
+        let mut people: HashMap<PersonId, Person> =
+            tx.all_people().await?.into_iter().map(|person| (person.id, person)).collect();
+        let mut ids = known.people;
+        for mail in taken.iter().flat_map(Taken::people) {
+            if let Vacant(place) = ids.entry(mail) {
+                let (id, mail) = (self.person_id(), place.key().clone());
+                let name = mail.to_string();
+                people.insert(id, Person { id, name, mail: Some(mail), zone: None, role: Role::Owner });
+                place.insert(id);
+            }
+        }
+        let named = |owner: Ownership| Some((owner.rank, people.get(&owner.person)?.clone()));
+        fleet.owners = taken
+            .iter()
+            .map(|one| (one.server.id, one.owners(known.owners.get(&one.server.id), &ids)))
+            .map(|(server, owners)| (server, owners.into_iter().filter_map(named).collect::<Vec<_>>()))
+            .filter(|(_, owners)| !owners.is_empty())
+            .collect();
+        for one in &taken {
+            let of_quarter = one.windows.iter().filter(|(window, _)| window.quarter == quarter);
+            fleet.windows.extend(of_quarter.map(|(window, _)| (one.server.id, window.clone())));
+        }
+        fleet.servers = taken.into_iter().map(|one| one.server).collect();
+        Ok(preview.errors)
     }
 
     /// Names the servers that the file does not have; the result is those that leave, with their open windows.

@@ -54,7 +54,9 @@ impl Replay<'_> {
 
     /// Whether a window waits for this owner's answer.
     fn waits_for(&self, server: usize, owner: usize) -> bool {
-        let Some((window, reader)) = self.window(server).zip(self.stage.readers.get(owner)) else { return false };
+        let Some((window, reader)) = self.window(server).zip(self.stage.readers.get(owner)) else {
+            return false;
+        };
         window.state == WindowState::Proposed
             && !window.consents.iter().any(|consent| consent.by == reader.person.id)
     }

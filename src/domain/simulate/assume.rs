@@ -205,7 +205,9 @@ mod tests {
         assert_eq!(shown("2.5%").as_deref(), Ok("2.5%"));
         assert_eq!(shown("0.25%").as_deref(), Ok("0.25%"));
         assert_eq!(shown("100%").as_deref(), Ok("100%"));
-        for wrong in ["", "%", "101%", "100.01%", "-1%", "0.7.1", "half", "1e2", "7,5%", "0.125%", "99999999999%"] {
+        for wrong in
+            ["", "%", "101%", "100.01%", "-1%", "0.7.1", "half", "1e2", "7,5%", "0.125%", "99999999999%"]
+        {
             let sentence = shown(wrong).unwrap_err().to_string();
             assert_eq!(sentence, format!("\"{wrong}\" is not a share; write it as 70%, from 0% to 100%"));
         }

@@ -73,7 +73,8 @@ pub struct Scene<'a> {
 #[must_use]
 pub fn simulate(scene: Scene<'_>, assumed: &Assumptions) -> Report {
     let stage = Stage::new(scene);
-    let tallies: Vec<tally::Tally> =
-        (0..assumed.times.max(1)).map(|time| replay::replay(&stage, assume::Lots { assumed, time }).tally).collect();
+    let tallies: Vec<tally::Tally> = (0..assumed.times.max(1))
+        .map(|time| replay::replay(&stage, assume::Lots { assumed, time }).tally)
+        .collect();
     report::report(&stage, assumed, &tallies)
 }

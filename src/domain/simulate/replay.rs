@@ -134,7 +134,8 @@ impl<'a> Replay<'a> {
     /// Puts into the queue what comes next for a window, in the place of what it waited for.
     pub(super) fn wait_for_next(&mut self, server: usize, done: Option<Due>) {
         let Some(seat) = self.seat(server) else { return };
-        let next = self.window(server).and_then(|window| next_for_window(window, seat.policy, done, self.now));
+        let next =
+            self.window(server).and_then(|window| next_for_window(window, seat.policy, done, self.now));
         self.wait_for(server, next.map(|due| (due, due.at.max(self.now))));
     }
 
@@ -249,17 +250,18 @@ impl<'a> Replay<'a> {
         let with = |server: &usize, test: &dyn Fn(&Window, &Seat<'_>) -> bool| {
             self.window(*server).zip(self.seat(*server)).is_some_and(|(window, seat)| test(window, seat))
         };
-        let (requested, others): (Vec<usize>, Vec<usize>) = self
-            .windows_for(owner)
-            .into_iter()
-            .partition(|server| with(server, &|it, seat| is_requested(it, seat.policy, seat.entry.server.zone, now)));
+        let (requested, others): (Vec<usize>, Vec<usize>) =
+            self.windows_for(owner).into_iter().partition(|server| {
+                with(server, &|it, seat| is_requested(it, seat.policy, seat.entry.server.zone, now))
+            });
         let waiting: Vec<usize> = if was_asked_lately(reader.zone, now) {
             Vec::new()
         } else {
             others.iter().copied().filter(|server| with(server, &|it, _| still_waits(it))).collect()
         };
-        let has_week =
-            others.iter().any(|server| with(server, &|it, seat| is_this_week(it, seat.entry.server.zone, now)));
+        let has_week = others
+            .iter()
+            .any(|server| with(server, &|it, seat| is_this_week(it, seat.entry.server.zone, now)));
         self.digest(owner, requested);
         self.digest(owner, waiting);
         if has_week {
@@ -355,7 +357,9 @@ impl<'a> Replay<'a> {
         let change = match seat.policy.silence {
             Silence::Approve => approved_by_silence(&window, name, self.now),
             Silence::Slip => self
-                .with_bounds(server, |window, bounds| slipped(&Case { window, server: name, bounds: *bounds }))
+                .with_bounds(server, |window, bounds| {
+                    slipped(&Case { window, server: name, bounds: *bounds })
+                })
                 .flatten(),
             Silence::Hold | Silence::Escalate => None,
         };

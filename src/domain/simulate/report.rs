@@ -221,7 +221,10 @@ fn number(count: usize) -> u32 {
 }
 
 /// A range for each key that occurs in any replay.
-fn by_key<K: Ord + Copy>(tallies: &[Tally], counts: impl Fn(&Tally) -> &BTreeMap<K, u32>) -> BTreeMap<K, Range> {
+fn by_key<K: Ord + Copy>(
+    tallies: &[Tally],
+    counts: impl Fn(&Tally) -> &BTreeMap<K, u32>,
+) -> BTreeMap<K, Range> {
     let keys: BTreeSet<K> = tallies.iter().flat_map(|tally| counts(tally).keys().copied()).collect();
     keys.into_iter()
         .map(|key| (key, Range::of(tallies, |tally| counts(tally).get(&key).copied().unwrap_or(0))))
@@ -234,7 +237,8 @@ pub(super) fn report(stage: &Stage<'_>, assumed: &Assumptions, tallies: &[Tally]
         let all = stage.seats.iter().zip(&tally.outcomes).enumerate();
         number(all.filter(|(index, (seat, outcome))| seat.entry.counted && is(*index, **outcome)).count())
     };
-    let outcomes = Outcome::ALL.map(|one| (one, Range::of(tallies, |tally| counted(tally, &|_, it| it == one))));
+    let outcomes =
+        Outcome::ALL.map(|one| (one, Range::of(tallies, |tally| counted(tally, &|_, it| it == one))));
     let full = |hour: &(u32, u32)| hour.0 >= hour.1;
     let full_days = |tally: &Tally| {
         let days = tally.hours.iter().filter(|(_, hour)| full(hour));
@@ -290,7 +294,8 @@ pub(super) fn report(stage: &Stage<'_>, assumed: &Assumptions, tallies: &[Tally]
 
 fn without(stage: &Stage<'_>) -> Vec<Without> {
     let timeless = |entry: &&super::Entry<'_>| {
-        entry.counted && entry.window.as_ref().is_none_or(|window| window.plan.is_none() && !window.state.is_settled())
+        entry.counted
+            && entry.window.as_ref().is_none_or(|window| window.plan.is_none() && !window.state.is_settled())
     };
     let entries = stage.scene.entries.iter().filter(timeless);
     entries
@@ -346,11 +351,8 @@ fn mails(stage: &Stage<'_>, tallies: &[Tally]) -> Vec<MailLine> {
         })
         .collect();
     lines.sort_by(|one, other| {
-        (other.worst_week.usually, other.worst_week.most, &one.owner).cmp(&(
-            one.worst_week.usually,
-            one.worst_week.most,
-            &other.owner,
-        ))
+        (other.worst_week.usually, other.worst_week.most, &one.owner)
+            .cmp(&(one.worst_week.usually, one.worst_week.most, &other.owner))
     });
     lines
 }
@@ -369,7 +371,8 @@ fn nights(stage: &Stage<'_>, tallies: &[Tally]) -> Vec<NightLine> {
         })
         .collect();
     let troubles = tallies.iter().flat_map(|tally| tally.troubles.keys().copied());
-    let nights: BTreeSet<NaiveDate> = runs.iter().flat_map(|runs| runs.keys().copied()).chain(troubles).collect();
+    let nights: BTreeSet<NaiveDate> =
+        runs.iter().flat_map(|runs| runs.keys().copied()).chain(troubles).collect();
     nights
         .into_iter()
         .map(|night| NightLine {

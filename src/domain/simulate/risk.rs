@@ -28,7 +28,9 @@ impl Reason {
     fn sentence(self) -> &'static str {
         match self {
             Self::Illegal => "their time breaks a rule as it is now (\"patchbot why\" names it)",
-            Self::Canary => "if one of these canaries fails, no other time is left for it before those that follow",
+            Self::Canary => {
+                "if one of these canaries fails, no other time is left for it before those that follow"
+            }
             Self::LastDay => "they are on the last patch day of the quarter, so there is no second chance",
             Self::NoMove => "their owners have no move left",
             Self::Clocks => "the clocks change in that night",
@@ -41,7 +43,9 @@ pub(super) fn risks(stage: &Stage<'_>) -> Vec<RiskLine> {
     let mut risks: BTreeMap<Reason, Vec<String>> = BTreeMap::new();
     let mut last_days: BTreeMap<(&str, &'static str), Option<NaiveDate>> = BTreeMap::new();
     for seat in stage.seats.iter().filter(|seat| seat.entry.counted) {
-        let Some(window) = seat.entry.window.as_ref().filter(|window| !window.state.is_settled()) else { continue };
+        let Some(window) = seat.entry.window.as_ref().filter(|window| !window.state.is_settled()) else {
+            continue;
+        };
         let Some(plan) = window.plan.filter(|plan| plan.starts_at > stage.scene.now) else { continue };
         let bounds = bounds(stage, seat, window);
         let last = *last_days

@@ -23,7 +23,8 @@ impl Replay<'_> {
     /// A start has come; it needs a free place.
     pub(super) fn start_due(&mut self, server: usize, due: Due) {
         let Some(seat) = self.seat(server) else { return };
-        let first_time = self.standings.get_mut(server).is_some_and(|it| !std::mem::replace(&mut it.begun, true));
+        let first_time =
+            self.standings.get_mut(server).is_some_and(|it| !std::mem::replace(&mut it.begun, true));
         if let Some(plan) = self.window(server).and_then(|window| window.plan).filter(|_| first_time) {
             self.tally.planned(plan.starts_at, seat.policy.per_slot_hour);
         }
@@ -97,7 +98,10 @@ impl Replay<'_> {
         let of_run = RunPlan::of(run, window, plan, seat.entry.server, seat.policy, false);
         let (state, ends_at) = self.course(seat, &of_run);
         let soaking = !seat.place.canary
-            && self.tally.canaries_ended(&seat.place.group).is_some_and(|end| self.now < after(end, seat.policy.soak));
+            && self
+                .tally
+                .canaries_ended(&seat.place.group)
+                .is_some_and(|end| self.now < after(end, seat.policy.soak));
         if soaking && window.crossed_by.is_none() {
             self.tally.begins_unsoaked();
         }
@@ -132,11 +136,8 @@ impl Replay<'_> {
             };
             let ends = after(at, takes);
             let waited_for = step != Step::Apply || ends <= plan.patience_ends();
-            let outcome = if waited_for {
-                outcome
-            } else {
-                Outcome::GaveUp { reason: "it did not finish".to_owned() }
-            };
+            let outcome =
+                if waited_for { outcome } else { Outcome::GaveUp { reason: "it did not finish".to_owned() } };
             at = if waited_for { ends } else { plan.patience_ends() };
             match next(&state, outcome, plan, at) {
                 Some(next) => state = next,

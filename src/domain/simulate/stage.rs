@@ -47,7 +47,9 @@ pub(super) struct Stage<'a> {
 }
 
 /// From when to when a window takes its slot.
-pub(super) fn span(window: &Window) -> Option<(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> {
+pub(super) fn span(
+    window: &Window,
+) -> Option<(chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> {
     let plan = window.plan.filter(|_| window.state.holds_slot())?;
     Some((plan.starts_at, plan.ends_at))
 }
@@ -83,12 +85,15 @@ impl<'a> Stage<'a> {
             taken.enlist(entry.server.id, &entry.server.name, &place, policy, down);
             match window.and_then(span) {
                 Some(span) => taken.add(entry.server.id, &place, policy, span),
-                None if is_waited_for(&place, policy) && window.is_none_or(|window| window.plan.is_none()) => {
+                None if is_waited_for(&place, policy)
+                    && window.is_none_or(|window| window.plan.is_none()) =>
+                {
                     taken.has_no_time(&entry.server.name, &place);
                 }
                 None => {}
             }
-            let ownerships = entry.owners.iter().map(|(rank, person)| Ownership { person: person.id, rank: *rank });
+            let ownerships =
+                entry.owners.iter().map(|(rank, person)| Ownership { person: person.id, rank: *rank });
             seats.push(Seat { entry, place, policy, ownerships: ownerships.collect(), readers: mine });
         }
         let firsts = firsts(&seats);
@@ -112,7 +117,8 @@ fn firsts(seats: &[Seat<'_>]) -> BTreeMap<First, Vec<usize>> {
         if seat.place.canary
             && let Some(environment) = &seat.entry.server.environment
         {
-            let named = seat.policy.canaries.iter().find(|name| name.eq_ignore_ascii_case(environment.trim()));
+            let named =
+                seat.policy.canaries.iter().find(|name| name.eq_ignore_ascii_case(environment.trim()));
             stands_for(named.cloned());
         }
         if !seat.policy.followers.is_empty() {
