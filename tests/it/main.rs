@@ -20,5 +20,6 @@ mod migrations;
 mod night;
 mod pages;
 mod program;
+mod simulating;
 mod stories;
 mod world;

@@ -30,6 +30,12 @@ impl Program {
         Self { home }
     }
 
+    /// Writes a configuration that is the first one's and these rules.
+    pub(crate) fn configure(&self, file: &str, rules: &str) {
+        let text = std::fs::read_to_string(self.folder().join("patching.conf")).unwrap();
+        std::fs::write(self.folder().join(file), format!("{text}{rules}")).unwrap();
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()
     }

@@ -4,6 +4,7 @@ mod cells;
 pub(crate) mod columns;
 mod compare;
 mod excel;
+mod instead;
 mod owners;
 pub(crate) mod read;
 mod table;
@@ -15,14 +16,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::json;
 
 use super::recheck::INVENTORY;
-use super::plan::Fleet;
 use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::filter::fold;
 use crate::domain::ids::{PersonId, ServerId};
-use crate::domain::person::{Address, Person, Role};
+use crate::domain::person::Address;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::{Ownership, Rank, Server};
 use crate::domain::timeline::{Due, next_for_window};
@@ -171,46 +171,6 @@ impl App {
             taken.push(Taken { known: old.is_some(), entry, server, changes, windows });
         }
         Ok(taken)
-    }
-
-    /// Puts a file in the place of a fleet's servers, as if it had been imported and nothing else were in the inventory.
-    /// Nothing is written.
-    pub(crate) async fn as_imported(
-        &self,
-        tx: &mut Tx,
-        file: &[u8],
-        fleet: &mut Fleet,
-        quarter: Quarter,
-    ) -> Result<Vec<Problem>, Failure> {
-        let spelt = headings(tx).await?;
-        let mut sheet = read::read(file, &spelt.others);
-        let known = known(tx).await?;
-        let mut preview = Preview { errors: std::mem::take(&mut sheet.errors), ..Preview::default() };
-        let taken = self.compared(tx, &mut sheet, &known, &mut preview).await?;
-        let mut people: HashMap<PersonId, Person> =
-            tx.all_people().await?.into_iter().map(|person| (person.id, person)).collect();
-        let mut ids = known.people;
-        for mail in taken.iter().flat_map(Taken::people) {
-            if let Vacant(place) = ids.entry(mail) {
-                let (id, mail) = (self.person_id(), place.key().clone());
-                let name = mail.to_string();
-                people.insert(id, Person { id, name, mail: Some(mail), zone: None, role: Role::Owner });
-                place.insert(id);
-            }
-        }
-        let named = |owner: Ownership| Some((owner.rank, people.get(&owner.person)?.clone()));
-        fleet.owners = taken
-            .iter()
-            .map(|one| (one.server.id, one.owners(known.owners.get(&one.server.id), &ids)))
-            .map(|(server, owners)| (server, owners.into_iter().filter_map(named).collect::<Vec<_>>()))
-            .filter(|(_, owners)| !owners.is_empty())
-            .collect();
-        for one in &taken {
-            let of_quarter = one.windows.iter().filter(|(window, _)| window.quarter == quarter);
-            fleet.windows.extend(of_quarter.map(|(window, _)| (one.server.id, window.clone())));
-        }
-        fleet.servers = taken.into_iter().map(|one| one.server).collect();
-        Ok(preview.errors)
     }
 
     /// Names the servers that the file does not have; the result is those that leave, with their open windows.

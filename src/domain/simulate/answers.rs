@@ -106,7 +106,13 @@ impl Replay<'_> {
     }
 
     /// One act of one owner: what came of it, when it was not refused.
-    fn act(&mut self, server: usize, owner: usize, act: Act, shown: Option<Revision>) -> Option<Decided> {
+    pub(super) fn act(
+        &mut self,
+        server: usize,
+        owner: usize,
+        act: Act,
+        shown: Option<Revision>,
+    ) -> Option<Decided> {
         let seat = self.seat(server)?;
         let (name, person) = (&seat.entry.server.name, self.stage.readers.get(owner)?.person);
         let via = Via { channel: Channel::Mail, shown };

@@ -3,6 +3,8 @@
 
 mod answers;
 mod assume;
+mod letters;
+mod outcome;
 mod replay;
 mod report;
 mod risk;
@@ -24,7 +26,8 @@ use super::quarter::{Quarter, Quarters};
 use super::server::{Rank, Server};
 use super::window::Window;
 pub use assume::{Assumptions, NotAShare, Share};
-pub use report::{GroupLine, MailLine, NightLine, Outcome, Range, Report, RiskLine, Without};
+pub use outcome::{Outcome, Range};
+pub use report::{GroupLine, MailLine, NightLine, Report, RiskLine, Without};
 use stage::Stage;
 
 /// A server in the quarter that is replayed.
@@ -74,7 +77,10 @@ pub struct Scene<'a> {
 pub fn simulate(scene: Scene<'_>, assumed: &Assumptions) -> Report {
     let stage = Stage::new(scene);
     let tallies: Vec<tally::Tally> = (0..assumed.times.max(1))
-        .map(|time| replay::replay(&stage, assume::Lots { assumed, time }).tally)
+        .map(|time| replay::replay(&stage, assume::Lots { assumed, time }))
         .collect();
     report::report(&stage, assumed, &tallies)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,6 @@ use super::stage::{Reader, Seat, Stage, is_waited_for, span};
 use super::tally::{Missing, Silenced, Tally};
 use crate::domain::bounds::Bounds;
 use crate::domain::decision::Case;
-use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
 use crate::domain::occupancy::{Occupancy, why_down};
 use crate::domain::policy::Silence;
 use crate::domain::run::RunState;
@@ -63,39 +62,49 @@ pub(super) struct Replay<'a> {
 }
 
 /// The quarter once, from now to its end.
-pub(super) fn replay<'a>(stage: &'a Stage<'a>, lots: Lots<'a>) -> Replay<'a> {
-    let mut replay = Replay {
-        stage,
-        lots,
-        now: stage.scene.now,
-        queue: BTreeSet::new(),
-        standings: stage
-            .seats
-            .iter()
-            .map(|seat| Standing { window: seat.entry.window.clone(), ..Standing::default() })
-            .collect(),
-        taken: stage.taken.clone(),
-        asked: Vec::new(),
-        busy: 0,
-        queued: VecDeque::new(),
-        tally: Tally::new(stage),
-    };
-    replay.open();
-    while let Some((at, happening)) = replay.queue.pop_first() {
-        replay.now = at.max(replay.now);
-        match happening {
-            Happening::RunEnds(server) => replay.run_ends(server),
-            Happening::Owner(Event::MonthlyNotice, owner) => replay.monthly_notice(owner),
-            Happening::Owner(_, owner) => replay.monday(owner),
-            Happening::Window(event, server) => replay.window_event(event, server),
-            Happening::Answer(asked) => replay.answer(asked),
-        }
-    }
-    replay.tally.close(stage, &replay.standings);
-    replay
+pub(super) fn replay(stage: &Stage<'_>, lots: Lots<'_>) -> Tally {
+    Replay::new(stage, lots).played().tally
 }
 
 impl<'a> Replay<'a> {
+    pub(super) fn new(stage: &'a Stage<'a>, lots: Lots<'a>) -> Self {
+        let standings = stage
+            .seats
+            .iter()
+            .map(|seat| Standing { window: seat.entry.window.clone(), ..Standing::default() })
+            .collect();
+        let mut replay = Self {
+            stage,
+            lots,
+            now: stage.scene.now,
+            queue: BTreeSet::new(),
+            standings,
+            taken: stage.taken.clone(),
+            asked: Vec::new(),
+            busy: 0,
+            queued: VecDeque::new(),
+            tally: Tally::new(stage),
+        };
+        replay.open();
+        replay
+    }
+
+    /// Does what falls due until nothing is left.
+    pub(super) fn played(mut self) -> Self {
+        while let Some((at, happening)) = self.queue.pop_first() {
+            self.now = at.max(self.now);
+            match happening {
+                Happening::RunEnds(server) => self.run_ends(server),
+                Happening::Owner(Event::MonthlyNotice, owner) => self.monthly_notice(owner),
+                Happening::Owner(_, owner) => self.monday(owner),
+                Happening::Window(event, server) => self.window_event(event, server),
+                Happening::Answer(asked) => self.answer(asked),
+            }
+        }
+        self.tally.close(self.stage, &self.standings);
+        self
+    }
+
     pub(super) fn seat(&self, server: usize) -> Option<&'a Seat<'a>> {
         self.stage.seats.get(server)
     }
@@ -104,7 +113,7 @@ impl<'a> Replay<'a> {
         self.standings.get(server)?.window.as_ref()
     }
 
-    fn reader(&self, owner: usize) -> Option<&'a Reader<'a>> {
+    pub(super) fn reader(&self, owner: usize) -> Option<&'a Reader<'a>> {
         self.stage.readers.get(owner)
     }
 
@@ -221,85 +230,6 @@ impl<'a> Replay<'a> {
         for reader in self.seat(server).map_or(&[][..], |seat| seat.readers.as_slice()) {
             self.mail(*reader);
         }
-    }
-
-    /// The open windows of the servers that are an owner's first.
-    fn windows_for(&self, owner: usize) -> Vec<usize> {
-        let first = self.reader(owner).map_or(&[][..], |reader| reader.first_of.as_slice());
-        let open = |server: &usize| self.window(*server).is_some_and(|window| !window.state.is_settled());
-        first.iter().copied().filter(open).collect()
-    }
-
-    fn settle_owner(&mut self, owner: usize) {
-        let Some(reader) = self.reader(owner) else { return };
-        let scene = &self.stage.scene;
-        let next = next_for_owner(scene.quarters, scene.quarter, reader.zone, self.now);
-        self.queue.extend(next.map(|due| (due.at, Happening::Owner(due.event, owner))));
-    }
-
-    fn monthly_notice(&mut self, owner: usize) {
-        let windows = self.windows_for(owner);
-        self.digest(owner, windows);
-        self.settle_owner(owner);
-    }
-
-    /// A Monday: what is to be approved, what still waits, and what is patched this week.
-    fn monday(&mut self, owner: usize) {
-        let Some(reader) = self.reader(owner) else { return };
-        let now = self.now;
-        let with = |server: &usize, test: &dyn Fn(&Window, &Seat<'_>) -> bool| {
-            self.window(*server).zip(self.seat(*server)).is_some_and(|(window, seat)| test(window, seat))
-        };
-        let (requested, others): (Vec<usize>, Vec<usize>) =
-            self.windows_for(owner).into_iter().partition(|server| {
-                with(server, &|it, seat| is_requested(it, seat.policy, seat.entry.server.zone, now))
-            });
-        let waiting: Vec<usize> = if was_asked_lately(reader.zone, now) {
-            Vec::new()
-        } else {
-            others.iter().copied().filter(|server| with(server, &|it, _| still_waits(it))).collect()
-        };
-        let has_week = others
-            .iter()
-            .any(|server| with(server, &|it, seat| is_this_week(it, seat.entry.server.zone, now)));
-        self.digest(owner, requested);
-        self.digest(owner, waiting);
-        if has_week {
-            self.mail(owner);
-        }
-        self.settle_owner(owner);
-    }
-
-    /// One mail about many windows; who is away has the other owners asked as well.
-    fn digest(&mut self, owner: usize, windows: Vec<usize>) {
-        if windows.is_empty() {
-            return;
-        }
-        let away = self.away_until(owner).is_some();
-        if away {
-            let mut others: Vec<(usize, Vec<usize>)> = Vec::new();
-            for server in &windows {
-                let readers = self.seat(*server).map_or(&[][..], |seat| seat.readers.as_slice());
-                for other in readers.iter().filter(|other| **other != owner) {
-                    match others.iter_mut().find(|(known, _)| known == other) {
-                        Some((_, theirs)) => theirs.push(*server),
-                        None => others.push((*other, vec![*server])),
-                    }
-                }
-            }
-            for (other, theirs) in others {
-                self.mail(other);
-                self.ask(other, &theirs);
-            }
-        }
-        self.mail(owner);
-        self.ask(owner, &windows);
-    }
-
-    /// Until when an owner is away, as things are now.
-    pub(super) fn away_until(&self, owner: usize) -> Option<DateTime<Utc>> {
-        let until = self.stage.scene.away.get(&self.reader(owner)?.person.id)?;
-        Some(*until).filter(|until| *until > self.now)
     }
 
     fn window_event(&mut self, event: Event, server: usize) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::outcome::Outcome;
 use super::replay::Standing;
-use super::report::Outcome;
 use super::stage::Stage;
 use crate::domain::decision::Decided;
 use crate::domain::occupancy::hour_of;
@@ -104,9 +104,9 @@ impl Tally {
         one_more(&mut self.decisions, decided.as_str());
     }
 
-    /// A refusal, by its rule; what is about people and states has none.
+    /// A refusal, by its rule; what is about states has none.
     pub(super) fn refused(&mut self, rule: Option<&'static str>) {
-        one_more(&mut self.refusals, rule.unwrap_or("over"));
+        one_more(&mut self.refusals, rule.unwrap_or("too late, or changed since"));
     }
 
     pub(super) fn found_no_time(&mut self) {
