@@ -45,7 +45,7 @@ fn numbers(report: &Report) -> Vec<(String, String)> {
 
 /// Two configurations side by side: what differs first.
 pub(super) fn compare(app: &App, screen: &mut Screen, now: &Report, then: &Report) {
-    screen.line(&headline(app, now));
+    headline(app, screen, now);
     assumed(screen, now);
     let (mine, theirs) = (numbers(now), numbers(then));
     let value = |all: &[(String, String)], what: &str| {

@@ -16,16 +16,24 @@ fn counted(count: u32, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-pub(super) fn headline(app: &App, report: &Report) -> String {
+/// What was replayed, how often, and how the numbers are to be read.
+pub(super) fn headline(app: &App, screen: &mut Screen, report: &Report) {
     let begun = app.quarters.first_day(report.quarter) <= report.from.with_timezone(&app.zone).date_naive();
-    format!(
-        "{}, {} of {}, replayed {} {}; nothing was sent or written.",
+    let times = report.assumed.times;
+    screen.line(&format!(
+        "{}, replayed {} {}.",
         app.quarters.describe(report.quarter),
+        counted(times, "time", "times"),
+        if begun { "from now on" } else { "as it would be planned now" },
+    ));
+    screen.line(&format!(
+        "{} of {}. Nothing was sent or written.",
         counted(report.servers, "server", "servers"),
         counted(u32::try_from(report.owners).unwrap_or(u32::MAX), "owner", "owners"),
-        counted(report.assumed.times, "time", "times"),
-        if begun { "from now on" } else { "as it would be planned now" },
-    )
+    ));
+    if times > 1 {
+        screen.line("Numbers are the usual ones (median), in brackets those of the extreme replays.");
+    }
 }
 
 pub(super) fn assumed(screen: &mut Screen, report: &Report) {
@@ -39,21 +47,21 @@ pub(super) fn assumed(screen: &mut Screen, report: &Report) {
         .line(&format!("  {failing} of the runs fail, half of them in their pre-checks; all need a reboot"));
     screen.line("  operators do nothing: what failed, was missed or waits for them stays so");
     let [own, systems, unknown] = report.known;
-    let known = match (own.saturating_add(systems), unknown) {
-        (_, 0) => format!(
-            "  runs take as long as before: {own} servers by their own runs, {systems} by their system's"
-        ),
-        (0, _) => "  runs take 15 minutes, 40 at most in nine of ten: there are too few runs to know better"
-            .to_owned(),
-        (known, unknown) => format!(
-            "  {known} servers take as long as before; of {unknown} too few runs are known, they take 15 minutes, 40 at most in nine of ten"
-        ),
-    };
-    screen.line(&known);
+    if own.saturating_add(systems) > 0 {
+        screen.line(&format!(
+            "  {own} servers take as long as in their own runs, {systems} as long as others of their system"
+        ));
+    }
+    if unknown > 0 {
+        screen.line(&format!(
+            "  of {} too few runs are known: they take 15 minutes, and 40 at most in nine of ten",
+            counted(unknown, "server", "servers")
+        ));
+    }
 }
 
 pub(super) fn show(app: &App, screen: &mut Screen, report: &Report) {
-    screen.line(&headline(app, report));
+    headline(app, screen, report);
     assumed(screen, report);
     outcomes(screen, report);
     groups(screen, report);
@@ -114,26 +122,20 @@ fn without(screen: &mut Screen, report: &Report) {
 }
 
 fn calendar(screen: &mut Screen, report: &Report) {
-    let over = match report.hours_over.most {
-        0 => "and none has more than it may".to_owned(),
-        _ => format!("and {} have more than they may", report.hours_over),
-    };
-    let full = match report.full_hours.most {
-        0 => "none of them is full".to_owned(),
-        _ => format!("full are {} of them, days with such hours: {}", report.full_hours, report.full_days),
-    };
     screen.line(&format!(
-        "Hours in which something starts: {}; {full} (rule per_slot_hour), {over}.",
-        report.hours
+        "Hours with a start: {}; full (rule per_slot_hour): {}, on days: {}.",
+        report.hours, report.full_hours, report.full_days
     ));
-    let waited = match report.waited.most {
-        0 => "no start waits for a place".to_owned(),
-        _ => format!("{} starts wait for a place", report.waited),
-    };
+    if report.hours_over.most > 0 {
+        screen.line(&format!("Hours with more starts than may be: {}.", report.hours_over));
+    }
     screen.line(&format!(
-        "At most {} hosts are worked on at once, {} may be (ssh.concurrency); {waited}.",
+        "Hosts worked on at once: at most {} of {} (ssh.concurrency).",
         report.at_once, report.places
     ));
+    if report.waited.most > 0 {
+        screen.line(&format!("Starts that wait for one of these places: {}.", report.waited));
+    }
     for wrong in &report.canaries {
         screen.line(&format!("This is no plan: {wrong}."));
     }
@@ -154,7 +156,7 @@ fn people(screen: &mut Screen, report: &Report) {
         let counts: Vec<String> = counts.iter().map(|(what, range)| format!("{what} {range}")).collect();
         if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") }
     };
-    screen.line(&format!("Decided: {}.", list(&report.decisions)));
+    screen.line(&format!("Decided by owners: {}.", list(&report.decisions)));
     if !report.silence.is_empty() {
         screen.line(&format!("Silence: {}.", list(&report.silence)));
     }

@@ -106,7 +106,7 @@ impl Tally {
 
     /// A refusal, by its rule; what is about states has none.
     pub(super) fn refused(&mut self, rule: Option<&'static str>) {
-        one_more(&mut self.refusals, rule.unwrap_or("too late, or changed since"));
+        one_more(&mut self.refusals, rule.unwrap_or("over or changed meanwhile"));
     }
 
     pub(super) fn found_no_time(&mut self) {

@@ -15,6 +15,7 @@ mod rechecks;
 mod rehearsals;
 mod replies;
 mod silence;
+mod simulated;
 mod starts;
 mod two_owners;
 mod undo;
