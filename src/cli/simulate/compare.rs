@@ -4,13 +4,22 @@ use super::show::{assumed, headline, too_many};
 use super::{LINES_SHOWN, more};
 use crate::app::App;
 use crate::cli::Screen;
-use crate::domain::simulate::Report;
+use crate::domain::simulate::{Outcome, Report};
+
+/// Lines are no longer than this, as far as possible.
+const COLUMNS: usize = 98;
 
 /// Every number of a report, by its name.
 fn numbers(report: &Report) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> =
-        report.outcomes.iter().map(|(one, range)| (one.phrase().to_owned(), range.to_string())).collect();
-    all.extend(report.missed.iter().map(|(rule, range)| (format!("  rule {rule}"), range.to_string())));
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (outcome, range) in &report.outcomes {
+        all.push((outcome.phrase().to_owned(), range.to_string()));
+        if *outcome == Outcome::NotStarted {
+            all.extend(
+                report.missed.iter().map(|(rule, range)| (format!("  rule {rule}"), range.to_string())),
+            );
+        }
+    }
     let mut add = |what: &str, value: String| all.push((what.to_owned(), value));
     add("hours with a start", report.hours.to_string());
     add("full hours", report.full_hours.to_string());
@@ -73,11 +82,27 @@ pub(super) fn compare(app: &App, screen: &mut Screen, now: &Report, then: &Repor
     let same: Vec<String> = same
         .iter()
         .filter(|[_, value, _]| value != "0")
-        .map(|[what, value, _]| format!("{} {value}", what.trim_start()))
+        .map(|[what, value, _]| format!("{}: {value}", what.trim_start()))
         .collect();
     if !same.is_empty() {
-        screen.line(&format!("The same with both: {}.", same.join("; ")));
+        screen.line("The same with both:");
+        packed(&same).iter().for_each(|line| screen.line(line));
     }
+}
+
+/// As many phrases on one line as a terminal has room for.
+fn packed(phrases: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for phrase in phrases {
+        match lines.last_mut().filter(|line| line.chars().count().saturating_add(phrase.len()) < COLUMNS) {
+            Some(line) => {
+                line.push_str("; ");
+                line.push_str(phrase);
+            }
+            None => lines.push(format!("  {phrase}")),
+        }
+    }
+    lines
 }
 
 /// The servers for which the other configuration makes the greatest difference.

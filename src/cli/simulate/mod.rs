@@ -12,7 +12,9 @@ use super::args::Simulate;
 use super::planning::{read, under};
 use super::windows::typed_filter;
 use super::{Ended, Screen, setup};
+use crate::app::App;
 use crate::app::simulate::{Question, Simulated};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::quarter::Quarter;
 use crate::domain::simulate::{Assumptions, NotAShare, Report, Share};
@@ -29,6 +31,8 @@ pub(super) async fn simulate(
     let quarter = asked.quarter.as_deref().map(str::parse::<Quarter>).transpose();
     let Some(quarter) = read(screen, quarter) else { return Ok(Ended::Refused) };
     let app = setup::app(config).await?;
+    // Both configurations have the same present, however long the first one takes.
+    let app = App { clock: Clock::manual(app.now()), ..app };
     let today = app.now().with_timezone(&app.zone).date_naive();
     let quarter = quarter.unwrap_or_else(|| app.quarters.of(today));
     if app.quarters.last_day(quarter) < today {

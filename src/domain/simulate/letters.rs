@@ -25,7 +25,7 @@ impl Replay<'_> {
 
     pub(super) fn monthly_notice(&mut self, owner: usize) {
         let windows = self.windows_for(owner);
-        self.digest(owner, windows);
+        self.digest(owner, &windows);
         self.settle_owner(owner);
     }
 
@@ -48,8 +48,8 @@ impl Replay<'_> {
         let has_week = others
             .iter()
             .any(|server| with(server, &|it, seat| is_this_week(it, seat.entry.server.zone, now)));
-        self.digest(owner, requested);
-        self.digest(owner, waiting);
+        self.digest(owner, &requested);
+        self.digest(owner, &waiting);
         if has_week {
             self.mail(owner);
         }
@@ -57,14 +57,14 @@ impl Replay<'_> {
     }
 
     /// One mail about many windows; who is away has the other owners asked as well.
-    fn digest(&mut self, owner: usize, windows: Vec<usize>) {
+    fn digest(&mut self, owner: usize, windows: &[usize]) {
         if windows.is_empty() {
             return;
         }
         let away = self.away_until(owner).is_some();
         if away {
             let mut others: Vec<(usize, Vec<usize>)> = Vec::new();
-            for server in &windows {
+            for server in windows {
                 let readers = self.seat(*server).map_or(&[][..], |seat| seat.readers.as_slice());
                 for other in readers.iter().filter(|other| **other != owner) {
                     match others.iter_mut().find(|(known, _)| known == other) {
@@ -79,7 +79,7 @@ impl Replay<'_> {
             }
         }
         self.mail(owner);
-        self.ask(owner, &windows);
+        self.ask(owner, windows);
     }
 
     /// Until when an owner is away, as things are now.

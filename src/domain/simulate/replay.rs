@@ -10,6 +10,7 @@ use super::stage::{Reader, Seat, Stage, is_waited_for, span};
 use super::tally::{Missing, Silenced, Tally};
 use crate::domain::bounds::Bounds;
 use crate::domain::decision::Case;
+use crate::domain::ids::Revision;
 use crate::domain::occupancy::{Occupancy, why_down};
 use crate::domain::policy::Silence;
 use crate::domain::run::RunState;
@@ -41,6 +42,8 @@ pub(super) struct Standing {
     pub(super) ends: Option<RunState>,
     /// Whether an owner has had his way with it.
     pub(super) moved: bool,
+    /// The plan about whose silence the operators were told; they are told once.
+    told: Option<Revision>,
     /// Whether its start has come.
     pub(super) begun: bool,
     pub(super) missing: Option<Missing>,
@@ -272,7 +275,13 @@ impl<'a> Replay<'a> {
     }
 
     fn silenced(&mut self, server: usize, what: Silenced) {
-        if self.is_counted(server) {
+        let revision = self.window(server).map(|window| window.revision);
+        let again = what == Silenced::Operators
+            && self
+                .standings
+                .get_mut(server)
+                .is_some_and(|standing| std::mem::replace(&mut standing.told, revision) == revision);
+        if self.is_counted(server) && !again {
             self.tally.silenced(what);
         }
     }

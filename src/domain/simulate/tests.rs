@@ -189,7 +189,7 @@ fn without_an_answer_each_rule_of_silence_does_what_it_says() {
     assert_eq!(
         told(Silence::Escalate, &nobody_answers()),
         (
-            "not approved in time 2, left to operators 4".to_owned(),
+            "not approved in time 2, left to operators 2".to_owned(),
             "not approved in time 2, asked of second owners 2, left to operators 2".to_owned()
         )
     );
