@@ -78,7 +78,7 @@ fn some_servers_or_a_file_that_is_no_inventory_yet_can_be_simulated() {
     let some = json(&[
         "--only", "group=db", "--answering", "100%", "--moving", "0", "--declining", "0", "--failing", "0",
     ]);
-    assert_eq!(some["servers"], 2);
+    assert_eq!((&some["servers"], &some["owners"]), (&2.into(), &2.into()));
     assert_eq!(some["outcomes"]["patched"]["fewest"], 2);
     assert_eq!(some["assumed"]["answering"], "100%");
     std::fs::write(

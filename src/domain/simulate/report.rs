@@ -183,7 +183,7 @@ pub(super) fn report(stage: &Stage<'_>, assumed: &Assumptions, tallies: &[Tally]
         from: scene.now,
         assumed: *assumed,
         servers: number(all.len()),
-        owners: stage.readers.len(),
+        owners: stage.readers.iter().filter(|reader| reader.counted).count(),
         outcomes: outcomes.into_iter().collect(),
         missed: by_key(tallies, |tally| &tally.missed),
         without: without(stage),
@@ -252,6 +252,7 @@ fn mails(stage: &Stage<'_>, tallies: &[Tally]) -> Vec<MailLine> {
         .readers
         .iter()
         .enumerate()
+        .filter(|(_, reader)| reader.counted)
         .map(|(owner, reader)| {
             let worst = tallies.iter().flat_map(|tally| weeks(tally, owner));
             let worst = worst.max_by_key(|(week, count)| (*count, std::cmp::Reverse(*week)));

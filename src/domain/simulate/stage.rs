@@ -32,6 +32,8 @@ pub(super) struct Reader<'a> {
     pub(super) zone: Tz,
     /// The numbers of the servers that are his first, as his notices list them.
     pub(super) first_of: Vec<usize>,
+    /// Whether the report is about servers of his.
+    pub(super) counted: bool,
     /// Whether windows of his were planned just now.
     pub(super) is_new: bool,
 }
@@ -67,10 +69,17 @@ impl<'a> Stage<'a> {
             for (rank, person) in entry.owners.iter().filter(|(_, person)| person.mail.is_some()) {
                 let reader = *numbers.entry(person.id).or_insert_with(|| {
                     let zone = person.zone.unwrap_or(scene.zone);
-                    readers.push(Reader { person, zone, first_of: Vec::new(), is_new: false });
+                    readers.push(Reader {
+                        person,
+                        zone,
+                        first_of: Vec::new(),
+                        counted: false,
+                        is_new: false,
+                    });
                     readers.len().saturating_sub(1)
                 });
                 if let Some(reader) = readers.get_mut(reader) {
+                    reader.counted |= entry.counted;
                     reader.is_new |= scene.planned && entry.window.is_some();
                     if *rank == Rank::Primary {
                         reader.first_of.push(number);
