@@ -84,7 +84,8 @@ impl App {
             );
             let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
             self.look_back(&mut tx, &mut digest.windows, &windows).await?;
-            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
+            // To the minute: who gets windows by a second plan on the same day is told about them as well.
+            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%dT%H:%M"));
             self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
             self.post_cards_of(&mut tx, &reader, &windows).await?;
         }

@@ -3,6 +3,7 @@
 //! The edges (mail, chat, terminal) come in by [`App::handle`] and [`App::handle_reply`]; the clock's work comes in by
 //! [`clockwork`] and [`run`]. Nothing here sends anything: messages go into the outbox.
 
+pub mod archive;
 pub mod board;
 pub(crate) mod calendar;
 pub mod clockwork;
@@ -25,6 +26,7 @@ pub mod recheck;
 pub mod reply;
 pub mod reports;
 pub mod request;
+pub mod rollover;
 pub mod run;
 pub mod selection;
 pub mod sheet;

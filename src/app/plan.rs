@@ -16,7 +16,7 @@ use crate::domain::occupancy::{Occupancy, Place, why_down};
 use crate::domain::person::Person;
 use crate::domain::planner::{Assigned, Candidate, Planner, canaries_too_late};
 use crate::domain::policy::Policies;
-use crate::domain::quarter::Quarter;
+use crate::domain::quarter::{Quarter, Quarters};
 use crate::domain::server::{Rank, Server};
 use crate::domain::shown::line;
 use crate::domain::timeline::{Due, Event, next_for_window, wall};
@@ -308,12 +308,22 @@ impl App {
         }
         tx.insert_windows(&new).await?;
         for (person, zone) in written_to {
-            let zone = zone.unwrap_or(self.zone);
-            let at = wall(self.quarters.first_day(quarter), nine(), zone).max(now);
-            due.push((Subject::Owner(person), Some(Due { at, event: Event::MonthlyNotice })));
+            let first = first_notice(&self.quarters, quarter, zone.unwrap_or(self.zone), now);
+            due.push((Subject::Owner(person), Some(first)));
         }
         Ok(tx.put_many_due(quarter, &due).await?)
     }
+}
+
+/// When an owner is written to for the first time about a quarter: on its first day, or now when that is past.
+pub(crate) fn first_notice(
+    quarters: &Quarters,
+    quarter: Quarter,
+    zone: chrono_tz::Tz,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Due {
+    let at = wall(quarters.first_day(quarter), nine(), zone).max(now);
+    Due { at, event: Event::MonthlyNotice }
 }
 
 /// 09:00, when notices go out.

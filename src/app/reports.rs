@@ -24,9 +24,9 @@ use crate::store::records::PrecheckRow;
 const MOST_LINES: usize = 25;
 
 /// The windows of a quarter with their servers.
-struct Stand {
-    servers: BTreeMap<ServerId, Server>,
-    windows: Vec<Window>,
+pub(super) struct Stand {
+    pub(super) servers: BTreeMap<ServerId, Server>,
+    pub(super) windows: Vec<Window>,
 }
 
 impl App {
@@ -223,7 +223,7 @@ impl Stand {
     }
 
     /// The quarter in numbers: all of it, then by host group.
-    fn tallies(&self) -> Vec<Tally> {
+    pub(super) fn tallies(&self) -> Vec<Tally> {
         let mut all = tally("all");
         let mut groups: BTreeMap<String, Tally> = BTreeMap::new();
         for window in &self.windows {
@@ -258,7 +258,8 @@ fn count(tally: &mut Tally, state: &WindowState) {
     tally.all = tally.all.saturating_add(1);
 }
 
-fn section(title: &str, urgent: bool, mut lines: Vec<String>) -> Section {
+/// A paragraph of a report; a long list is cut.
+pub(super) fn section(title: &str, urgent: bool, mut lines: Vec<String>) -> Section {
     let more = lines.len().saturating_sub(MOST_LINES);
     if more > 0 {
         lines.truncate(MOST_LINES);

@@ -68,6 +68,12 @@ pub(super) enum Doing {
     /// Replay a whole quarter with the rules as they are, before it happens; sends and writes nothing.
     #[command(after_help = SIMULATED)]
     Simulate(Simulate),
+    /// Turn a quarter that is over: end and archive it, open the new one, look through everything, report; what was
+    /// done already is not done again.
+    Rollover {
+        /// The quarter that is over, as 2027-Q1; the last one when it is left out.
+        quarter: Option<String>,
+    },
     /// List the windows of a quarter.
     List {
         /// The quarter, as 2027-Q1; the current one when it is left out.

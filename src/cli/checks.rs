@@ -1,13 +1,16 @@
 //! `check-config` and `doctor`: whether the configuration is right, and whether everything it names answers.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{Ended, Screen, serve, setup};
+use crate::app::App;
 use crate::chat::Chat;
 use crate::config::Config;
 use crate::domain::consistency::{Finding, findings};
+use crate::domain::look::Look;
 use crate::domain::server::Server;
-use crate::render::Renderer;
 use crate::snmp::Agent;
 use crate::work::hosts::Hosts;
 
@@ -66,47 +69,15 @@ async fn without_servers(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// What was looked at, and a sentence of what was found.
-#[derive(Debug)]
-struct Look {
-    what: &'static str,
-    fine: bool,
-    sentence: String,
-}
-
-impl Look {
-    fn fine(what: &'static str, sentence: impl Into<String>) -> Self {
-        Self { what, fine: true, sentence: sentence.into() }
-    }
-
-    fn wrong(what: &'static str, error: impl std::fmt::Display) -> Self {
-        Self { what, fine: false, sentence: format!("{error:#}") }
-    }
-}
-
 pub(super) async fn doctor(config: &Config, screen: &mut Screen) -> anyhow::Result<Ended> {
-    let mut looks = vec![Look::fine(
-        "configuration",
-        config.file.as_ref().map_or_else(
-            || "the defaults are used".to_owned(),
-            |file| format!("{} is right", file.display()),
-        ),
-    )];
+    let place = config
+        .file
+        .as_ref()
+        .map_or_else(|| "the defaults are used".to_owned(), |file| format!("{} is right", file.display()));
+    let mut looks = vec![Look::fine("configuration", place)];
     let app = match setup::app(config).await {
         Ok(app) => {
-            looks.push(match app.store.unfit_statements().await {
-                Ok(unfit) if unfit.is_empty() => {
-                    Look::fine("database", format!("{} answers and has the right schema", app.store.engine()))
-                }
-                Ok(unfit) => Look::wrong(
-                    "database",
-                    format!(
-                        "statements do not fit the schema: {}; restore a backup of the right version",
-                        unfit.join("; ")
-                    ),
-                ),
-                Err(error) => Look::wrong("database", error),
-            });
+            looks.push(look_at_database(&app).await);
             Some(app)
         }
         Err(error) => {
@@ -114,46 +85,10 @@ pub(super) async fn doctor(config: &Config, screen: &mut Screen) -> anyhow::Resu
             None
         }
     };
-    let templates = config.mail.as_ref().and_then(|mail| mail.mail.templates.as_deref());
-    looks.push(match Renderer::new(templates) {
-        Ok(_) => Look::fine("templates", "every notice can be rendered"),
-        Err(error) => Look::wrong("templates", error),
-    });
-    look_at_mail(config, &mut looks).await;
+    looks.push(look_at_templates(config));
+    looks.extend(look_at_places(config, app.as_ref()).await);
     if let Some(app) = &app {
-        look_at_chat("Slack", serve::slack(config, app).map(|slack| slack.map(Chat::Slack)), &mut looks)
-            .await;
-        look_at_chat(
-            "Discord",
-            serve::discord(config, app).map(|discord| discord.map(Chat::Discord)),
-            &mut looks,
-        )
-        .await;
-        match setup::hosts(config, &app.clock) {
-            Ok(hosts) => {
-                looks.push(Look::fine("SSH", format!("the key {} can be used", config.ssh.key.display())));
-                looks.push(look_at_snmp(app, &hosts).await?);
-            }
-            Err(error) => looks.push(Look::wrong("SSH", error)),
-        }
-        let servers = app.store.read().await?.all_servers().await?;
-        let active = servers.iter().filter(|server| server.active);
-        let bare: Vec<&str> = active
-            .clone()
-            .filter(|server| server.host_key.is_none())
-            .map(|server| server.name.as_str())
-            .collect();
-        looks.push(if bare.is_empty() {
-            Look::fine("inventory", format!("{} servers, all enrolled", active.count()))
-        } else {
-            let shown = bare.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-            let more = bare.len().saturating_sub(5);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            Look::wrong(
-                "inventory",
-                format!("not enrolled: {shown}{more}; enroll them with \"patchbot enroll\""),
-            )
-        });
+        looks.push(look_at_enrolment(app).await);
     }
     let wrong = looks.iter().any(|look| !look.fine);
     if screen.wants_json() {
@@ -164,15 +99,87 @@ pub(super) async fn doctor(config: &Config, screen: &mut Screen) -> anyhow::Resu
         screen.json(&looks);
     } else {
         for look in &looks {
-            screen.line(&format!(
-                "{} {}: {}.",
-                if look.fine { "✓" } else { "✗" },
-                look.what,
-                look.sentence.trim_end_matches('.')
-            ));
+            screen.line(&format!("{} {}", if look.fine { "✓" } else { "✗" }, look.line()));
         }
     }
     Ok(if wrong { Ended::Found } else { Ended::Well })
+}
+
+/// What the turn of a quarter looks at: the database, and everything that the configuration names.
+pub(super) async fn health(config: &Config, app: &App) -> Vec<Look> {
+    let mut looks = vec![look_at_database(app).await];
+    looks.extend(look_at_places(config, Some(app)).await);
+    looks
+}
+
+async fn look_at_database(app: &App) -> Look {
+    match app.store.unfit_statements().await {
+        Ok(unfit) if unfit.is_empty() => {
+            Look::fine("database", format!("{} answers and has the right schema", app.store.engine()))
+        }
+        Ok(unfit) => Look::wrong(
+            "database",
+            format!(
+                "statements do not fit the schema: {}; restore a backup of the right version",
+                unfit.join("; ")
+            ),
+        ),
+        Err(error) => Look::wrong("database", error),
+    }
+}
+
+fn look_at_templates(config: &Config) -> Look {
+    crate::work::rollover::look_at_templates(templates(config))
+}
+
+/// The folder that replaces templates, when there is one.
+pub(super) fn templates(config: &Config) -> Option<&Path> {
+    config.mail.as_ref().and_then(|mail| mail.mail.templates.as_deref())
+}
+
+/// Everything that the configuration names: mail, chat, SSH, SNMP.
+async fn look_at_places(config: &Config, app: Option<&App>) -> Vec<Look> {
+    let mut looks = Vec::new();
+    look_at_mail(config, &mut looks).await;
+    let Some(app) = app else { return looks };
+    let slack = serve::slack(config, app).map(|slack| slack.map(Chat::Slack));
+    look_at_chat("Slack", slack, &mut looks).await;
+    let discord = serve::discord(config, app).map(|discord| discord.map(Chat::Discord));
+    look_at_chat("Discord", discord, &mut looks).await;
+    match setup::hosts(config, &app.clock) {
+        Ok(hosts) => {
+            looks.push(Look::fine("SSH", format!("the key {} can be used", config.ssh.key.display())));
+            looks.push(look_at_snmp(app, &hosts).await);
+        }
+        Err(error) => looks.push(Look::wrong("SSH", error)),
+    }
+    looks
+}
+
+/// Whether patchbot may work on every server.
+async fn look_at_enrolment(app: &App) -> Look {
+    let servers = match active_servers(app).await {
+        Ok(servers) => servers,
+        Err(error) => return Look::wrong("inventory", error),
+    };
+    let bare: Vec<&str> = servers
+        .iter()
+        .filter(|server| server.host_key.is_none())
+        .map(|server| server.name.as_str())
+        .collect();
+    if bare.is_empty() {
+        return Look::fine("inventory", format!("{} servers, all enrolled", servers.len()));
+    }
+    let shown = bare.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    let more = bare.len().saturating_sub(5);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Look::wrong("inventory", format!("not enrolled: {shown}{more}; enroll them with \"patchbot enroll\""))
+}
+
+async fn active_servers(app: &App) -> anyhow::Result<Vec<Server>> {
+    let mut servers = app.store.read().await?.all_servers().await?;
+    servers.retain(|server| server.active);
+    Ok(servers)
 }
 
 async fn look_at_mail(config: &Config, looks: &mut Vec<Look>) {
@@ -234,23 +241,25 @@ async fn look_at_key(mail: &crate::config::MailSections, signer: &crate::mail::d
 }
 
 /// Whether agents answer: a few servers are asked, each of another host group where there are several.
-async fn look_at_snmp(app: &crate::app::App, hosts: &Hosts) -> anyhow::Result<Look> {
+async fn look_at_snmp(app: &App, hosts: &Hosts) -> Look {
     let Some(snmp) = hosts.snmp() else {
-        return Ok(Look::fine("SNMP", "off: there is no table [snmp]; zones are asked for over SSH"));
+        return Look::fine("SNMP", "off: there is no table [snmp]; zones are asked for over SSH");
     };
-    let mut servers = app.store.read().await?.all_servers().await?;
-    servers.retain(|server| server.active);
+    let mut servers = match active_servers(app).await {
+        Ok(servers) => servers,
+        Err(error) => return Look::wrong("SNMP", error),
+    };
     let mut groups = std::collections::BTreeSet::new();
     servers.sort_by_key(|server| !groups.insert(server.group_key()));
     servers.truncate(AGENTS_ASKED);
     if servers.is_empty() {
-        return Ok(Look::fine("SNMP", "on; there is no server to ask yet"));
+        return Look::fine("SNMP", "on; there is no server to ask yet");
     }
     let agents: Vec<Agent> = servers.iter().map(|server| snmp.agent(server)).collect();
     let answers = snmp.probe.host_times(&agents, &snmp.access, |_| {}).await;
     let silent = answers.iter().filter_map(|answer| answer.as_ref().err()).collect::<Vec<_>>();
     let answered = answers.len().saturating_sub(silent.len());
-    Ok(match silent.first() {
+    match silent.first() {
         None => {
             Look::fine("SNMP", format!("{answered} of {answered} servers that were asked tell their time"))
         }
@@ -258,7 +267,7 @@ async fn look_at_snmp(app: &crate::app::App, hosts: &Hosts) -> anyhow::Result<Lo
             "SNMP",
             format!("{answered} of {} servers that were asked tell their time; {error}", answers.len()),
         ),
-    })
+    }
 }
 
 fn same_key(published: &str, wanted: &str) -> bool {

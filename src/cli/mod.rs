@@ -10,6 +10,7 @@ mod inventory;
 mod mailboxes;
 mod planning;
 mod replies;
+mod rollover;
 mod screen;
 pub mod serve;
 mod setup;
@@ -123,6 +124,7 @@ async fn run(arguments: &Arguments, screen: &mut Screen) -> anyhow::Result<Ended
         Doing::Plan(plan) => planning::plan(&config, screen, plan).await,
         Doing::Recheck { dry_run } => planning::recheck(&config, screen, *dry_run).await,
         Doing::Simulate(asked) => simulate::simulate(&config, screen, asked).await,
+        Doing::Rollover { quarter } => rollover::rollover(&config, screen, quarter.as_deref()).await,
         Doing::List { quarter, filter } => {
             windows::list(&config, screen, quarter.as_deref(), filter.as_deref()).await
         }

@@ -218,6 +218,13 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<Ended> {
         let recheck = recheck.clone();
         async move { Ok(recheck.tick().await?) }
     });
+    {
+        let turner = super::rollover::turner(config, &app);
+        supervisor.tick("rollover", REST, move || {
+            let turner = turner.clone();
+            async move { Ok(turner.tick().await?) }
+        });
+    }
     if let Some(mail) = &config.mail {
         start_mail(config, mail, &app, &owner, &mut supervisor).await?;
     }

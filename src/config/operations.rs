@@ -22,6 +22,8 @@ section! {
         viewers: Vec<Address> = Vec::new(), "[]";
         /// The reports that operators get by mail: daily at 08:00, weekly on Mondays at 09:00, monthly on the 1st at 10:00.
         reports: Vec<Every> = vec![Every::Daily, Every::Weekly, Every::Monthly], "[\"daily\", \"weekly\", \"monthly\"]";
+        /// Where a quarter that is over is written to: what was planned, decided and run in it, and the inventory as it was.
+        archive: PathBuf = "/var/lib/patching/archive".into(), "\"/var/lib/patching/archive\"";
     }
 }
 

@@ -45,10 +45,12 @@ pub enum What {
     SwapOffered,
     /// A quarter's windows were compared with the rules as they are.
     QuarterRechecked,
+    /// A quarter turned a step further.
+    QuarterTurned,
 }
 
 impl What {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::InventoryImported,
         Self::QuarterPlanned,
         Self::Decided,
@@ -66,6 +68,7 @@ impl What {
         Self::StoodIn,
         Self::SwapOffered,
         Self::QuarterRechecked,
+        Self::QuarterTurned,
     ];
 
     /// The name in the database.
@@ -89,6 +92,7 @@ impl What {
             Self::StoodIn => "stood_in",
             Self::SwapOffered => "swap_offered",
             Self::QuarterRechecked => "quarter_rechecked",
+            Self::QuarterTurned => "quarter_turned",
         }
     }
 

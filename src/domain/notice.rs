@@ -402,6 +402,8 @@ pub enum Notice {
     WeeklyReport(Report),
     /// How the quarter stands, for operators.
     MonthlyReport(Report),
+    /// How the quarter ended and what the next one begins with, for operators.
+    QuarterReport(Report),
     /// Something operators should see at once.
     OperatorAlert(AlertNotice),
     /// The code that links an account in chat.
@@ -431,6 +433,7 @@ impl Notice {
             Self::DailyReport(_) => "daily_report",
             Self::WeeklyReport(_) => "weekly_report",
             Self::MonthlyReport(_) => "monthly_report",
+            Self::QuarterReport(_) => "quarter_report",
             Self::OperatorAlert(_) => "operator_alert",
             Self::LinkCode(_) => "link_code",
             Self::Word(_) => "word",
@@ -458,6 +461,7 @@ impl Notice {
             Self::DailyReport(_)
             | Self::WeeklyReport(_)
             | Self::MonthlyReport(_)
+            | Self::QuarterReport(_)
             | Self::OperatorAlert(_)
             | Self::LinkCode(_) => &[],
         }
@@ -502,6 +506,7 @@ impl Notice {
             | Self::DailyReport(_)
             | Self::WeeklyReport(_)
             | Self::MonthlyReport(_)
+            | Self::QuarterReport(_)
             | Self::OperatorAlert(_)
             | Self::LinkCode(_) => {}
         }

@@ -218,6 +218,12 @@ impl Quarters {
         self.of(self.last_day(quarter).succ_opt().unwrap_or(NaiveDate::MAX))
     }
 
+    /// The quarter before another.
+    #[must_use]
+    pub fn before(&self, quarter: Quarter) -> Quarter {
+        self.of(self.first_day(quarter).pred_opt().unwrap_or(NaiveDate::MIN))
+    }
+
     /// Whether a date lies in a quarter.
     #[must_use]
     pub fn contains(&self, quarter: Quarter, date: NaiveDate) -> bool {
@@ -298,6 +304,7 @@ mod tests {
             prop_assert!(!quarters.contains(next, date));
             prop_assert_eq!(quarters.first_day(next), quarters.last_day(found).succ_opt().unwrap());
             prop_assert_eq!(quarters.last_day(next).year(), next.year);
+            prop_assert_eq!(quarters.before(next), found);
         }
     }
 }

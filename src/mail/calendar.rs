@@ -88,6 +88,7 @@ pub fn entries(notice: &Notice, ours: &Ours, to: &Address, now: DateTime<Utc>) -
         | Notice::DailyReport(_)
         | Notice::WeeklyReport(_)
         | Notice::MonthlyReport(_)
+        | Notice::QuarterReport(_)
         | Notice::Word(_)
         | Notice::OperatorAlert(_)
         | Notice::LinkCode(_) => Vec::new(),

@@ -130,7 +130,8 @@ macro_rules! templates {
 const BUILT_IN: &[(&str, &str)] = templates![
     "monthly_notice", "approval_request", "weekly_followup", "weekly_reminder", "daily_reminder", "starting",
     "word", "missed", "decision", "decisions", "precheck_alert", "completion_notice", "failure_notice",
-    "transcript", "daily_report", "weekly_report", "monthly_report", "operator_alert", "link_code",
+    "transcript", "daily_report", "weekly_report", "monthly_report", "quarter_report", "operator_alert",
+    "link_code",
 ];
 
 /// Turns notices into mails.

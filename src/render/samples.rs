@@ -63,6 +63,7 @@ pub fn samples() -> Vec<Sample> {
         final_word("daily_report", Notice::DailyReport(report("4 servers were patched, 1 failed."))),
         final_word("weekly_report", Notice::WeeklyReport(report("31 servers were patched, 2 failed."))),
         final_word("monthly_report", Notice::MonthlyReport(report("112 of 240 servers are patched."))),
+        final_word("quarter_report", Notice::QuarterReport(quarter_report())),
         final_word("operator_alert", Notice::OperatorAlert(operator_alert())),
         final_word("link_code", Notice::LinkCode(link_code())),
         answerable("word", Notice::Word(word())),
@@ -264,6 +265,46 @@ fn report(summary: &str) -> Report {
                 ],
             ),
         ],
+    }
+}
+
+fn quarter_report() -> Report {
+    let section = |title: &str, urgent, lines: &[&str]| Section {
+        title: title.to_owned(),
+        urgent,
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    Report {
+        span: "1 Nov 2026 to 31 Jan 2027".to_owned(),
+        summary: "230 of 240 servers were patched.".to_owned(),
+        tallies: vec![
+            tally("all", [240, 230, 0, 0, 6, 4]),
+            tally("web", [200, 196, 0, 0, 2, 2]),
+            tally("databases", [40, 34, 0, 0, 4, 2]),
+        ],
+        sections: vec![
+            section(
+                "The quarter that is over",
+                true,
+                &[
+                    "2 windows ended without a run.",
+                    "2 servers were not patched, because nobody had approved them: db07.owners.test, db09.owners.test.",
+                ],
+            ),
+            section(
+                "The quarter that begins",
+                false,
+                &["240 servers have a window in 2027-Q2, 240 of them without a time."],
+            ),
+            section(
+                "The inventory",
+                true,
+                &[
+                    "1 server is not enrolled: web17.owners.test. Nothing can be installed there; enrol it with \"patchbot enroll\".",
+                ],
+            ),
+        ],
+        ..report("")
     }
 }
 

@@ -37,6 +37,7 @@ pub fn ways(notice: &Notice) -> Vec<Way> {
         | Notice::DailyReport(_)
         | Notice::WeeklyReport(_)
         | Notice::MonthlyReport(_)
+        | Notice::QuarterReport(_)
         | Notice::OperatorAlert(_)
         | Notice::LinkCode(_) => Vec::new(),
     }

@@ -313,6 +313,8 @@ forward! {
     decisions::was_decided_by(window: WindowId, request: &str) -> bool;
     /// How many decisions were taken since, by what was decided.
     decisions::count_decisions_since(since: DateTime<Utc>) -> Vec<(String, i64)>;
+    /// The decisions about the windows of a quarter, the oldest first.
+    decisions::decisions_of_quarter(quarter: Quarter) -> Vec<DecisionRow>;
     /// A window's decisions, the oldest first.
     decisions::decisions_of(window: WindowId) -> Vec<DecisionRow>;
 
@@ -351,6 +353,10 @@ forward! {
     runs::took_on(system: &str) -> Vec<records::Took>;
     /// The runs that ended since, in their order.
     runs::runs_ended_since(since: DateTime<Utc>) -> Vec<RunRow>;
+    /// The runs of the windows of a quarter, the earliest first.
+    runs::runs_of_quarter(quarter: Quarter) -> Vec<RunRow>;
+    /// The steps of those runs, each run's in their order.
+    runs::steps_of_quarter(quarter: Quarter) -> Vec<StepRow>;
     /// Writes that a step begins.
     runs::begin_step(run: RunId, step: Step, now: DateTime<Utc>) -> i64;
     /// Writes how a step ended.
@@ -368,6 +374,8 @@ forward! {
     prechecks::loads_since(since: DateTime<Utc>) -> Vec<(ServerId, DateTime<Utc>, i64)>;
     /// The same of one server.
     prechecks::loads_of(server: ServerId, since: DateTime<Utc>) -> Vec<(ServerId, DateTime<Utc>, i64)>;
+    /// The servers that told facts about themselves since a time.
+    prechecks::seen_since(since: DateTime<Utc>) -> Vec<ServerId>;
     /// The servers that waited for a reboot when they were last looked at, since a time.
     prechecks::waiting_for_reboot(since: DateTime<Utc>) -> Vec<ServerId>;
     /// A run's facts of one purpose, the latest.

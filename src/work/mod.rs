@@ -10,6 +10,7 @@ pub mod pace;
 pub mod recheck;
 pub mod reports;
 pub mod retry;
+pub mod rollover;
 pub mod runner;
 pub mod zones;
 

@@ -11,6 +11,7 @@ use super::{Conn, Row, word};
 use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{DecisionId, PersonId, Revision, WindowId};
+use crate::domain::quarter::Quarter;
 use crate::domain::undo::Before;
 use crate::store::error::StoreError;
 use crate::store::records::DecisionRow;
@@ -22,6 +23,8 @@ statements! {
     COUNT_SINCE = "SELECT decided, COUNT(*) AS decisions FROM decisions WHERE decided_at > $1 GROUP BY decided ORDER BY decided";
     INSERT = concatcp!("INSERT INTO decisions (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)");
     BY_REQUEST = "SELECT COUNT(*) AS decisions FROM decisions WHERE window_id = $1 AND request = $2";
+    OF_QUARTER = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id IN (SELECT w.id FROM windows w WHERE w.quarter = $1) \
+        ORDER BY decided_at, id");
     OF_WINDOW = concatcp!("SELECT ", COLS, " FROM decisions WHERE window_id = $1 ORDER BY decided_at, id");
 }
 
@@ -102,4 +105,11 @@ pub(in crate::store) async fn count_decisions_since(
 ) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = sqlx::query(COUNT_SINCE).bind(since).fetch_all(conn).await?;
     rows.iter().map(|row| Ok((row.try_get("decided")?, row.try_get("decisions")?))).collect()
+}
+
+pub(in crate::store) async fn decisions_of_quarter(
+    conn: &mut Conn,
+    quarter: Quarter,
+) -> Result<Vec<DecisionRow>, StoreError> {
+    sqlx::query(OF_QUARTER).bind(quarter.to_string()).fetch_all(conn).await?.iter().map(decision).collect()
 }

@@ -20,6 +20,7 @@ statements! {
     LOADS = "SELECT server_id, taken_at, load_milli FROM precheck_results WHERE taken_at >= $1 AND load_milli IS NOT NULL";
     LOADS_OF = "SELECT server_id, taken_at, load_milli FROM precheck_results WHERE server_id = $1 AND taken_at >= $2 \
         AND load_milli IS NOT NULL";
+    SEEN = "SELECT DISTINCT server_id FROM precheck_results WHERE taken_at >= $1 AND facts IS NOT NULL";
     PENDING = "SELECT p.server_id FROM precheck_results p WHERE p.taken_at >= $1 AND p.reboot_pending = $2 AND NOT EXISTS \
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at AND l.reboot_pending IS NOT NULL)";
     BLOCKED = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.taken_at >= $1 AND p.blocked = $2 AND NOT EXISTS \
@@ -112,5 +113,13 @@ pub(in crate::store) async fn waiting_for_reboot(
     since: DateTime<Utc>,
 ) -> Result<Vec<ServerId>, StoreError> {
     let rows = sqlx::query(PENDING).bind(since).bind(true).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok(ServerId(row.try_get("server_id")?))).collect()
+}
+
+pub(in crate::store) async fn seen_since(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<ServerId>, StoreError> {
+    let rows = sqlx::query(SEEN).bind(since).fetch_all(conn).await?;
     rows.iter().map(|row| Ok(ServerId(row.try_get("server_id")?))).collect()
 }

@@ -8,6 +8,7 @@ use sqlx::types::Json;
 
 use super::{Conn, Row, json, word};
 use crate::domain::ids::{RunId, ServerId};
+use crate::domain::quarter::Quarter;
 use crate::domain::run::{RunState, Step};
 use crate::store::error::{StoreError, one};
 use crate::store::records::{RunRow, StepRow, Took};
@@ -27,6 +28,10 @@ statements! {
     REPORT = "UPDATE patch_history SET report = $2 WHERE id = $1";
     BY_ID = concatcp!("SELECT ", COLS, " FROM patch_history WHERE id = $1");
     OF_SERVER = concatcp!("SELECT ", COLS, " FROM patch_history WHERE server_id = $1 ORDER BY started_at DESC, id DESC");
+    OF_QUARTER = concatcp!("SELECT ", COLS, " FROM patch_history WHERE window_id IN (SELECT w.id FROM windows w WHERE w.quarter = $1) \
+        ORDER BY started_at, id");
+    STEPS_OF_QUARTER = "SELECT s.run_id, s.number, s.step, s.started_at, s.ended_at, s.outcome FROM run_steps s \
+        JOIN patch_history h ON h.id = s.run_id JOIN windows w ON w.id = h.window_id WHERE w.quarter = $1 ORDER BY s.run_id, s.number";
     ENDED_SINCE = concatcp!("SELECT ", COLS, " FROM patch_history WHERE ended_at > $1 ORDER BY ended_at, id");
     BEGIN_STEP = "INSERT INTO run_steps (run_id, number, step, started_at) \
         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM run_steps WHERE run_id = $1 RETURNING number";
@@ -122,19 +127,32 @@ pub(in crate::store) async fn end_step(
 }
 
 pub(in crate::store) async fn steps_of(conn: &mut Conn, run: RunId) -> Result<Vec<StepRow>, StoreError> {
-    let rows = sqlx::query(STEPS).bind(run.0).fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(StepRow {
-                run: RunId(row.try_get("run_id")?),
-                number: row.try_get("number")?,
-                step: word(row, "run_steps", "step", step_of)?,
-                started_at: row.try_get("started_at")?,
-                ended_at: row.try_get("ended_at")?,
-                outcome: row.try_get("outcome")?,
-            })
-        })
-        .collect()
+    sqlx::query(STEPS).bind(run.0).fetch_all(conn).await?.iter().map(step).collect()
+}
+
+fn step(row: &Row) -> Result<StepRow, StoreError> {
+    Ok(StepRow {
+        run: RunId(row.try_get("run_id")?),
+        number: row.try_get("number")?,
+        step: word(row, "run_steps", "step", step_of)?,
+        started_at: row.try_get("started_at")?,
+        ended_at: row.try_get("ended_at")?,
+        outcome: row.try_get("outcome")?,
+    })
+}
+
+pub(in crate::store) async fn runs_of_quarter(
+    conn: &mut Conn,
+    quarter: Quarter,
+) -> Result<Vec<RunRow>, StoreError> {
+    sqlx::query(OF_QUARTER).bind(quarter.to_string()).fetch_all(conn).await?.iter().map(run).collect()
+}
+
+pub(in crate::store) async fn steps_of_quarter(
+    conn: &mut Conn,
+    quarter: Quarter,
+) -> Result<Vec<StepRow>, StoreError> {
+    sqlx::query(STEPS_OF_QUARTER).bind(quarter.to_string()).fetch_all(conn).await?.iter().map(step).collect()
 }
 
 fn took(row: &Row) -> Result<Took, StoreError> {

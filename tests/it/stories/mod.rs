@@ -14,6 +14,7 @@ mod reaching;
 mod rechecks;
 mod rehearsals;
 mod replies;
+mod rollover;
 mod silence;
 mod simulated;
 mod starts;

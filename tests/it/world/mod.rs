@@ -22,7 +22,7 @@ use patchbot::domain::ids::PersonId;
 use patchbot::domain::inbound::Limits;
 use patchbot::domain::person::{Address, Identity, Person, Role};
 use patchbot::domain::policy::{Policies, Policy};
-use patchbot::domain::quarter::Quarters;
+use patchbot::domain::quarter::{Quarter, Quarters};
 use patchbot::domain::timeline::Every;
 use patchbot::domain::window::Window;
 use patchbot::mail::auth::{AuthSettings, Authenticator};
@@ -263,8 +263,13 @@ impl World {
             .give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)])
             .await
             .unwrap();
-        let report =
-            self.app.plan(&Order::whole(QUARTER.parse().unwrap(), Keep::Yes), &root()).await.unwrap();
+        self.plan_quarter(QUARTER).await;
+    }
+
+    /// Plans a quarter.
+    pub(crate) async fn plan_quarter(&mut self, quarter: &str) {
+        let order = Order::whole(quarter.parse().unwrap(), Keep::Yes);
+        let report = self.app.plan(&order, &root()).await.unwrap();
         assert_eq!(report.wrong, Vec::<String>::new());
         self.settle().await;
     }
@@ -338,16 +343,21 @@ impl World {
     async fn next_due(&self) -> Option<DateTime<Utc>> {
         let mut tx = self.app.store.read().await.unwrap();
         let mut earliest: Option<DateTime<Utc>> = None;
-        let quarter = QUARTER.parse().unwrap();
-        for window in tx.windows_of_quarter(quarter).await.unwrap() {
+        let mut quarters: Vec<Quarter> = Vec::new();
+        for window in tx.all_windows().await.unwrap() {
             let subject = patchbot::store::records::Subject::Window(window.id);
-            let waiting = tx.waiting(subject, quarter).await.unwrap();
+            let waiting = tx.waiting(subject, window.quarter).await.unwrap();
             earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
+            if !quarters.contains(&window.quarter) {
+                quarters.push(window.quarter);
+            }
         }
         for person in tx.all_people().await.unwrap() {
-            let subject = patchbot::store::records::Subject::Owner(person.id);
-            let waiting = tx.waiting(subject, quarter).await.unwrap();
-            earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
+            for quarter in &quarters {
+                let subject = patchbot::store::records::Subject::Owner(person.id);
+                let waiting = tx.waiting(subject, *quarter).await.unwrap();
+                earliest = earliest.into_iter().chain(waiting.map(|waiting| waiting.at)).min();
+            }
         }
         let report = self.reporter.as_ref().and_then(Reporter::next_due);
         earliest = earliest.into_iter().chain(report).min();
@@ -373,9 +383,14 @@ impl World {
 
     /// A server's window as the database has it.
     pub(crate) async fn window(&self, server: &str) -> Window {
+        self.window_in(server, QUARTER).await.unwrap()
+    }
+
+    /// A server's window in a quarter.
+    pub(crate) async fn window_in(&self, server: &str, quarter: &str) -> Option<Window> {
         let mut tx = self.app.store.read().await.unwrap();
         let server = tx.servers_called(server).await.unwrap().remove(0);
-        tx.window_of(server.id, QUARTER.parse().unwrap()).await.unwrap().unwrap()
+        tx.window_of(server.id, quarter.parse().unwrap()).await.unwrap()
     }
 
     /// Where a window stands: `approved by ada@owners.test by mail`.
