@@ -19,6 +19,7 @@ pub use grammar::spec::{Arg, ArgKind, Effect, Example, Spec, Surface, reference}
 pub use grammar::target::{LineRange, Target};
 pub use grammar::when::{Date, Day, WallTime, Weekday, When, ZoneWord};
 
+pub use defer::Later;
 pub use link::Introduction;
 
 use grammar::lex::Words;

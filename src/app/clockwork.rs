@@ -33,6 +33,7 @@ impl App {
             (Subject::Owner(person), Event::MonthlyNotice) => self.monthly_notice(claimed, person).await,
             (Subject::Owner(person), Event::ApprovalRequest) => self.approval_request(claimed, person).await,
             (Subject::Window(window), Event::Silence) => self.silence(claimed, window).await,
+            (Subject::Window(window), Event::ExceptionEnds) => self.exception_ends(claimed, window).await,
             (Subject::Window(window), Event::Escalation) => self.escalation(claimed, window).await,
             (Subject::Window(window), Event::Reminder) => self.reminder(claimed, window).await,
             (Subject::Window(window), Event::Lock) => self.lock(claimed, window).await,
@@ -256,6 +257,7 @@ impl App {
             self.rewrite_cards(&mut tx, &locked).await?;
             after = locked;
         }
+        self.remind_of_wish(&mut tx, &server, &after).await?;
         tx.settle(claimed, next_for_window(&after, self.policy(&server), Some(claimed.due), self.now()))
             .await?;
         tx.commit().await?;

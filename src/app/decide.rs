@@ -1,7 +1,7 @@
 //! Decisions of people: each window is decided by itself, and each change is committed with its audit and its messages.
 
 use chrono::{DateTime, Utc};
-use patchbot_commands::{Command, Reason, Reschedule, Target};
+use patchbot_commands::{Command, Defer, Later, Reason, Reschedule, Target};
 use serde_json::json;
 
 use super::handle::Said;
@@ -90,6 +90,9 @@ impl App {
             Command::Delegate(it) => return self.delegate(tx, said, it).await,
             Command::Away(it) => return self.go_away(tx, said, it).await,
             Command::Back(_) => return self.come_back(tx, said).await,
+            Command::Defer(it) if matches!(it.later, Later::Until(_)) => {
+                return self.put_off(tx, said, command, it).await;
+            }
             _ => {}
         }
         let Some((target, reason)) = decided_about(command) else {
@@ -111,8 +114,15 @@ impl App {
         }
         let mut done = Vec::new();
         let mut refused = Vec::new();
+        let mut dropped = Vec::new();
         for aim in aims {
             let server = aim.server.clone();
+            if matches!(command, Command::Undo(_))
+                && let Some(sentence) = self.drop_wish(tx, said, &aim).await?
+            {
+                dropped.push(sentence);
+                continue;
+            }
             match self.decide_one(tx, said, command, &aim).await {
                 Ok(change) => {
                     let plan = change.window.plan;
@@ -130,7 +140,31 @@ impl App {
                 Err(failed) => return Err(failed),
             }
         }
-        Ok(Dealt { answer: answer(&done, &refused), done, servers, pending: None })
+        let mut answer = answer(&done, &refused);
+        if !dropped.is_empty() && answer.verdict == Verdict::Refused {
+            answer.verdict = Verdict::Partly;
+        }
+        answer.lines.splice(0..0, dropped);
+        Ok(Dealt { answer, done, servers, pending: None })
+    }
+
+    /// Has a decision by mail confirmed by its exact words, where the rules of a server's group want that.
+    pub(crate) async fn ask_to_confirm(
+        &self,
+        tx: &mut Tx,
+        said: &Said<'_>,
+        server: &Server,
+        (command, windows): (String, Vec<WindowId>),
+        servers: Vec<String>,
+    ) -> Result<Dealt, Stop> {
+        let group = server.host_group.as_deref().unwrap_or("these servers");
+        let why = format!("Answers about {group} are confirmed before they count.");
+        let commands = vec![command];
+        let refusal = Refusal::Confirm { why, commands: commands.clone() };
+        self.audit_refusal(tx, said.actor(), &servers.join(" "), &refusal, &said.words).await?;
+        let answer =
+            Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+        Ok(Dealt { answer, done: Vec::new(), servers, pending: Some((commands, windows)) })
     }
 
     /// By mail, what could be misread or weighs much is confirmed by exact words first.
@@ -168,7 +202,7 @@ impl App {
             let group = aim.server.host_group.as_deref().unwrap_or("these servers");
             let commands = match command {
                 Command::Reschedule(it) => self.exact_moves(it, aims)?,
-                Command::Defer(it) => vec![format!("defer {names} by {} days{because}", it.days)],
+                Command::Defer(it) => vec![format!("defer {names} {}{because}", it.later)],
                 _ => named(),
             };
             let why = format!("Answers about {group} are confirmed before they count.");
@@ -256,7 +290,7 @@ impl App {
             Command::Approve(_) => Act::Approve,
             Command::Decline(_) => Act::Decline,
             Command::Withdraw(_) => Act::Withdraw,
-            Command::Defer(it) => Act::Defer(it.days),
+            Command::Defer(Defer { later: Later::By(days), .. }) => Act::Defer(*days),
             Command::Reschedule(it) => Act::Move(resolve(
                 &it.when,
                 aim.server.zone,
@@ -349,6 +383,10 @@ impl App {
     ) -> Result<(), Failure> {
         let now = self.now();
         tx.update_window(&change.window).await?;
+        let put_off = |window: &Window| matches!(window.state, WindowState::Deferred { .. });
+        if put_off(before) && !put_off(&change.window) {
+            tx.end_exceptions(before.id, now).await?;
+        }
         let due = next_for_window(&change.window, self.policy(server), None, now);
         tx.put_due(Subject::Window(change.window.id), change.window.quarter, due).await?;
         self.record(tx, server, before, change, deed).await
@@ -499,6 +537,11 @@ fn after(done: &Done) -> Option<String> {
         Decided::Moved | Decided::Deferred if done.change.window.crossed_by.is_some() => {
             Some(format!("It crosses the freeze, so somebody else must say \"approve {server}\"."))
         }
+        Decided::Excepted => Some(format!(
+            "An owner can take it back with \"withdraw {server}\". When it ends, {server} is planned again, and you are told."
+        )),
+        // Its exception ends: it gets its time, and who is concerned is told.
+        Decided::Withdrawn if matches!(done.change.window.state, WindowState::Deferred { .. }) => None,
         Decided::Undone => None,
         Decided::Hastened
         | Decided::Retried

@@ -9,6 +9,7 @@ pub(crate) mod calendar;
 pub mod clockwork;
 pub mod decide;
 pub mod dropped;
+pub(crate) mod exception;
 pub mod export;
 pub mod feeds;
 pub mod forms;

@@ -16,6 +16,7 @@ use crate::domain::notice::{
 use crate::domain::person::{Identity, Person};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
+use crate::domain::timeline::wall;
 use crate::domain::window::{Plan, Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Medium, NewNotification};
@@ -431,10 +432,7 @@ const ASKED_FOR_A_TIME: TimeDelta = TimeDelta::days(31);
 pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Option<Answerable> {
     let open: Vec<(usize, &Window, DateTime<Utc>)> = windows
         .iter()
-        .filter(|(_, window)| !window.state.is_settled() || matches!(window.state, WindowState::Declined(_)))
-        .map(|(line, window)| {
-            (*line, *window, window.plan.map_or(now + ASKED_FOR_A_TIME, |plan| plan.starts_at))
-        })
+        .filter_map(|(line, window)| Some((*line, *window, answerable_until(window, now)?)))
         .filter(|(_, _, until)| *until > now)
         .collect();
     let until = open.iter().map(|(_, _, until)| *until).max()?;
@@ -447,6 +445,18 @@ pub(crate) fn answerable(windows: &[(usize, &Window)], now: DateTime<Utc>) -> Op
         })
         .collect();
     Some(Answerable { windows, until, confirms: Vec::new() })
+}
+
+/// Until when an answer about a window decides something: until it starts, and while it is put off.
+fn answerable_until(window: &Window, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match &window.state {
+        WindowState::Deferred { until, .. } => {
+            let zone = window.plan.map_or(Tz::UTC, |plan| plan.zone);
+            Some(wall(until.succ_opt().unwrap_or(*until), chrono::NaiveTime::MIN, zone))
+        }
+        state if state.is_settled() && !matches!(state, WindowState::Declined(_)) => None,
+        _ => Some(window.plan.map_or(now + ASKED_FOR_A_TIME, |plan| plan.starts_at)),
+    }
 }
 
 /// A missed window can be given another time by a reply, as long as a week later.
@@ -480,6 +490,7 @@ fn moved_from(done: &Done) -> Option<Plan> {
         | Decided::AutoApproved
         | Decided::Consented
         | Decided::Declined
+        | Decided::Excepted
         | Decided::Withdrawn
         | Decided::Retried
         | Decided::Skipped

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::NaiveTime;
+use chrono::{NaiveDate, NaiveTime};
 
 use super::calendar::REMEMBERED;
 use super::selection::owners;
 use super::{App, Failure};
 use crate::domain::bounds::Excluded;
 use crate::domain::event::{Actor, AuditEvent, What};
+use crate::domain::exception::excused;
 use crate::domain::filter::{Filter, Subject as Filtered};
 use crate::domain::history::{History, Usual};
 use crate::domain::ids::{PersonId, ServerId};
@@ -74,6 +75,8 @@ pub struct PlanReport {
     pub kept: usize,
     /// Servers without a legal slot, and the sentences of the rules that exclude each.
     pub without: Vec<(String, Vec<String>)>,
+    /// Servers that are put off until a day in or after the quarter; they are planned when that ends.
+    pub excused: Vec<(String, NaiveDate)>,
     /// Servers that nobody owns; their windows can only be approved by operators.
     pub ownerless: Vec<String>,
     /// Why this is no plan, one sentence each: nothing was written.
@@ -87,6 +90,8 @@ pub(crate) type Chosen = Result<Assigned, Vec<Excluded>>;
 pub(crate) struct Fleet {
     pub(crate) servers: Vec<Server>,
     pub(crate) windows: BTreeMap<ServerId, Window>,
+    /// Who is put off into the quarter, and until when.
+    pub(crate) excused: BTreeMap<ServerId, NaiveDate>,
     pub(crate) owners: HashMap<ServerId, Vec<(Rank, Person)>>,
     pub(crate) history: History,
     pub(crate) waiting_for_reboot: BTreeSet<ServerId>,
@@ -149,7 +154,18 @@ impl App {
             }
         }
         let waiting_for_reboot = tx.waiting_for_reboot(since).await?.into_iter().collect();
-        Ok(Fleet { servers, windows, owners, history, waiting_for_reboot })
+        let excused = self.excused(tx, quarter).await?;
+        Ok(Fleet { servers, windows, excused, owners, history, waiting_for_reboot })
+    }
+
+    /// The servers that are put off into a quarter, and until when.
+    pub(crate) async fn excused(
+        &self,
+        tx: &mut Tx,
+        quarter: Quarter,
+    ) -> Result<BTreeMap<ServerId, NaiveDate>, Failure> {
+        let today = self.now().with_timezone(&self.zone).date_naive();
+        Ok(excused(&tx.windows_put_off().await?, quarter, &self.quarters, today))
     }
 
     /// Proposes a window for every active server that has none in the quarter.
@@ -211,6 +227,8 @@ impl App {
                 if !scheduled && (place.canary || !self.policy(server).followers.is_empty()) {
                     taken.has_no_time(&server.name, &place);
                 }
+            } else if let (Some(until), false) = (fleet.excused.get(&server.id), scheduled) {
+                report.excused.push((server.name.clone(), *until));
             } else if scheduled {
                 report.kept = report.kept.saturating_add(1);
             } else {
@@ -284,6 +302,25 @@ impl App {
         quarter: Quarter,
         chosen: &[(&Server, Chosen)],
     ) -> Result<(), Failure> {
+        let written_to = self.write_windows(tx, fleet, quarter, chosen).await?;
+        let due: Vec<(Subject, Option<Due>)> = written_to
+            .into_iter()
+            .map(|(person, zone)| {
+                let first = first_notice(&self.quarters, quarter, zone.unwrap_or(self.zone), self.now());
+                (Subject::Owner(person), Some(first))
+            })
+            .collect();
+        Ok(tx.put_many_due(quarter, &due).await?)
+    }
+
+    /// Writes the windows that were chosen, and what they wait for; whose owners are to hear of it.
+    pub(crate) async fn write_windows(
+        &self,
+        tx: &mut Tx,
+        fleet: &Fleet,
+        quarter: Quarter,
+        chosen: &[(&Server, Chosen)],
+    ) -> Result<BTreeMap<PersonId, Option<chrono_tz::Tz>>, Failure> {
         let now = self.now();
         let mut new = Vec::new();
         let mut due: Vec<(Subject, Option<Due>)> = Vec::new();
@@ -307,11 +344,8 @@ impl App {
             }
         }
         tx.insert_windows(&new).await?;
-        for (person, zone) in written_to {
-            let first = first_notice(&self.quarters, quarter, zone.unwrap_or(self.zone), now);
-            due.push((Subject::Owner(person), Some(first)));
-        }
-        Ok(tx.put_many_due(quarter, &due).await?)
+        tx.put_many_due(quarter, &due).await?;
+        Ok(written_to)
     }
 }
 

@@ -181,6 +181,8 @@ impl App {
             );
             fact("state", Some(window.state.phrase()));
             fact("revision", Some(window.revision.to_string()));
+            let wish = self.wish_sentence(tx, &server, window).await?;
+            fact("wish", wish.map(|(sentence, _)| sentence));
             if let Some(waiting) = tx.waiting(Subject::Window(window.id), window.quarter).await? {
                 fact(
                     "next",

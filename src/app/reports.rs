@@ -70,6 +70,7 @@ impl App {
         };
         sections.push(self.ahead(&stand, ahead));
         sections.push(self.would_be_blocked(tx, &stand, ahead.1).await?);
+        sections.push(self.put_off_now(tx, &stand).await?);
         if every != Every::Daily {
             sections.push(self.silent(tx, &stand).await?);
         }
@@ -110,6 +111,13 @@ impl App {
                 WindowState::Failed { .. } | WindowState::NeedsHuman { .. } | WindowState::Missed { .. }
             ) {
                 lines.push(format!("{}: {}", stand.name(window), window.state.phrase()));
+            }
+        }
+        for wish in tx.wishes().await? {
+            let window = tx.window_by_id(wish.window).await?;
+            let server = tx.server_by_id(window.server).await?;
+            if let Some((sentence, _)) = self.wish_sentence(tx, &server, &window).await? {
+                lines.push(format!("{}: {sentence}", server.name));
             }
         }
         let (_, parked) = tx.count_notifications().await?;
@@ -193,6 +201,19 @@ impl App {
         }
         coming.sort();
         Ok(section("Would be blocked as they are", true, coming.into_iter().map(|(_, line)| line).collect()))
+    }
+
+    /// What is put off beyond its quarter, and until when.
+    async fn put_off_now(&self, tx: &mut Tx, stand: &Stand) -> Result<Section, Failure> {
+        let today = self.now().with_timezone(&self.zone).date_naive();
+        let windows = tx.windows_put_off().await?;
+        let lines = windows.iter().filter_map(|window| match window.state {
+            WindowState::Deferred { until, .. } if until >= today => {
+                Some(format!("{}: {}", stand.name(window), window.state.phrase()))
+            }
+            _ => None,
+        });
+        Ok(section("Put off beyond the quarter", false, lines.collect()))
     }
 
     /// The owners whose servers wait for an answer, the most first.

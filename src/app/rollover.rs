@@ -1,4 +1,4 @@
-//! The turn of a quarter: each step is one transaction that also remembers it, so that a turn goes on where it stopped,
+//! The turn of a quarter: each step ends in one transaction that also remembers it, so that a turn goes on where it stopped,
 //! whoever takes the next step, and no step is taken twice.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +12,15 @@ use super::selection::owners;
 use super::zones::told;
 use super::{App, Failure};
 use crate::domain::event::{Actor, AuditEvent, What};
-use crate::domain::ids::{PersonId, ServerId};
+use crate::domain::ids::{PersonId, ServerId, WindowId};
 use crate::domain::look::Look;
 use crate::domain::message::Tone;
 use crate::domain::notice::{Notice, Report, Section, WindowLine, WordNotice};
 use crate::domain::person::Person;
 use crate::domain::quarter::Quarter;
-use crate::domain::rollover::{End, Inventory, Step, Taken, Turn, end_of, servers, some_names};
+use crate::domain::rollover::{
+    End, Inventory, Step, Taken, Turn, closed_because, end_of, servers, some_names,
+};
 use crate::domain::server::Server;
 use crate::domain::timeline::{Due, wall};
 use crate::domain::window::{Window, WindowState};
@@ -29,8 +31,14 @@ use crate::store::records::Subject;
 /// The operators' channel shows so many lines; the mail has all of them.
 const LINES_IN_CHAT: usize = 8;
 
+/// So many windows are ended in one transaction.
+const CLOSED_AT_ONCE: usize = 1000;
+
 /// What came of a step: a sentence, and what a person should look at.
 type Outcome = (String, Vec<String>);
+
+/// An owner, and what is told about his servers.
+type Theirs<'a> = (&'a Person, Vec<(&'a Server, &'a Window)>);
 
 /// A file of the archive that is in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +58,34 @@ pub enum Outside {
     Filed(Vec<Filed>),
     /// This was looked at.
     Looked(Vec<Look>),
+}
+
+/// What became of the windows of a quarter that is over.
+#[derive(Default)]
+struct Closing {
+    /// The servers that were not patched, by the reason.
+    missed: BTreeMap<&'static str, Vec<String>>,
+    /// What was left as it is, a sentence each.
+    left: Vec<String>,
+}
+
+impl Closing {
+    fn ended(&self) -> String {
+        match self.missed.values().map(Vec::len).sum() {
+            0 => "No window ended without a run".to_owned(),
+            1 => "1 window ended without a run".to_owned(),
+            many => format!("{many} windows ended without a run"),
+        }
+    }
+
+    fn found(self) -> Vec<String> {
+        let missed = self.missed.iter().map(|(why, names)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let counted = servers(names.len(), "was not patched", "were not patched");
+            format!("{counted}: {} ({why}).", some_names(&names))
+        });
+        missed.chain(self.left.iter().cloned()).collect()
+    }
 }
 
 impl App {
@@ -102,6 +138,9 @@ impl App {
         outside: Outside,
         actor: &Actor,
     ) -> Result<Turn, Failure> {
+        if step == Step::Closed {
+            while self.close_some(turn).await? > 0 {}
+        }
         let mut tx = self.store.begin().await?;
         tx.lock(&Turn::key(turn.ended)).await?;
         let mut turn = self.kept_turn(&mut tx, turn.ended).await?;
@@ -109,7 +148,7 @@ impl App {
             return Ok(turn);
         }
         let (sentence, found) = match (step, outside) {
-            (Step::Closed, _) => self.close_windows(&mut tx, &turn).await?,
+            (Step::Closed, _) => self.sum_up(&mut tx, &turn).await?,
             (Step::Opened, _) => self.open_windows(&mut tx, &turn).await?,
             (Step::Inventory, _) => self.verify_inventory(&mut tx, &turn).await?,
             (Step::Archived, Outside::Filed(files)) => archived(&files),
@@ -126,64 +165,88 @@ impl App {
             let found = taken.found.iter().map(|line| format!(" {line}")).collect::<String>();
             let sentence = format!("{}: {}{found}", step.as_str(), taken.sentence);
             let subject = turn.ended.to_string();
-            tx.append_audit(&AuditEvent::new(self.now(), actor.clone(), What::QuarterTurned, subject, sentence))
-                .await?;
+            tx.append_audit(&AuditEvent::new(
+                self.now(),
+                actor.clone(),
+                What::QuarterTurned,
+                subject,
+                sentence,
+            ))
+            .await?;
         }
         tx.commit().await?;
         Ok(turn)
     }
 
-    /// Windows that never ran get their end, and their owners one mail about all of theirs.
-    async fn close_windows(&self, tx: &mut Tx, turn: &Turn) -> Result<Outcome, Failure> {
-        let all: BTreeMap<ServerId, Server> =
-            tx.all_servers().await?.into_iter().map(|server| (server.id, server)).collect();
+    /// Windows that never ran get their end, some of them in one transaction, so that nobody waits long for the database;
+    /// how many.
+    async fn close_some(&self, turn: &Turn) -> Result<usize, Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.lock(&Turn::key(turn.ended)).await?;
+        let turn = self.kept_turn(&mut tx, turn.ended).await?;
+        if turn.next() != Some(Step::Closed) {
+            return Ok(0);
+        }
+        let all = servers_by_id(&mut tx).await?;
+        let mut closed = 0_usize;
+        for window in tx.windows_of_quarter(turn.ended).await? {
+            let Some(server) = all.get(&window.server).filter(|_| closed < CLOSED_AT_ONCE) else { continue };
+            if let End::Missed(why) = end_of(&window, self.policy(server).start_grace, self.now()) {
+                self.close_window(&mut tx, server, &window, why).await?;
+                closed = closed.saturating_add(1);
+            }
+        }
+        tx.commit().await?;
+        Ok(closed)
+    }
+
+    /// Sums up how the quarter ended, and writes each owner one mail about all of his that never ran.
+    async fn sum_up(&self, tx: &mut Tx, turn: &Turn) -> Result<Outcome, Failure> {
+        let all = servers_by_id(tx).await?;
+        let owners = owners(tx).await?;
         let windows = tx.windows_of_quarter(turn.ended).await?;
-        let mut missed: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
-        let mut left = Vec::new();
-        let mut told: BTreeMap<PersonId, (Person, Vec<(Server, Window)>)> = BTreeMap::new();
+        let wishes: BTreeSet<WindowId> = tx.wishes().await?.into_iter().map(|wish| wish.window).collect();
+        let mut closing = Closing::default();
+        let mut told: BTreeMap<PersonId, Theirs<'_>> = BTreeMap::new();
         for window in &windows {
             let Some(server) = all.get(&window.server) else { continue };
-            let why = match end_of(window, self.policy(server).start_grace, self.now()) {
-                End::Over => continue,
-                End::Left(why) => {
-                    left.push(format!("{} {why}.", server.name));
-                    continue;
-                }
-                End::Missed(why) => why,
-            };
-            let after = window.clone().miss(why).map_err(|error| Failure::Bug(error.to_string()))?;
-            tx.update_window(&after).await?;
-            tx.put_due(Subject::Window(window.id), window.quarter, None).await?;
-            let sentence = format!("{} was not patched in {}: {why}.", server.name, turn.ended);
-            self.audit_clock(tx, server, What::Missed, sentence, Some(window), Some(&after)).await?;
-            self.rewrite_cards(tx, &after).await?;
-            missed.entry(why).or_default().push(server.name.clone());
-            for reader in self.readers_of(tx, server).await? {
-                let about = told.entry(reader.id).or_insert_with(|| (reader, Vec::new()));
-                about.1.push((server.clone(), after.clone()));
+            if wishes.contains(&window.id) && self.lapse_wish(tx, server, window).await? {
+                closing.left.push(format!(
+                    "{}: nobody answered the wish to put it off beyond the quarter.",
+                    server.name
+                ));
+            }
+            if let End::Left(why) = end_of(window, self.policy(server).start_grace, self.now()) {
+                closing.left.push(format!("{} {why}.", server.name));
+            }
+            let Some(why) = closed_because(window) else { continue };
+            closing.missed.entry(why).or_default().push(server.name.clone());
+            for (_, reader) in owners.get(&server.id).into_iter().flatten() {
+                told.entry(reader.id).or_insert_with(|| (reader, Vec::new())).1.push((server, window));
             }
         }
         for (reader, about) in told.into_values() {
-            self.mail_missed(tx, turn, &reader, &about).await?;
+            self.mail_missed(tx, turn, reader, &about).await?;
         }
         let patched = windows.iter().filter(|window| window.state == WindowState::Completed).count();
-        let ended: usize = missed.values().map(Vec::len).sum();
-        let ended = match ended {
-            0 => "No window ended without a run".to_owned(),
-            1 => "1 window ended without a run".to_owned(),
-            many => format!("{many} windows ended without a run"),
-        };
-        let mut found: Vec<String> = missed
-            .iter()
-            .map(|(why, names)| {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let counted = servers(names.len(), "was not patched", "were not patched");
-                format!("{counted}: {} ({why}).", some_names(&names))
-            })
-            .collect();
-        found.extend(left);
         let of = servers(windows.len(), "was", "were");
-        Ok((format!("{ended}; {patched} of {} patched in {}.", of, turn.ended), found))
+        let sentence = format!("{}; {patched} of {of} patched in {}.", closing.ended(), turn.ended);
+        Ok((sentence, closing.found()))
+    }
+
+    async fn close_window(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        why: &str,
+    ) -> Result<(), Failure> {
+        let after = window.clone().miss(why).map_err(|error| Failure::Bug(error.to_string()))?;
+        tx.update_window(&after).await?;
+        tx.put_due(Subject::Window(window.id), window.quarter, None).await?;
+        let sentence = format!("{} was not patched in {}: {why}.", server.name, window.quarter);
+        self.audit_clock(tx, server, What::Missed, sentence, Some(window), Some(&after)).await?;
+        self.rewrite_cards(tx, &after).await
     }
 
     async fn mail_missed(
@@ -191,7 +254,7 @@ impl App {
         tx: &mut Tx,
         turn: &Turn,
         reader: &Person,
-        about: &[(Server, Window)],
+        about: &[(&Server, &Window)],
     ) -> Result<(), Failure> {
         let Some((first, _)) = about.first() else { return Ok(()) };
         let lines: Vec<WindowLine> = (1..)
@@ -227,10 +290,11 @@ impl App {
         let present = tx.windows_of_quarter(quarter).await?;
         let has_one: BTreeSet<ServerId> = present.iter().map(|window| window.server).collect();
         let owners = owners(tx).await?;
+        let excused = self.excused(tx, quarter).await?;
         let mut new = Vec::new();
         let mut readers: BTreeMap<PersonId, Option<chrono_tz::Tz>> = BTreeMap::new();
         for server in tx.all_servers().await?.into_iter().filter(|server| server.active) {
-            if has_one.contains(&server.id) {
+            if has_one.contains(&server.id) || excused.contains_key(&server.id) {
                 continue;
             }
             new.push(Window::unscheduled(self.window_id(), server.id, quarter));
@@ -257,6 +321,11 @@ impl App {
             self.quarters.describe(quarter),
             if new.len() == 1 { "1 of them is".to_owned() } else { format!("{} of them are", new.len()) }
         );
+        let put_off = match excused.len() {
+            0 => String::new(),
+            many => format!(" {} put off into it, and planned when that ends.", servers(many, "is", "are")),
+        };
+        let sentence = format!("{sentence}{put_off}");
         let first = self.quarters.first_day(quarter).format("%a %-d %b %Y");
         let found = (timeless > 0).then(|| {
             format!(
@@ -302,8 +371,8 @@ impl App {
 
     /// The operators are told the whole turn, by mail and in their channel.
     async fn report_turn(&self, tx: &mut Tx, turn: &Turn) -> Result<Outcome, Failure> {
-        let servers = tx.all_servers().await?.into_iter().map(|server| (server.id, server)).collect();
-        let stand = Stand { servers, windows: tx.windows_of_quarter(turn.ended).await? };
+        let stand =
+            Stand { servers: servers_by_id(tx).await?, windows: tx.windows_of_quarter(turn.ended).await? };
         let tallies = stand.tallies();
         let (patched, all) = tallies.first().map_or((0, 0), |all| (all.patched, all.all));
         let summary = format!("{patched} of {all} servers were patched.");
@@ -352,9 +421,9 @@ impl App {
         self.tell_ops(tx, note).await?;
         let names: Vec<&str> = readers.iter().map(|reader| reader.name.as_str()).collect();
         let told = if names.is_empty() { "nobody by mail".to_owned() } else { some_names(&names) };
-        let found = names.is_empty().then(|| {
-            "There is no operator to write to: name operators in [operations].".to_owned()
-        });
+        let found = names
+            .is_empty()
+            .then(|| "There is no operator to write to: name operators in [operations].".to_owned());
         Ok((format!("Told: {told}."), found.into_iter().collect()))
     }
 
@@ -367,13 +436,20 @@ impl App {
         let headline = format!("The turn of {} is stuck at the step \"{}\"", turn.ended, step.as_str());
         let lines = vec![
             format!("{}.", why.trim_end_matches('.')),
-            format!("It is tried again every ten minutes; at once with \"patchbot rollover {}\".", turn.ended),
+            format!(
+                "It is tried again every ten minutes; at once with \"patchbot rollover {}\".",
+                turn.ended
+            ),
         ];
         let key = format!("rollover/{}/stuck/{}", turn.ended, step.as_str());
         self.alert(&mut tx, Tone::Bad, headline, lines, &key).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn servers_by_id(tx: &mut Tx) -> Result<BTreeMap<ServerId, Server>, Failure> {
+    Ok(tx.all_servers().await?.into_iter().map(|server| (server.id, server)).collect())
 }
 
 fn archived(files: &[Filed]) -> Outcome {

@@ -115,6 +115,7 @@ impl App {
         tx.update_window(&running).await?;
         let sentence = format!("The run of {} has started.", server.name);
         self.audit_clock(&mut tx, &server, What::RunStarted, sentence, Some(&window), Some(&running)).await?;
+        self.lapse_wish(&mut tx, &server, &running).await?;
         self.tell_start(&mut tx, &server, &running, &run.plan).await?;
         tx.commit().await?;
         Ok(Start::Run(Box::new(run), Box::new(server)))
@@ -131,6 +132,9 @@ impl App {
     ) -> Result<Option<Against>, Failure> {
         if let Some(service) = server.service() {
             tx.lock(&format!("service/{service}")).await?;
+        }
+        if let Some(until) = self.put_off_until(tx, server, window).await? {
+            return Ok(Some(Against::put_off(until)));
         }
         let calendar = self.calendar(tx, server, window).await?;
         let forbidden = forbidden(window, plan, &self.bounds(server, window, &calendar));

@@ -257,6 +257,6 @@ impl App {
     }
 }
 
-fn day_of(date: &Date) -> NaiveDate {
+pub(super) fn day_of(date: &Date) -> NaiveDate {
     NaiveDate::from_ymd_opt(date.year, u32::from(date.month), u32::from(date.day)).unwrap_or_default()
 }

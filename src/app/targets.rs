@@ -208,6 +208,13 @@ impl App {
             !window.state.is_settled() && self.quarters.first_day(window.quarter) >= current
         });
         let present = windows.iter().rposition(|window| self.quarters.first_day(window.quarter) <= current);
+        // What is put off matters more than a window of a later quarter that waits for that to end.
+        let today = self.now().with_timezone(&server.zone).date_naive();
+        let put_off = windows.iter().rposition(
+            |window| matches!(window.state, WindowState::Deferred { until, .. } if until >= today),
+        );
+        let waits = |index: &usize| windows.get(*index).is_some_and(|window| window.plan.is_none());
+        let open = if put_off.is_some() { open.filter(|index| !waits(index)).or(put_off) } else { open };
         Ok(open.or(present).or(windows.len().checked_sub(1)).map(|index| windows.swap_remove(index)))
     }
 }

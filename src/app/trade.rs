@@ -8,7 +8,7 @@ use super::handle::Said;
 use super::notices::{Letter, answerable};
 use super::targets::Aim;
 use super::{App, Failure, Stop};
-use crate::domain::answer::{Answer, Channel, Verdict};
+use crate::domain::answer::Channel;
 use crate::domain::decision::{Act, Case, Change, Via, decide};
 use crate::domain::event::{AuditEvent, What};
 use crate::domain::notice::{Notice, WordNotice};
@@ -46,16 +46,9 @@ impl App {
         let other = self.other_side(tx, &mine, &it.theirs).await?;
         let asks = [&mine.server, &other.server].into_iter().find(|it| self.policy(it).confirm_by_mail);
         if let Some(server) = asks.filter(|_| said.channel == Channel::Mail && !said.confirmed) {
-            let group = server.host_group.as_deref().unwrap_or("these servers");
-            let why = format!("Answers about {group} are confirmed before they count.");
-            let commands = vec![Command::Swap(it.clone()).to_string()];
-            let refusal = Refusal::Confirm { why, commands: commands.clone() };
+            let exact = (Command::Swap(it.clone()).to_string(), vec![mine.window.id]);
             let servers = vec![mine.server.name.clone()];
-            self.audit_refusal(tx, said.actor(), &mine.server.name, &refusal, &said.words).await?;
-            let answer =
-                Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
-            let pending = Some((commands, vec![mine.window.id]));
-            return Ok(Dealt { answer, done: Vec::new(), servers, pending });
+            return self.ask_to_confirm(tx, said, server, exact, servers).await;
         }
         let reason = it.reason.as_ref().map(Reason::as_str);
         match self.permit(tx, said.person, Effect::Decide, &other.server).await {

@@ -108,6 +108,10 @@ impl App {
         let mut lines = vec![headline];
         lines.extend(gates.iter().map(Gate::line));
         let mut next: Vec<String> = Vec::new();
+        if let Some((sentence, words)) = self.wish_sentence(tx, &server, &window).await? {
+            lines.push(sentence);
+            next.push(words);
+        }
         for gate in gates.iter().filter(|gate| gate.holds || gate.by_itself.is_some()) {
             let words: Vec<String> = gate.lift.iter().chain(&gate.by_itself).cloned().collect();
             if !words.is_empty() {
@@ -133,6 +137,7 @@ impl App {
             rehearsed: look_sentence(&check, server.zone, self.now()),
         });
         let canaries = self.canaries_not_done(tx, server, window).await?;
+        let put_off = self.put_off_until(tx, server, window).await?;
         let before = Before {
             window,
             server: &server.name,
@@ -140,6 +145,8 @@ impl App {
             bounds: self.bounds(server, window, &calendar),
             looked: looked.as_ref(),
             canaries: canaries.as_deref(),
+            // What comes after it is not held by it.
+            put_off: put_off.filter(|until| window.plan.is_none_or(|plan| plan.local.date() <= *until)),
         };
         Ok(before.gates())
     }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::app::plan::{Keep, Order, PlanReport};
 use crate::app::recheck::Compared;
 use crate::config::Config;
+use crate::domain::exception::day_name;
 use crate::domain::quarter::Quarter;
 
 /// Reads what a person typed, or complains.
@@ -48,6 +49,7 @@ fn report_json(quarter: Quarter, report: &PlanReport, dry: bool) -> serde_json::
         "proposed": proposed.map(|one| json!({ "server": one.server, "time": one.time, "why": one.why })).collect::<Vec<_>>(),
         "kept": report.kept,
         "without": report.without.iter().map(|(server, why)| json!({ "server": server, "why": why })).collect::<Vec<_>>(),
+        "excused": report.excused.iter().map(|(server, until)| json!({ "server": server, "until": until })).collect::<Vec<_>>(),
         "ownerless": report.ownerless,
         "wrong": report.wrong,
         "kept_in_the_database": !dry && report.wrong.is_empty(),
@@ -66,6 +68,10 @@ fn show(app: &App, screen: &mut Screen, quarter: Quarter, report: &PlanReport, d
         for rule in why {
             screen.line(&format!("  {rule}"));
         }
+    }
+    for (server, until) in &report.excused {
+        screen
+            .line(&format!("{server} is put off until {}; it is planned when that ends.", day_name(*until)));
     }
     for server in &report.ownerless {
         screen.line(&format!(

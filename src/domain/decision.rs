@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::answer::Channel;
 use super::bounds::Bounds;
 use super::calendar::{instant, thawed};
+use super::exception;
 use super::ids::Revision;
 use super::permit::Permit;
 use super::policy::Reasoned;
@@ -47,6 +48,8 @@ pub enum Decided {
     Moved,
     /// Put off by days.
     Deferred,
+    /// Put off beyond its quarter, which an operator granted.
+    Excepted,
     /// Two owners traded their times.
     Swapped,
     /// Silence moved it a week on.
@@ -85,6 +88,7 @@ impl Decided {
             Self::Withdrawn => "withdrawn",
             Self::Moved => "moved",
             Self::Deferred => "deferred",
+            Self::Excepted => "put off beyond the quarter",
             Self::Swapped => "swapped",
             Self::Slipped => "put off a week",
             Self::Replanned => "planned anew",
@@ -111,6 +115,7 @@ impl Decided {
             Self::Withdrawn,
             Self::Moved,
             Self::Deferred,
+            Self::Excepted,
             Self::Swapped,
             Self::Slipped,
             Self::Replanned,
@@ -210,7 +215,7 @@ fn reasoned(case: &Case<'_>, act: Act, reason: Option<&str>) -> Result<(), Refus
 }
 
 impl Case<'_> {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.server.to_owned()
     }
 
@@ -218,7 +223,7 @@ impl Case<'_> {
         self.window.plan.ok_or_else(|| Refusal::NoTimeYet { server: self.name() })
     }
 
-    fn over(&self) -> Refusal {
+    pub(super) fn over(&self) -> Refusal {
         Refusal::Over { server: self.name(), state: self.window.state.phrase() }
     }
 
@@ -241,7 +246,7 @@ impl Case<'_> {
     }
 
     /// After its start a window that did not run is over, whether the clock's work has got to it or not.
-    fn has_begun(&self) -> Result<(), Refusal> {
+    pub(super) fn has_begun(&self) -> Result<(), Refusal> {
         match self.window.plan {
             Some(plan) if plan.starts_at <= self.bounds.now => {
                 Err(Refusal::Past { at: plan.starts_at, zone: self.bounds.zone })
@@ -379,6 +384,9 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
         | WindowState::Missed { .. }
         | WindowState::NeedsHuman { .. }
         | WindowState::Cancelled { .. } => return Err(case.over()),
+    }
+    if let Some(change) = exception::ended_by(case) {
+        return Ok(change);
     }
     // A time that has passed while it was put off is none.
     let put_off = matches!(case.window.state, WindowState::Deferred { .. });

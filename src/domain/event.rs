@@ -47,10 +47,16 @@ pub enum What {
     QuarterRechecked,
     /// A quarter turned a step further.
     QuarterTurned,
+    /// It was asked to put a window off beyond its quarter.
+    ExceptionAsked,
+    /// That wish was taken back or refused.
+    ExceptionDropped,
+    /// A window was put off until now: its server is planned again.
+    ExceptionEnded,
 }
 
 impl What {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 21] = [
         Self::InventoryImported,
         Self::QuarterPlanned,
         Self::Decided,
@@ -69,6 +75,9 @@ impl What {
         Self::SwapOffered,
         Self::QuarterRechecked,
         Self::QuarterTurned,
+        Self::ExceptionAsked,
+        Self::ExceptionDropped,
+        Self::ExceptionEnded,
     ];
 
     /// The name in the database.
@@ -93,6 +102,9 @@ impl What {
             Self::SwapOffered => "swap_offered",
             Self::QuarterRechecked => "quarter_rechecked",
             Self::QuarterTurned => "quarter_turned",
+            Self::ExceptionAsked => "exception_asked",
+            Self::ExceptionDropped => "exception_dropped",
+            Self::ExceptionEnded => "exception_ended",
         }
     }
 

@@ -1,10 +1,11 @@
 //! The gates between a window and its run, in the order in which they are passed: which hold, who lifts them, and when
 //! they lift by themselves.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::bounds::Bounds;
 use super::calendar::frozen_before;
+use super::exception::day_name;
 use super::policy::Silence;
 use super::shown::line;
 use super::timeline::answer_by;
@@ -69,6 +70,8 @@ pub struct Before<'a> {
     pub looked: Option<&'a Looked>,
     /// Who else of its groups before it is not done yet, in a sentence: canaries that failed or have not run.
     pub canaries: Option<&'a str>,
+    /// Until when the server is put off by a window of another quarter.
+    pub put_off: Option<NaiveDate>,
 }
 
 impl Before<'_> {
@@ -76,6 +79,12 @@ impl Before<'_> {
     #[must_use]
     pub fn gates(&self) -> Vec<Gate> {
         let mut gates = vec![self.host()];
+        if let Some(until) = self.put_off {
+            let lift = "An owner ends that early by answering its notice with \"withdraw\".";
+            let mut gate = Gate::shut("exception", format!("it is put off until {}", day_name(until)), lift);
+            gate.by_itself = Some("When that is over, it is planned again.".to_owned());
+            gates.push(gate);
+        }
         let Some(plan) = self.window.plan else {
             let choose = format!("Choose one: \"slots {}\" shows the free times.", self.server);
             gates.push(Gate::shut("time", "it has no time yet", choose));
@@ -169,6 +178,12 @@ impl Before<'_> {
                     ),
                 );
                 gate.by_itself = Some(self.silence().to_owned());
+                gate
+            }
+            (None, state @ WindowState::Deferred { .. }) => {
+                let lift = format!("An owner ends that early with \"withdraw {}\".", self.server);
+                let mut gate = Gate::shut("approval", state.phrase(), lift);
+                gate.by_itself = Some("When that is over, it is planned again.".to_owned());
                 gate
             }
             (None, state) if state.is_settled() => {

@@ -11,6 +11,7 @@ pub mod consistency;
 pub mod days;
 pub mod decision;
 pub mod event;
+pub mod exception;
 pub mod facts;
 pub mod feed;
 pub mod filter;

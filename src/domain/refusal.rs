@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::answer::{Answer, Verdict};
+use super::exception::day_name;
 use super::ids::Revision;
 use super::quarter::Quarter;
 use super::rule::Broken;
@@ -55,6 +56,35 @@ pub enum Refusal {
     NoTrade {
         /// Why not.
         why: String,
+    },
+    /// An exception that would end inside the quarter, or before it began.
+    NotBeyond {
+        /// The server.
+        server: String,
+        /// The last day that was said.
+        until: NaiveDate,
+        /// The quarter in words.
+        quarter: String,
+        /// The first day that an exception can end on.
+        first: NaiveDate,
+    },
+    /// An exception that would last too long.
+    TooFar {
+        /// The server.
+        server: String,
+        /// The last day that was said.
+        until: NaiveDate,
+        /// The last day that an exception can end on.
+        last: NaiveDate,
+    },
+    /// Somebody has asked for the same already.
+    AskedAlready {
+        /// The server.
+        server: String,
+        /// Who.
+        by: String,
+        /// Until when it would be put off.
+        until: NaiveDate,
     },
     /// One half of a trade cannot be taken back.
     SwapNotUndone {
@@ -409,6 +439,20 @@ impl std::fmt::Display for Refusal {
             Self::DayOver { day } => write!(f, "{} is over.", day.format("%a %-d %b %Y")),
             Self::NoSuchServer { name } => write!(f, "I know no server called \"{name}\"."),
             Self::NoTrade { why } => f.write_str(why),
+            Self::NotBeyond { server, until, quarter, .. } => {
+                write!(f, "{} is not beyond the quarter of {server}, {quarter}.", day_name(*until))
+            }
+            Self::TooFar { server, until, last } => write!(
+                f,
+                "{server} can be put off until {} at the latest; {} is too far.",
+                day_name(*last),
+                day_name(*until)
+            ),
+            Self::AskedAlready { server, by, until } => write!(
+                f,
+                "{by} has asked already to put {server} off until {}; an operator other than {by} has to grant it.",
+                day_name(*until)
+            ),
             Self::SwapNotUndone { server } => {
                 write!(f, "The time of {server} was traded; one half of a trade cannot be undone.")
             }
@@ -631,6 +675,18 @@ impl Refusal {
             Self::DayOver { .. } => one("Say the last day, from today on: \"until 2026-12-20\"."),
             Self::NoSuchServer { .. } => one("Say its name as the inventory has it."),
             Self::NoTrade { .. } => one("Say \"slots\" and the server's name for free times."),
+            Self::NotBeyond { server, first, .. } => vec![
+                format!(
+                    "For another time in the quarter, say \"defer {server} by 1 week\", or \"slots {server}\" for the free times."
+                ),
+                format!("To leave the quarter out, say a day from {first} on."),
+            ],
+            Self::TooFar { server, last, .. } => {
+                vec![format!("Say \"defer {server} until {last} because …\", with your reason.")]
+            }
+            Self::AskedAlready { server, .. } => {
+                vec![format!("\"why {server}\" tells how it stands.")]
+            }
             Self::SwapNotUndone { .. } => {
                 one("Trade once more with \"swap\", or choose another time with \"move\".")
             }
@@ -784,6 +840,9 @@ impl Refusal {
             | Self::DayOver { .. }
             | Self::NoSuchServer { .. }
             | Self::NoTrade { .. }
+            | Self::NotBeyond { .. }
+            | Self::TooFar { .. }
+            | Self::AskedAlready { .. }
             | Self::SwapNotUndone { .. }
             | Self::OperatorsOnly
             | Self::AdministratorsOnly

@@ -11,6 +11,13 @@ use super::server::Server;
 use super::shown::line;
 use super::window::{Window, WindowState};
 
+/// Why a window ends with its quarter.
+const REASONS: [&str; 3] = [
+    "no time was chosen before the quarter ended",
+    "no approval came before the quarter ended",
+    "no run began before the quarter ended",
+];
+
 /// A sentence names at most so many servers.
 const NAMED: usize = 10;
 
@@ -158,11 +165,21 @@ pub fn end_of(window: &Window, grace: TimeDelta, now: DateTime<Utc>) -> End {
     {
         return End::Left(format!("is still to come: {}", line(plan.starts_at, plan.zone)));
     }
+    let [no_time, no_approval, no_run] = REASONS;
     End::Missed(match &window.state {
-        WindowState::Unscheduled => "no time was chosen before the quarter ended",
-        WindowState::Proposed => "no approval came before the quarter ended",
-        _ => "no run began before the quarter ended",
+        WindowState::Unscheduled => no_time,
+        WindowState::Proposed => no_approval,
+        _ => no_run,
     })
+}
+
+/// Why a window was ended with its quarter; nothing when it ended otherwise.
+#[must_use]
+pub fn closed_because(window: &Window) -> Option<&'static str> {
+    match &window.state {
+        WindowState::Missed { reason } => REASONS.into_iter().find(|known| known == reason),
+        _ => None,
+    }
 }
 
 /// `a, b, c and 4 more`.

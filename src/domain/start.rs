@@ -1,9 +1,10 @@
 //! What stands against a start when its moment has come: it is not approved, too late, against the rules as they are then,
 //! or before what goes first was patched.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::bounds::Bounds;
+use super::exception::day_name;
 use super::occupancy::Place;
 use super::policy::Policy;
 use super::rule::Broken;
@@ -39,6 +40,12 @@ impl Against {
         let rule = broken.rule();
         let why = format!("{} (rule {rule})", broken.to_string().trim_end_matches('.'));
         Self { why, rule: Some(rule), passes }
+    }
+
+    /// Its server is put off by a window of another quarter.
+    #[must_use]
+    pub fn put_off(until: NaiveDate) -> Self {
+        Self { why: format!("it is put off until {}", day_name(until)), rule: None, passes: false }
     }
 
     /// What goes first is not done.

@@ -231,6 +231,10 @@ pub fn next_for_window(
         | WindowState::Deferred { .. }
         | WindowState::Cancelled { .. } => false,
     };
+    if let WindowState::Deferred { until, .. } = window.state {
+        return Some(exception_ends(window, until))
+            .filter(|due| done.is_none_or(|done| done.event != due.event));
+    }
     let plan = window.plan.filter(|_| waits)?;
     let comes = |due: &Due| match done {
         Some(done) => *due > done,
@@ -238,6 +242,14 @@ pub fn next_for_window(
         None => due.at > now || due.event == Event::Start,
     };
     events(window.id, &plan, policy).into_iter().find(comes)
+}
+
+/// When an exception ends: on the morning after its last day.
+fn exception_ends(window: &Window, until: NaiveDate) -> Due {
+    let zone = window.plan.map_or(Tz::UTC, |plan| plan.zone);
+    let day = until.succ_opt().unwrap_or(until);
+    let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or(NaiveTime::MIN);
+    Due { at: wall(day, nine, zone), event: Event::ExceptionEnds }
 }
 
 /// What comes next for an owner in a quarter: monthly notices at 09:00 of the first day of each of the quarter's

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::decision::{Case, Change, Decided};
+use super::exception;
 use super::ids::PersonId;
 use super::permit::Permit;
 use super::policy::Policy;
@@ -83,6 +84,7 @@ fn noun(decided: Decided) -> &'static str {
         Decided::Withdrawn => "the withdrawal",
         Decided::Moved => "the move",
         Decided::Deferred => "the deferral",
+        Decided::Excepted => "the exception",
         Decided::Swapped => "the swap",
         Decided::Slipped => "the week's delay",
         Decided::Replanned => "the new plan",
@@ -131,6 +133,9 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
                 zone: bounds.zone,
             });
         }
+    }
+    if let Some(change) = exception::ended_by(case) {
+        return Ok(change);
     }
     let before = &last.before;
     let moved = before.plan != case.window.plan;

@@ -300,6 +300,12 @@ forward! {
     swaps::grant_exception(row: &ExceptionRow) -> ();
     /// A window's exception, or the wish for one.
     swaps::exception_of(window: WindowId) -> Option<ExceptionRow>;
+    /// The wishes that nobody has granted or dropped, the oldest first.
+    swaps::wishes() -> Vec<ExceptionRow>;
+    /// The windows that are or were put off beyond their quarters.
+    windows::windows_put_off() -> Vec<Window>;
+    /// Those of one server.
+    windows::windows_put_off_of(server: ServerId) -> Vec<Window>;
     /// Ends a window's exceptions and wishes.
     swaps::end_exceptions(window: WindowId, now: DateTime<Utc>) -> ();
     /// The windows that start in these hours, by start.

@@ -10,6 +10,10 @@ use crate::domain::quarter::Quarter;
 use crate::store::error::StoreError;
 use crate::store::records::{MemberRow, SpanRow, StateRow};
 
+/// A server whose exception lasts: nobody waits until it has a time.
+const PUT_OFF: &str = "(SELECT 1 FROM exceptions e JOIN windows d ON d.id = e.window_id WHERE d.server_id = s.id \
+    AND e.granted_at IS NOT NULL AND e.ended_at IS NULL)";
+
 /// States that hold no slot.
 const GONE: &str = "('declined', 'deferred', 'cancelled', 'missed')";
 
@@ -20,7 +24,7 @@ statements! {
     ENVIRONMENT_SPANS = concatcp!("SELECT LOWER(s.environment) AS environment, w.starts_at, w.ends_at, COUNT(*) AS windows, \
         MIN(s.name) AS name FROM servers s LEFT JOIN windows w ON w.server_id = s.id AND w.quarter = $2 \
         WHERE s.group_key = $1 AND LOWER(s.environment) = $4 AND s.active = $3 AND (w.state IS NULL OR w.state NOT IN ", GONE, ") \
-        GROUP BY LOWER(s.environment), w.starts_at, w.ends_at");
+        AND (w.starts_at IS NOT NULL OR NOT EXISTS ", PUT_OFF, ") GROUP BY LOWER(s.environment), w.starts_at, w.ends_at");
     STATES = "SELECT w.state, MIN(s.name) AS name, MAX(w.ends_at) AS ends_at FROM servers s \
         JOIN windows w ON w.server_id = s.id AND w.quarter = $2 \
         WHERE s.group_key = $1 AND s.active = $3 GROUP BY w.state";

@@ -23,6 +23,7 @@ statements! {
     GRANT = "UPDATE exceptions SET granted_by = $2, granted_at = $3, ends_on = $4 WHERE id = $1 AND granted_at IS NULL";
     LATEST = concatcp!("SELECT ", EXCEPTION, " FROM exceptions WHERE window_id = $1 AND ended_at IS NULL \
         ORDER BY asked_at DESC, id DESC LIMIT 1");
+    WISHES = concatcp!("SELECT ", EXCEPTION, " FROM exceptions WHERE ended_at IS NULL AND granted_at IS NULL ORDER BY asked_at, id");
     END_EXCEPTIONS = "UPDATE exceptions SET ended_at = $2 WHERE window_id = $1 AND ended_at IS NULL";
 }
 
@@ -121,4 +122,8 @@ pub(in crate::store) async fn end_exceptions(
 ) -> Result<(), StoreError> {
     sqlx::query(END_EXCEPTIONS).bind(window.0).bind(now).execute(conn).await?;
     Ok(())
+}
+
+pub(in crate::store) async fn wishes(conn: &mut Conn) -> Result<Vec<ExceptionRow>, StoreError> {
+    sqlx::query(WISHES).fetch_all(conn).await?.iter().map(exception).collect()
 }

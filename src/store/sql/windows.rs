@@ -36,6 +36,8 @@ statements! {
     OF_SERVER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 ORDER BY w.quarter DESC");
     EVERY = concatcp!("SELECT ", COLS, " FROM windows w ORDER BY w.quarter");
     OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
+    PUT_OFF = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.state = 'deferred' ORDER BY w.quarter, w.id");
+    PUT_OFF_OF = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.state = 'deferred'");
     OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
     FEED_OF_ALL = concatcp!(FEED, " ORDER BY w.starts_at, w.id");
@@ -229,4 +231,15 @@ pub(in crate::store) async fn feed_of_owner(
     person: PersonId,
 ) -> Result<Vec<FeedRow>, StoreError> {
     sqlx::query(FEED_OF_OWNER).bind(from).bind(person.0).fetch_all(conn).await?.iter().map(feed_row).collect()
+}
+
+pub(in crate::store) async fn windows_put_off(conn: &mut Conn) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(PUT_OFF).fetch_all(conn).await?.iter().map(window).collect()
+}
+
+pub(in crate::store) async fn windows_put_off_of(
+    conn: &mut Conn,
+    server: ServerId,
+) -> Result<Vec<Window>, StoreError> {
+    sqlx::query(PUT_OFF_OF).bind(server.0).fetch_all(conn).await?.iter().map(window).collect()
 }

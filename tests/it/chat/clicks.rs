@@ -397,3 +397,48 @@ async fn an_operator_who_crossed_the_freeze_is_sent_to_somebody_else() {
     ");
     world.ends().await;
 }
+
+#[tokio::test]
+async fn a_wish_to_put_a_server_off_is_granted_with_a_button_by_somebody_else() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let olga = world.knows("olga@ops.test", Role::Operator).await;
+    let operator = world.slack.person("olga");
+    world.links(&operator, &olga).await;
+    let ops = world.slack.channel("ops").with([&ada, &operator]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+
+    let words = "defer web01 until 2027-03-12 because \"the vendor supports no newer kernel\"";
+    let said = ada.slash("/patch", words).await.unwrap();
+    insta::assert_snapshot!(said.answer().await.unwrap().as_text(), @"
+    You have asked to put web01.example.org off until Fri 12 Mar 2027. Nothing changes until an operator grants it.
+    To take the wish back, say /patch undo web01.example.org.
+    [Undo]
+    ");
+    world.delivers().await;
+    let asked = ops.messages().pop().unwrap();
+    insta::assert_snapshot!(asked.as_text(), @r#"
+    Ada asks to put web01.example.org off until Fri 12 Mar 2027, because "the vendor supports no newer kernel".
+    • An operator other than Ada can grant or refuse it.
+    • Without an answer nothing changes.
+    [Grant] [Refuse]
+    "#);
+
+    let own = ada.clicks(&asked, "Grant").await.unwrap();
+    insta::assert_snapshot!(own.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @r"
+    Ada has asked already to put web01.example.org off until Fri 12 Mar 2027; an operator other than Ada has to grant it.
+    /patch why web01.example.org tells how it stands.
+    ");
+    assert_eq!(world.window(&web01).await.state, WindowState::Proposed);
+
+    let click = operator.clicks(&asked, "Grant").await.unwrap();
+    insta::assert_snapshot!(click.wait_for(Message::is_ephemeral).await.unwrap().as_text(), @"
+    web01.example.org is put off until Fri 12 Mar 2027: it is not patched in 2027-Q1, and is planned again when that ends.
+    An owner can take it back with /patch withdraw web01.example.org. When it ends, web01.example.org is planned again, and you are told.
+    A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
+    [Undo]
+    ");
+    assert!(matches!(world.window(&web01).await.state, WindowState::Deferred { .. }));
+    world.delivers().await;
+    world.ends().await;
+}

@@ -90,7 +90,7 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch approve [servers] [because "…"] — Consents to patching at the time that was shown. A later change of the time makes the consent void.
     • /patch decline [servers] [because "…"] — Says no: the servers are not patched in this window. Possible until the run starts.
     • /patch move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"] — Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
-    • /patch defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
+    • /patch defer [servers] by N days|weeks [because "…"], or defer [servers] until YYYY-MM-DD because "…" — Puts the servers off by whole days or weeks, at the same time of day; the new time waits for an approval. With "until" they are not patched before the end of a day beyond the quarter: an operator must grant that.
     • /patch withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
     • /patch undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     • /patch swap server with server [because "…"] — Offers to trade your server's time for another server's. Its owner accepts by saying the same the other way round; then both times change at once.
@@ -99,7 +99,7 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • /patch back — Says that you are back: nobody decides in your place any more.
     • /patch status [servers] — Says where your windows stand: state, time, what is awaited.
     • /patch mine [page] — Shows your own servers and where they stand; in chat with buttons.
-    • /patch list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
+    • /patch list [all] [quarter] [where <conditions>] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     • /patch show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
     • /patch slots server — Lists the next times the server could be patched, or says why there is none.
     • /patch why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.

@@ -5,6 +5,7 @@ mod by_mail;
 mod clock;
 mod colleagues;
 mod confirming;
+mod exceptions;
 mod import;
 mod invitations;
 mod mondays;

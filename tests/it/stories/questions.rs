@@ -158,7 +158,7 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     approve [servers] [because "…"] — Consents to patching at the time that was shown. A later change of the time makes the consent void.
     decline [servers] [because "…"] — Says no: the servers are not patched in this window. Possible until the run starts.
     move [servers] to YYYY-MM-DD HH:MM [zone] [because "…"] — Gives the servers another time, in their own zone unless one is named. The new time waits for an approval.
-    defer [servers] by N days|weeks [because "…"] — Puts the servers off by whole days or weeks, at the same time of day. The new time waits for an approval.
+    defer [servers] by N days|weeks [because "…"], or defer [servers] until YYYY-MM-DD because "…" — Puts the servers off by whole days or weeks, at the same time of day; the new time waits for an approval. With "until" they are not patched before the end of a day beyond the quarter: an operator must grant that.
     withdraw [servers] [because "…"] — Takes an approval back; the window waits for an answer again. Possible until the run starts.
     undo [servers] [because "…"] — Makes your last decision undone, until the time that was said with it. Later it becomes a request to the operators.
     swap server with server [because "…"] — Offers to trade your server's time for another server's. Its owner accepts by saying the same the other way round; then both times change at once.
@@ -167,7 +167,7 @@ async fn whoami_and_help_are_about_the_one_who_asks() {
     back — Says that you are back: nobody decides in your place any more.
     status [servers] — Says where your windows stand: state, time, what is awaited.
     mine [page] — Shows your own servers and where they stand; in chat with buttons.
-    list [all] [quarter] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
+    list [all] [quarter] [where <conditions>] — Lists the windows of a quarter: your own, or with "all" everybody's that you may see.
     show server — Shows one server: its owners, zone, window, approval, last pre-check and last run.
     slots server — Lists the next times the server could be patched, or says why there is none.
     why server — Says what stands between the server and its patching: each gate, who can lift it, and when it lifts by itself.

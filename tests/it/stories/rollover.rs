@@ -208,6 +208,26 @@ async fn a_window_that_runs_is_left_alone_and_told() {
 }
 
 #[tokio::test]
+async fn what_is_put_off_beyond_the_quarter_is_not_opened_and_a_wish_that_nobody_answered_is_told() {
+    let mut world = late_quarter().await;
+    world.says("ada", "defer web01 until 2027-03-12 because \"the vendor\"").await;
+    world.says("olga", "defer web01 until 2027-03-12").await;
+    world.says("bob", "defer db01 until 2027-03-12 because \"the fair\"").await;
+    let folder = tempfile::tempdir().unwrap();
+    world.app.clock.set(at(OVER));
+    let turner = turner(&world, folder.path());
+    turns(&mut world, &turner, 3).await;
+    let turn = world.app.turn_of("2027-Q1".parse().unwrap()).await.unwrap().unwrap();
+    insta::assert_snapshot!(turn.taken[0].found.join("\n"), @r"
+    2 servers were not patched: db01, web02 (no time was chosen before the quarter ended).
+    db01: nobody answered the wish to put it off beyond the quarter.
+    ");
+    insta::assert_snapshot!(turn.taken[2].sentence, @"2 servers have a window in 2027-Q2 (1 Feb 2027 to 30 Apr 2027); 2 of them are new. 1 server is put off into it, and planned when that ends.");
+    assert_eq!(world.window_in("web01", "2027-Q2").await, None);
+    world.mails();
+}
+
+#[tokio::test]
 async fn an_archive_that_cannot_be_written_stops_the_turn_is_told_once_and_made_up_for() {
     let mut world = late_quarter().await;
     let folder = tempfile::tempdir().unwrap();
