@@ -5,11 +5,12 @@ use patchbot_commands::{Code, Effect, Reason, Target};
 use super::decide::{Deed, Done};
 use super::handle::Said;
 use super::notices::OpsNote;
-use super::prechecks::blocking_sentences;
+use super::prechecks::blocking;
 use super::run::Report;
 use super::targets::Aim;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Verdict};
+use crate::domain::check::Finding;
 use crate::domain::decision::{Case, Change, Decided};
 use crate::domain::event::{AuditEvent, What};
 use crate::domain::introduction::code;
@@ -64,6 +65,7 @@ impl App {
             asked_at: now,
             expires_at: now + CONFIRM_WITHIN,
             version: 0,
+            checks: danger.checks(verb),
         };
         let request = self.keep_request(tx, request).await?;
         let mut lines = vec![format!("You want to {}. This will happen:", verb.phrase(&server.name))];
@@ -92,9 +94,9 @@ impl App {
     }
 
     /// What blocks a window's coming run, as the last look at its server found.
-    async fn blocking(&self, tx: &mut Tx, window: &Window) -> Result<Vec<String>, Failure> {
+    async fn blocking(&self, tx: &mut Tx, window: &Window) -> Result<Vec<Finding>, Failure> {
         let check = tx.latest_precheck(window.server).await?.filter(|check| check.window == Some(window.id));
-        Ok(check.map(|check| blocking_sentences(&check)).unwrap_or_default())
+        Ok(check.as_ref().map(blocking).unwrap_or_default())
     }
 
     async fn keep_request(&self, tx: &mut Tx, mut request: Request) -> Result<Request, Failure> {
@@ -155,6 +157,8 @@ impl App {
         request.expires_at = now + SECOND_WITHIN;
         tx.update_request(&request).await?;
         let (code, until) = (&request.code, line(request.expires_at, server.zone));
+        let passes = (!request.checks.is_empty())
+            .then(|| format!("It lets pass {}, and nothing else.", request.checks.join(", ")));
         let note = OpsNote {
             tone: Tone::Bad,
             headline: format!(
@@ -163,13 +167,16 @@ impl App {
                 request.verb.phrase(&server.name),
                 request.reason
             ),
-            lines: vec![
-                format!(
-                    "A second person must agree until {until}: an owner, or an operator other than {}.",
-                    said.person.name
-                ),
-                format!("Say \"confirm {code}\" or \"cancel {code}\"."),
-            ],
+            lines: passes
+                .into_iter()
+                .chain([
+                    format!(
+                        "A second person must agree until {until}: an owner, or an operator other than {}.",
+                        said.person.name
+                    ),
+                    format!("Say \"confirm {code}\" or \"cancel {code}\"."),
+                ])
+                .collect(),
             key: format!("second/{}", request.id),
             about: Some(request.window),
             offers: vec![
@@ -261,7 +268,11 @@ impl App {
             }
             (_, Verb::Override) => {
                 tx.add_override(request).await?;
-                let sentence = format!("The coming run of {} passes its blocking pre-checks.", server.name);
+                let sentence = format!(
+                    "The coming run of {} begins although these block it: {}.",
+                    server.name,
+                    request.checks.join(", ")
+                );
                 (Decided::Overridden, sentence)
             }
             _ => return Err(Failure::Bug(format!("\"{}\" changes no run", request.verb.as_str()))),

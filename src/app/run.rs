@@ -102,9 +102,9 @@ impl App {
                 return Ok(Start::Nothing);
             }
         }
-        let overridden = tx.override_of(window.id, window.revision).await?.is_some();
+        let passes = tx.override_of(window.id, window.revision).await?.map(|request| request.checks);
         let run = RunRow {
-            plan: RunPlan::of(self.run_id(), &window, &plan, &server, policy, overridden),
+            plan: RunPlan::of(self.run_id(), &window, &plan, &server, policy, passes.unwrap_or_default()),
             state: RunState::Prechecking,
             report: None,
             started_at: now,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Channel;
 use super::calendar::plan_at;
+use super::check::Finding;
 use super::decision::{Case, Change, Decided};
 use super::ids::{PersonId, RequestId, Revision, WindowId};
 use super::permit::Permit;
@@ -134,6 +135,9 @@ pub struct Request {
     pub expires_at: DateTime<Utc>,
     /// Counts the changes of this row.
     pub version: i64,
+    /// For an override, the names of the checks that blocked when it was asked for, as [`Finding::name`] has them: it
+    /// lets these pass and no others.
+    pub checks: Vec<String>,
 }
 
 /// What a confirmation leads to.
@@ -185,11 +189,20 @@ impl Request {
 pub struct Danger<'a> {
     /// The window with the bounds of its calendar.
     pub case: Case<'a>,
-    /// What blocks its coming run, one sentence each, as the last look at it found.
-    pub blocking: &'a [String],
+    /// What blocks its coming run, as the last look at it found.
+    pub blocking: &'a [Finding],
 }
 
 impl Danger<'_> {
+    /// The names of the checks that an override would let pass.
+    #[must_use]
+    pub fn checks(&self, verb: Verb) -> Vec<String> {
+        match verb {
+            Verb::Override => self.blocking.iter().map(Finding::name).collect(),
+            Verb::Now | Verb::Retry | Verb::Skip | Verb::Abort => Vec::new(),
+        }
+    }
+
     fn cannot(&self, why: impl Into<String>) -> Refusal {
         Refusal::CannotNow { server: self.case.server.to_owned(), why: why.into() }
     }
@@ -295,7 +308,8 @@ impl Danger<'_> {
             }
             Verb::Override => {
                 let mut lines = vec![format!("The coming run of {server} begins although this was found:")];
-                lines.extend(self.blocking.iter().cloned());
+                lines.extend(self.blocking.iter().map(Finding::sentence));
+                lines.push("Whatever else blocks it at its start still ends it.".to_owned());
                 lines
             }
             Verb::Abort => vec![

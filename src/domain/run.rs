@@ -208,9 +208,10 @@ pub struct RunPlan {
     pub checks: CheckLevels,
     /// What each difference after the run means.
     pub validation: ValidationRules,
-    /// Whether blocking pre-checks were overridden for this plan.
+    /// The names of the pre-checks that may block and do not end this run, as [`super::check::Finding::name`] has them: two
+    /// people, or as many as the rules ask for, have agreed to exactly these.
     #[serde(default)]
-    pub overridden: bool,
+    pub passes: Vec<String>,
 }
 
 impl RunPlan {
@@ -222,7 +223,7 @@ impl RunPlan {
         plan: &Plan,
         server: &Server,
         policy: &Policy,
-        overridden: bool,
+        passes: Vec<String>,
     ) -> Self {
         Self {
             run,
@@ -238,7 +239,7 @@ impl RunPlan {
             reboot_wait_seconds: policy.reboot_wait.num_seconds(),
             checks: policy.checks.clone(),
             validation: policy.validation.clone(),
-            overridden,
+            passes,
         }
     }
 
@@ -321,9 +322,7 @@ pub enum Outcome {
 #[must_use]
 pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Utc>) -> Option<RunState> {
     match (state, outcome) {
-        (RunState::Prechecking, Outcome::Prechecked { blocking })
-            if blocking.is_empty() || plan.overridden =>
-        {
+        (RunState::Prechecking, Outcome::Prechecked { blocking }) if blocking.is_empty() => {
             Some(if now < plan.last_begin() {
                 RunState::Applying { since: now }
             } else {
@@ -434,7 +433,7 @@ mod tests {
             reboot_wait_seconds: 600,
             checks: CheckLevels::default(),
             validation: ValidationRules::default(),
-            overridden: false,
+            passes: Vec::new(),
         }
     }
 
@@ -456,20 +455,6 @@ mod tests {
             utc("2026-12-03T19:01:00Z"),
         );
         assert_eq!(end, Some(RunState::Failed { step: Step::Precheck, reasons: blocking }));
-    }
-
-    #[test]
-    fn an_override_lets_a_blocked_run_begin_and_never_one_whose_host_did_not_answer() {
-        let plan = RunPlan { overridden: true, ..plan(RebootRule::Needed) };
-        let now = utc("2026-12-03T19:01:00Z");
-        let blocked = Outcome::Prechecked { blocking: vec!["/srv is full.".to_owned()] };
-        assert_eq!(
-            next(&RunState::Prechecking, blocked, &plan, now),
-            Some(RunState::Applying { since: now })
-        );
-        let silent = Outcome::GaveUp { reason: "It does not answer.".to_owned() };
-        let end = next(&RunState::Prechecking, silent, &plan, now).unwrap();
-        assert!(matches!(end, RunState::Failed { step: Step::Precheck, .. }));
     }
 
     #[test]

@@ -110,27 +110,18 @@ impl<'a> Runner<'a> {
         }
         let snmp = self.hosts.snmp_offset(self.server).await;
         let checked = self.hosts.judged(self.server, &run.plan.checks, seen, snmp);
-        let blocking = checked.blocking();
-        let sentence = match (
-            blocking.as_slice(),
-            checked.findings.iter().filter(|finding| finding.level == Level::Warn).count(),
-        ) {
+        let (passed, blocking) = checked.against(&run.plan.passes);
+        let warnings = checked.findings.iter().filter(|finding| finding.level == Level::Warn).count();
+        let mut sentence = match (blocking.as_slice(), warnings) {
             ([], 0) => "The pre-checks passed.".to_owned(),
             ([], warnings) => format!("The pre-checks passed, with {warnings} remarks."),
             (found, _) => format!("The pre-checks block the run: {}", found.join(" ")),
         };
-        // Without facts there is nothing to compare with afterwards, whatever the levels say.
-        let blocking = match (blocking.is_empty(), &checked.facts) {
-            (true, None) => checked.findings.iter().map(crate::domain::check::Finding::sentence).collect(),
-            _ => blocking,
-        };
+        if !passed.is_empty() {
+            sentence.push_str(&format!(" Overridden: {}", passed.join(" ")));
+        }
         let report = Report::default();
-        // Whoever overrode a finding has not overridden silence.
-        let outcome = if run.plan.overridden && checked.facts.is_none() {
-            Outcome::GaveUp { reason: blocking.join(" ") }
-        } else {
-            Outcome::Prechecked { blocking }
-        };
+        let outcome = Outcome::Prechecked { blocking };
         Stepped { outcome, sentence, checked: Some((Purpose::Before, checked)), report }
     }
 
@@ -345,7 +336,7 @@ impl<'a> Runner<'a> {
                 Ok(Taken { facts: after, .. }) => {
                     let findings = validate(&before, &after, &run.plan.validation);
                     let checked = Checked { findings, facts: Some(after.clone()) };
-                    let problems = checked.blocking();
+                    let problems = checked.blocking_sentences();
                     // A service may need a while after a reboot.
                     if problems.is_empty() || settled {
                         return Ok(validated(run, &before, &after, checked, problems, reboot));

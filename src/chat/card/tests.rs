@@ -104,7 +104,7 @@ fn run(state: RunState, report: serde_json::Value) -> RunRow {
             reboot_wait_seconds: 600,
             checks: policy.checks,
             validation: policy.validation,
-            overridden: false,
+            passes: Vec::new(),
         },
         state,
         report: Some(report),

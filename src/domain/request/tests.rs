@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::bounds::Bounds;
 use crate::domain::calendar::plan_at;
+use crate::domain::check::{Check, Level};
 use crate::domain::ids::{RunId, ServerId};
 use crate::domain::occupancy::{Occupancy, Place};
 use crate::domain::permit::authorize;
@@ -36,8 +37,23 @@ fn window(state: WindowState) -> Window {
     Window { state, ..Window::unscheduled(ids.0, ids.1, "2027-Q1".parse().unwrap()).with_plan(plan) }
 }
 
+fn full() -> Finding {
+    Finding {
+        check: Check::Disk,
+        subject: "/srv".to_owned(),
+        level: Level::Block,
+        found: "96 % used, 90 % allowed".to_owned(),
+        remedy: "Free space on /srv.".to_owned(),
+    }
+}
+
 /// Looks at a window at a time, with what blocks it.
-fn with_danger<T>(window: &Window, now: &str, blocking: &[String], look: impl FnOnce(&Danger<'_>) -> T) -> T {
+fn with_danger<T>(
+    window: &Window,
+    now: &str,
+    blocking: &[Finding],
+    look: impl FnOnce(&Danger<'_>) -> T,
+) -> T {
     let (policy, quarters) = (Policy::default(), Quarters::default());
     let (place, taken) = (Place::default(), Occupancy::default());
     let bounds = Bounds {
@@ -71,6 +87,7 @@ fn request(verb: Verb, stage: Stage) -> Request {
         asked_at: utc("2026-12-01T09:00:00Z"),
         expires_at: utc("2026-12-01T09:15:00Z"),
         version: 0,
+        checks: Vec::new(),
     }
 }
 
@@ -106,7 +123,7 @@ fn states() -> Vec<WindowState> {
 
 #[test]
 fn each_act_is_possible_where_it_makes_sense() {
-    let blocking = vec!["/srv is full.".to_owned()];
+    let blocking = [full()];
     let mut table = String::new();
     for state in states() {
         let window = window(state);
@@ -167,7 +184,7 @@ fn who_asked_confirms_first_and_somebody_else_second() {
 
 #[test]
 fn what_will_happen_is_said_before() {
-    let blocking = vec!["/srv: 96 % used, 90 % allowed. Free space on /srv.".to_owned()];
+    let blocking = [full()];
     let window = window(WindowState::Proposed);
     let mut told = String::new();
     for verb in Verb::ALL {

@@ -95,7 +95,7 @@ impl Replay<'_> {
         let Some(seat) = self.seat(server) else { return };
         let run = RunId(window.id.0);
         let Ok(running) = window.clone().start(run) else { return };
-        let of_run = RunPlan::of(run, window, plan, seat.entry.server, seat.policy, false);
+        let of_run = RunPlan::of(run, window, plan, seat.entry.server, seat.policy, Vec::new());
         let (state, ends_at) = self.course(seat, &of_run);
         let soaking = !seat.place.canary
             && self

@@ -10,16 +10,17 @@ use crate::domain::request::{Request, Stage, Verb};
 use crate::store::error::{StoreError, one};
 
 const COLS: &str = "r.id, r.code, r.verb, r.window_id, r.revision, r.asked_by, r.asked_name, r.channel, r.reason, r.stage, \
-    r.ended_by, r.asked_at, r.expires_at, r.version";
+    r.ended_by, r.asked_at, r.expires_at, r.version, r.checks";
 
 statements! {
     INSERT = "INSERT INTO requests (id, code, verb, window_id, revision, asked_by, asked_name, channel, reason, stage, ended_by, \
-        asked_at, expires_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+        asked_at, expires_at, version, checks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         ON CONFLICT (code) DO NOTHING";
     UPDATE = "UPDATE requests SET stage = $2, ended_by = $3, expires_at = $4, version = version + 1 WHERE id = $1 AND version = $5";
     BY_CODE = concatcp!("SELECT ", COLS, " FROM requests r WHERE r.code = $1");
+    // The later one names everything that blocked when it was asked for.
     ADD_OVERRIDE = "INSERT INTO overrides (window_id, revision, request_id) VALUES ($1, $2, $3) \
-        ON CONFLICT (window_id, revision) DO NOTHING";
+        ON CONFLICT (window_id, revision) DO UPDATE SET request_id = excluded.request_id";
     OVERRIDE_OF = concatcp!("SELECT ", COLS, " FROM overrides o JOIN requests r ON r.id = o.request_id \
         WHERE o.window_id = $1 AND o.revision = $2");
     ADD_STOP = "INSERT INTO run_stops (run_id, request_id) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING";
@@ -43,6 +44,7 @@ fn request(row: &Row) -> Result<Request, StoreError> {
         asked_at: row.try_get("asked_at")?,
         expires_at: row.try_get("expires_at")?,
         version: row.try_get("version")?,
+        checks: row.try_get::<String, _>("checks")?.lines().map(str::to_owned).collect(),
     })
 }
 
@@ -62,6 +64,7 @@ pub(in crate::store) async fn insert_request(conn: &mut Conn, new: &Request) -> 
         .bind(new.asked_at)
         .bind(new.expires_at)
         .bind(new.version)
+        .bind(new.checks.join("\n"))
         .execute(conn)
         .await?;
     Ok(done.rows_affected() == 1)

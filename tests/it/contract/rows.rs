@@ -205,7 +205,7 @@ async fn a_plan_is_run_once_and_its_steps_are_kept(fresh: Fresh) {
             reboot_wait_seconds: 600,
             checks: policy.checks.clone(),
             validation: policy.validation.clone(),
-            overridden: false,
+            passes: Vec::new(),
         },
         state: RunState::Prechecking,
         report: None,
