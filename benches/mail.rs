@@ -10,6 +10,8 @@
     reason = "a measurement says its numbers, and ends where something breaks"
 )]
 
+mod measure;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,33 +21,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
+use patchbot::app::App;
 use patchbot::app::import::Apply;
 use patchbot::app::plan::{Keep, Order};
-use patchbot::app::{App, ChatPlaces};
-use patchbot::clock::{Clock, Ids};
-use patchbot::domain::answer::Channel;
-use patchbot::domain::event::Actor;
+use patchbot::clock::Clock;
 use patchbot::domain::person::Address;
 use patchbot::domain::policy::{Policies, Policy};
-use patchbot::domain::quarter::Quarters;
 use patchbot::mail::connect::{Place, Security};
 use patchbot::mail::ours::Ours;
 use patchbot::mail::reading::{Reading, reading};
 use patchbot::mail::send::{Mailer, Smtp, SmtpSettings};
 use patchbot::render::Renderer;
-use patchbot::ssh::{LoginKey, Remote, Settings};
 use patchbot::store::Store;
-use patchbot::work::due::Scheduler;
-use patchbot::work::hosts::{Defaults, Hosts, Times};
 use patchbot::work::outbox::{Outbox, Postman};
+
+use measure::{Cost, Costs, app, cost, cpu_seconds, megabytes, numbers, root, scheduler};
 
 const RUNS: usize = 5;
 const MAILS: usize = 1000;
 const CONNECTIONS: usize = 8;
-
-/// Seconds, CPU seconds, megabytes.
-type Cost = [f64; 3];
+const OURS_SENDS: &str = "patchbot, 8 connections, from the database";
+const OURS_READS: &str = "patchbot: gate, MIME, text and HTML, strip, grammar";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -81,11 +77,11 @@ fn sending(here: &Path, python: &Path, work: &Path) {
     let folder = work.join("mails");
     std::fs::create_dir_all(&folder).unwrap();
     // The first run writes what was sent, for the peers to send the same.
-    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut costs = Costs::default();
     for run in 0..=RUNS {
         let mut send = Command::new(&ours);
         send.args(["send", &address.to_string()]).arg(&folder);
-        let mut all = vec![("patchbot, 8 connections, from the database", send)];
+        let mut all = vec![(OURS_SENDS, send)];
         for (name, how) in [("smtplib, one connection per mail", "each"), ("smtplib, one connection", "one")]
         {
             let mut peer = Command::new(python);
@@ -94,15 +90,15 @@ fn sending(here: &Path, python: &Path, work: &Path) {
             all.push((name, peer));
         }
         for (name, mut command) in all {
-            let cost = numbers(&mut command);
+            let cost = cost(&mut command);
             if run > 0 {
-                costs.entry(name).or_default().push([cost[0], cost[1], cost[2]]);
+                costs.add(name, cost);
             }
         }
     }
     sink.kill().unwrap();
     sink.wait().unwrap();
-    table(&format!("Sending {MAILS} notices"), &costs);
+    costs.table(&format!("Sending {MAILS} notices"), OURS_SENDS);
 }
 
 /// Everything that is done for a notice: claimed, looked at again, its token kept, rendered, sent, and its end written down.
@@ -152,18 +148,8 @@ async fn world(path: &Path) -> App {
     let store = Store::sqlite(path).await.unwrap();
     store.migrate().await.unwrap();
     let now: DateTime<Utc> = "2026-11-24T08:00:00Z".parse().unwrap();
-    let clock = Clock::manual(now);
     let policy = Policy { per_slot_hour: 100_000, ..Policy::default() };
-    let app = App {
-        public_url: None,
-        store,
-        clock: clock.clone(),
-        ids: Ids::Random,
-        policies: Arc::new(Policies { default: policy, groups: BTreeMap::new() }.knowing_each_other()),
-        quarters: Arc::new(Quarters::default()),
-        zone: Tz::Europe__Berlin,
-        chat: Arc::new(ChatPlaces::default()),
-    };
+    let app = app(store, &Clock::manual(now), Policies { default: policy, groups: BTreeMap::new() });
     let mut sheet = "server_name,primary_owner,server_timezone,host_group,ip_address\n".to_owned();
     for owner in 0..MAILS {
         for server in 0..3 {
@@ -172,20 +158,10 @@ async fn world(path: &Path) -> App {
             ));
         }
     }
-    let root = Actor::outside("root", Channel::Terminal);
+    let root = root();
     app.import(sheet.as_bytes(), Apply::Now, &root).await.unwrap();
     app.plan(&Order::whole("2027-Q1".parse().unwrap(), Keep::Yes), &root).await.unwrap();
-    let key = include_str!("../tests/data/stranger.key");
-    let defaults = Defaults {
-        user: "patchadmin".to_owned(),
-        port: 9,
-        key: LoginKey::parse(key, None, "the bench's key").unwrap(),
-    };
-    let second = Duration::from_secs(1);
-    let times = Times { facts: second, poll: second, patience: second, settle: second };
-    let remote = Remote::new(Settings { lab_only: true, ..Settings::default() });
-    let hosts = Hosts::new(remote, defaults, None, times, clock);
-    let scheduler = Scheduler::new(app.clone(), hosts, "bench".to_owned(), 8);
+    let scheduler = scheduler(&app);
     loop {
         let ticked = scheduler.tick().await.unwrap();
         scheduler.tasks().close();
@@ -218,7 +194,7 @@ fn replies(here: &Path, python: &Path, work: &Path) {
     }
     let rounds = MAILS.div_ceil(mails.len());
     let count = rounds * mails.len();
-    let mut costs: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut costs = Costs::default();
     let mut right: BTreeMap<&str, f64> = BTreeMap::new();
     for _ in 0..RUNS {
         let (begin, cpu) = (Instant::now(), cpu_seconds());
@@ -228,18 +204,17 @@ fn replies(here: &Path, python: &Path, work: &Path) {
                 std::hint::black_box(reading(raw, &ours));
             }
         }
-        let name = "patchbot: gate, MIME, text and HTML, strip, grammar";
         let cost = [begin.elapsed().as_secs_f64() / 20.0, (cpu_seconds() - cpu) / 20.0, megabytes()];
-        costs.entry(name).or_default().push(cost);
+        costs.add(OURS_READS, cost);
         for name in ["email_reply_parser", "mail-parser-reply"] {
             let mut peer = Command::new(python);
             peer.arg(here.join("benches/peers/strip.py")).arg(&texts).args([&rounds.to_string(), name]);
             let cost = numbers(&mut peer);
-            costs.entry(name).or_default().push([cost[0], cost[1], cost[2]]);
+            costs.add(name, [cost[0], cost[1], cost[2]]);
             right.insert(name, cost[3]);
         }
     }
-    table(&format!("Reading {count} replies (the peers: stripping decoded text only)"), &costs);
+    costs.table(&format!("Reading {count} replies (the peers: stripping decoded text only)"), OURS_READS);
     for (name, right) in right {
         println!("  {name} leaves exactly the answer of {right} of {} mails", mails.len());
     }
@@ -276,53 +251,6 @@ fn large() {
         };
         println!("  {:>7.1} {:>7.1}  {kind} {piece:?}", time(1_000_000), time(500_000));
     }
-}
-
-fn table(title: &str, costs: &BTreeMap<&str, Vec<Cost>>) {
-    println!("\n{title}, medians of {RUNS} alternating runs");
-    println!("  {:>8} {:>8} {:>8} {:>9}", "seconds", "CPU s", "MB", "ratio");
-    let median = |rows: &[Cost], column: usize| {
-        let mut values: Vec<f64> = rows.iter().map(|row| row[column]).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    let ours =
-        costs.iter().find(|(name, _)| name.starts_with("patchbot")).map(|(_, rows)| median(rows, 0)).unwrap();
-    for (name, rows) in costs {
-        let seconds = median(rows, 0);
-        println!(
-            "  {seconds:>8.3} {:>8.3} {:>8.1} {:>8.1}x  {name}",
-            median(rows, 1),
-            median(rows, 2),
-            seconds / ours
-        );
-    }
-}
-
-/// Runs a command that prints numbers.
-fn numbers(command: &mut Command) -> Vec<f64> {
-    let output = command.stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "{command:?}");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .split_whitespace()
-        .map(|number| number.parse().unwrap())
-        .collect()
-}
-
-/// This process's CPU time.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-    (ticks(11) + ticks(12)) / 100.0
-}
-
-/// This process's highest memory.
-fn megabytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
 }
 
 /// A server that takes every mail, in a process of its own; says its address.
