@@ -167,9 +167,9 @@ fn columns(headings: &[String], rows: &[Row]) -> Vec<(String, Under)> {
     for column in Column::all() {
         let (heading, under) = (column.heading(), Under::Known(column));
         let is_needed = matches!(column, Column::Name | Column::Zone)
-            || rows.iter().any(|row| row.cell(&heading, &under).is_some());
+            || rows.iter().any(|row| row.cell(heading, &under).is_some());
         if is_needed && columns.iter().all(|(_, other)| *other != under) {
-            columns.push((heading, under));
+            columns.push((heading.to_owned(), under));
         }
     }
     let mut others: Vec<&String> = rows.iter().flat_map(|row| row.server.attributes.keys()).collect();

@@ -12,7 +12,7 @@ use super::person::{Address, Person};
 use super::server::{Rank, Server};
 use super::window::{Window, WindowState};
 pub use parse::NotAFilter;
-pub(crate) use parse::fold;
+pub(crate) use parse::{fold, same_heading};
 
 /// What a filter looks at.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::filter::same_heading;
 use super::ids::{PersonId, ServerId};
 use super::policy::RebootRule;
 
@@ -89,12 +90,9 @@ pub struct Server {
 impl Server {
     /// The value of a column that the inventory has besides the known ones, by any of its headings.
     fn attribute(&self, names: &[&str]) -> Option<&str> {
-        let folded = |heading: &str| -> String {
-            heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-        };
+        let named = |heading: &str| names.iter().any(|name| same_heading(heading, name));
         let mut all = self.attributes.iter();
-        all.find(|(heading, value)| names.contains(&folded(heading).as_str()) && !value.trim().is_empty())
-            .map(|(_, value)| value.trim())
+        all.find(|(heading, value)| named(heading) && !value.trim().is_empty()).map(|(_, value)| value.trim())
     }
 
     /// The service it is a member of: the inventory's column `service`, `application` or `cluster`.

@@ -16,6 +16,8 @@ pub(super) type Row = sqlx::postgres::PgRow;
 pub(super) mod dialect {
     /// Claimers pass each other without waiting.
     pub(in crate::store) const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+    /// Placeholders of many rows are numbered through.
+    pub(in crate::store) const NUMBERED: bool = true;
     /// What opens a write transaction.
     pub(in crate::store) const BEGIN: &str = "BEGIN";
 }

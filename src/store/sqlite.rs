@@ -19,6 +19,8 @@ pub(super) type Row = sqlx::sqlite::SqliteRow;
 pub(super) mod dialect {
     /// One writer at a time: nothing to skip.
     pub(in crate::store) const SKIP_LOCKED: &str = "";
+    /// Placeholders of many rows are told apart by their order alone.
+    pub(in crate::store) const NUMBERED: bool = false;
     /// What opens a write transaction: the write lock is taken at once, so that no read-then-write fails half-way.
     pub(in crate::store) const BEGIN: &str = "BEGIN IMMEDIATE";
 }
@@ -56,7 +58,9 @@ impl Pools {
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30))
         };
-        let write = pool(1).connect_with(options.clone()).await.map_err(|error| {
+        // What a whole inventory changes is to be written once, not page by page while it is being changed.
+        let writing = options.clone().pragma("cache_size", "-65536");
+        let write = pool(1).connect_with(writing).await.map_err(|error| {
             if is_damage(&error) {
                 StoreError::Damaged(path.display().to_string())
             } else {

@@ -1,6 +1,6 @@
 //! What a file says of a server beside what the database has. Pure, but for the ids of new servers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::columns::{Column, column_of};
 use super::read::{Entry, Sheet};
@@ -14,35 +14,51 @@ use crate::domain::window::Window;
 /// The quarters (0 to 3) whose cells a window of the database stands for.
 pub(super) type Represented = [bool; 4];
 
-/// The server as it will be. What the file has no column for stays as it is.
+/// What the headings of attributes mean: an inventory has few, and each of its servers has them all.
+#[derive(Default)]
+pub(super) struct Meanings(HashMap<String, Option<Column>>);
+
+impl Meanings {
+    fn of(&mut self, heading: &str) -> Option<Column> {
+        if let Some(known) = self.0.get(heading) {
+            return *known;
+        }
+        let column = column_of(heading);
+        self.0.insert(heading.to_owned(), column);
+        column
+    }
+}
+
+/// The server as it will be; what it is made of is taken out of the entry. What the file has no column for stays as it is.
 pub(super) fn server(
     app: &App,
     sheet: &Sheet,
-    entry: &Entry,
+    entry: &mut Entry,
     old: Option<&Server>,
     windows: &Known,
+    meanings: &mut Meanings,
 ) -> (Server, Represented) {
     let told = |column: Column| old.is_none() || sheet.columns.contains(&column);
-    let text = |column: Column, new: &Option<String>, before: fn(&Server) -> &Option<String>| {
-        if told(column) { new.clone() } else { old.and_then(|old| before(old).clone()) }
+    let text = |column: Column, new: &mut Option<String>, before: fn(&Server) -> &Option<String>| {
+        if told(column) { new.take() } else { old.and_then(|old| before(old).clone()) }
     };
     let represented = [0, 1, 2, 3].map(|of| old.is_some_and(|old| windows.stands_for(app, old, entry, of)));
     let server = Server {
         id: old.map_or_else(|| app.server_id(), |old| old.id),
         name: entry.name.clone(),
         zone: entry.zone,
-        host_group: text(Column::Group, &entry.group, |server| &server.host_group),
-        environment: text(Column::Environment, &entry.environment, |server| &server.environment),
-        operating_system: text(Column::System, &entry.system, |server| &server.operating_system),
+        host_group: text(Column::Group, &mut entry.group, |server| &server.host_group),
+        environment: text(Column::Environment, &mut entry.environment, |server| &server.environment),
+        operating_system: text(Column::System, &mut entry.system, |server| &server.operating_system),
         reach: Reach {
-            address: text(Column::Address, &entry.address, |server| &server.reach.address),
+            address: text(Column::Address, &mut entry.address, |server| &server.reach.address),
             port: if told(Column::Port) { entry.port } else { old.and_then(|old| old.reach.port) },
-            user: text(Column::User, &entry.user, |server| &server.reach.user),
-            jump: text(Column::Jump, &entry.jump, |server| &server.reach.jump),
+            user: text(Column::User, &mut entry.user, |server| &server.reach.user),
+            jump: text(Column::Jump, &mut entry.jump, |server| &server.reach.jump),
         },
         host_key: old.and_then(|old| old.host_key.clone()),
         reboot: if told(Column::Reboot) { entry.reboot } else { old.and_then(|old| old.reboot) },
-        attributes: attributes(sheet, entry, old, represented),
+        attributes: attributes(sheet, entry, old, represented, meanings),
         active: true,
         version: old.map_or(0, |old| old.version),
     };
@@ -52,13 +68,14 @@ pub(super) fn server(
 /// The other columns: those of the file, and those of the database that the file does not have.
 fn attributes(
     sheet: &Sheet,
-    entry: &Entry,
+    entry: &mut Entry,
     old: Option<&Server>,
     represented: Represented,
+    meanings: &mut Meanings,
 ) -> BTreeMap<String, String> {
-    let mut attributes = entry.attributes.clone();
+    let mut attributes = std::mem::take(&mut entry.attributes);
     for (heading, cell) in old.into_iter().flat_map(|old| &old.attributes) {
-        let stays = match column_of(heading) {
+        let stays = match meanings.of(heading) {
             // Of a quarter that patchbot has a window for, what an earlier file said does not matter any more.
             Some(column) => !sheet.columns.contains(&column) || is_represented(column, represented),
             None => !sheet.others.contains(heading),
@@ -67,9 +84,9 @@ fn attributes(
             attributes.insert(heading.clone(), cell.clone());
         }
     }
-    for (column, cell) in &entry.written {
+    for (column, cell) in &mut entry.written {
         if !is_represented(*column, represented) {
-            attributes.insert(column.heading(), cell.clone());
+            attributes.insert(column.heading().to_owned(), std::mem::take(cell));
         }
     }
     attributes
@@ -85,7 +102,7 @@ pub(super) fn keep_unplanned(server: &mut Server, entry: &Entry, windows: &[(Win
         let of = usize::from(window.quarter.number()).saturating_sub(1);
         for (column, _) in &entry.written {
             if column.quarter() == Some(of) {
-                server.attributes.remove(&column.heading());
+                server.attributes.remove(column.heading());
             }
         }
     }
@@ -99,6 +116,7 @@ pub(super) fn differences(
     owners: &[(Rank, Address)],
     entry: &Entry,
     represented: Represented,
+    meanings: &mut Meanings,
 ) -> Vec<String> {
     let mut changes = Vec::new();
     let mut compare = |what: &str, before: Option<&str>, after: Option<&str>| {
@@ -133,7 +151,7 @@ pub(super) fn differences(
     if old.attributes != new.attributes {
         let headings: BTreeSet<&String> = old.attributes.keys().chain(new.attributes.keys()).collect();
         for heading in headings {
-            let of_window = column_of(heading).is_some_and(|column| is_represented(column, represented));
+            let of_window = meanings.of(heading).is_some_and(|column| is_represented(column, represented));
             if !of_window {
                 compare(
                     heading,

@@ -20,7 +20,7 @@ use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
 use crate::domain::event::{Actor, AuditEvent, What};
-use crate::domain::filter::fold;
+use crate::domain::filter::same_heading;
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::person::Address;
 use crate::domain::quarter::Quarter;
@@ -29,6 +29,7 @@ use crate::domain::timeline::{Due, next_for_window};
 use crate::domain::window::Window;
 use crate::store::Tx;
 use crate::store::records::Subject;
+use compare::Meanings;
 pub use read::Problem;
 use read::{Entry, Sheet};
 
@@ -153,12 +154,16 @@ impl App {
         let entries = std::mem::take(&mut sheet.entries);
         let planned = self.known_windows(tx, &entries).await?;
         let mut taken = Vec::with_capacity(entries.len());
-        for entry in entries {
+        let mut meanings = Meanings::default();
+        for mut entry in entries {
             let old = known.servers.get(&entry.name);
             let owners = old.and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
-            let (mut server, represented) = compare::server(self, sheet, &entry, old, &planned);
+            let (mut server, represented) =
+                compare::server(self, sheet, &mut entry, old, &planned, &mut meanings);
             let changes = match old {
-                Some(old) => compare::differences(sheet, old, &server, owners, &entry, represented),
+                Some(old) => {
+                    compare::differences(sheet, old, &server, owners, &entry, represented, &mut meanings)
+                }
                 None => Vec::new(),
             };
             match (old, changes.is_empty()) {
@@ -406,7 +411,9 @@ async fn known(tx: &mut Tx) -> Result<Known, Failure> {
 /// Who patches a server, when the inventory says so.
 pub(crate) fn patcher(server: &Server) -> Option<Address> {
     let mut cells = server.attributes.iter();
-    let mail = cells
-        .find(|(heading, _)| matches!(fold(heading).as_str(), "patcheremail" | "patchermail" | "patcher"));
+    let named = |heading: &str| {
+        ["patcheremail", "patchermail", "patcher"].iter().any(|name| same_heading(heading, name))
+    };
+    let mail = cells.find(|(heading, _)| named(heading));
     mail.and_then(|(_, mail)| Address::parse(mail).ok())
 }

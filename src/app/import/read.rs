@@ -130,7 +130,7 @@ pub(crate) fn read(bytes: &[u8], spelt: &[String]) -> Sheet {
     let of_column =
         columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
     let mut reader =
-        Rows { table: &table, names: &names, columns: &columns, of_column, zones: HashMap::new() };
+        Rows { table: &table, names: &names, columns: &columns, of_column, seen: Seen::default() };
     let mut seen: HashMap<String, u64> = HashMap::with_capacity(table.rows.len());
     sheet.entries.reserve(table.rows.len());
     for (line, record) in &table.rows {
@@ -220,9 +220,20 @@ struct Rows<'a> {
     names: &'a [String],
     columns: &'a [Option<Column>],
     of_column: BTreeMap<Column, usize>,
-    /// Zones that were read: a fleet has few.
-    zones: HashMap<String, Result<Tz, String>>,
+    seen: Seen,
 }
+
+/// Cells that were read already: a fleet has few zones and few dates.
+#[derive(Default)]
+struct Seen {
+    zones: Cells<Tz>,
+    dates: Cells<NaiveDate>,
+    times: Cells<NaiveTime>,
+    statuses: Cells<FileStatus>,
+}
+
+/// What each cell of a kind means.
+type Cells<T> = HashMap<String, Result<T, String>>;
 
 impl Rows<'_> {
     /// The heading of a column as the file writes it.
@@ -263,7 +274,8 @@ impl Rows<'_> {
                 .map_err(|why| format!("\"{cell}\" cannot be a server's name: {why}"))
         });
         row.needs(Column::Name, "the server's name is missing");
-        let zone = row.zone();
+        let parse = |cell: &str| parse_zone(cell).map_err(|error| error.to_string());
+        let zone = row.remembered(Column::Zone, |seen| &mut seen.zones, parse);
         row.needs(Column::Zone, "the server's time zone is missing");
         let address = |cell: &str| Address::parse(cell).map_err(|error| error.to_string());
         let primary = row.parsed(Column::PrimaryOwner, address);
@@ -287,9 +299,9 @@ impl Rows<'_> {
                 .map_err(|_| format!("\"{cell}\" is neither an IP address nor a host name"))
         });
         let quarters = [0, 1, 2, 3].map(|of| QuarterCell {
-            date: row.parsed(Column::Date(of), date),
-            time: row.parsed(Column::Time(of), time),
-            approval: row.parsed(Column::Approval(of), status),
+            date: row.remembered(Column::Date(of), |seen| &mut seen.dates, date),
+            time: row.remembered(Column::Time(of), |seen| &mut seen.times, time),
+            approval: row.remembered(Column::Approval(of), |seen| &mut seen.statuses, status),
         });
         if sheet.errors.len() > before {
             return None;
@@ -362,16 +374,23 @@ impl Row<'_, '_> {
         }
     }
 
-    fn zone(&mut self) -> Option<Tz> {
-        let cell = self.rows.get(self.record, Column::Zone)?;
-        if !self.rows.zones.contains_key(cell) {
-            let zone = parse_zone(cell).map_err(|error| error.to_string());
-            self.rows.zones.insert(cell.to_owned(), zone);
+    /// The same for a kind of cells of which many are alike: each is read once.
+    fn remembered<T: Copy>(
+        &mut self,
+        wanted: Column,
+        of: impl Fn(&mut Seen) -> &mut Cells<T>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let cell = self.rows.get(self.record, wanted)?;
+        let cells = of(&mut self.rows.seen);
+        if !cells.contains_key(cell) {
+            cells.insert(cell.to_owned(), parse(cell));
         }
-        match self.rows.zones.get(cell)? {
-            Ok(zone) => Some(*zone),
+        match cells.get(cell)? {
+            Ok(value) => Some(*value),
             Err(sentence) => {
-                self.sheet.wrong(self.line, self.rows.heading(Column::Zone), sentence.clone());
+                let sentence = sentence.clone();
+                self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
                 None
             }
         }

@@ -355,7 +355,16 @@ fn shown_names(headings: &[String]) -> Vec<String> {
 
 /// Letters and digits only, in lower case: "Cost Center" and "cost_center" are the same.
 pub(crate) fn fold(heading: &str) -> String {
-    heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    folded(heading).collect()
+}
+
+/// Whether two headings are the same but for case, blanks and signs.
+pub(crate) fn same_heading(one: &str, other: &str) -> bool {
+    folded(one).eq(folded(other))
+}
+
+fn folded(heading: &str) -> impl Iterator<Item = char> {
+    heading.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// Refuses words that a column never has, and an order where there is none.

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use futures::TryStreamExt as _;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{Executor, Row as _, SqlSafeStr as _};
 
@@ -93,6 +93,25 @@ fn parsed<T: FromStr>(row: &Row, table: &'static str, column: &'static str) -> R
 
 /// Reads a JSON column.
 fn json<T: DeserializeOwned>(row: &Row, table: &'static str, column: &'static str) -> Result<T, StoreError> {
-    let Json(value): Json<Value> = row.try_get(column)?;
-    serde_json::from_value(value).map_err(|error| StoreError::corrupt(table, column, error.to_string()))
+    match row.try_get::<Json<T>, _>(column) {
+        Ok(Json(value)) => Ok(value),
+        Err(sqlx::Error::ColumnDecode { source, .. }) => {
+            Err(StoreError::corrupt(table, column, source.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads rows as they come: those of a whole inventory are not kept twice.
+async fn all<T>(
+    conn: &mut Conn,
+    query: Query<'_>,
+    read: impl Fn(&Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = query.fetch(conn);
+    let mut all = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        all.push(read(&row)?);
+    }
+    Ok(all)
 }

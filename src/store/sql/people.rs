@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use const_format::concatcp;
 use sqlx::Row as _;
 
-use super::{Conn, Row, parsed};
+use super::{Conn, Row, all, parsed};
 use crate::domain::ids::PersonId;
 use crate::domain::person::{Address, Identity, Person};
 use crate::store::error::{StoreError, one};
@@ -77,7 +77,7 @@ pub(in crate::store) async fn person_by_id(conn: &mut Conn, id: PersonId) -> Res
 }
 
 pub(in crate::store) async fn all_people(conn: &mut Conn) -> Result<Vec<Person>, StoreError> {
-    sqlx::query(EVERY).fetch_all(conn).await?.iter().map(person).collect()
+    all(conn, sqlx::query(EVERY), person).await
 }
 
 pub(in crate::store) async fn person_by_mail(

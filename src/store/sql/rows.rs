@@ -1,4 +1,9 @@
 //! The placeholders of statements that write many rows at once, counted while the program is compiled.
+//!
+//! PostgreSQL wants them numbered. To SQLite a number is a name, and with a thousand names most of the time would go into
+//! looking them up.
+
+use super::dialect::NUMBERED;
 
 /// How many rows such a statement writes.
 pub(super) const AT_ONCE: usize = 50;
@@ -13,12 +18,12 @@ const fn digits(number: usize) -> usize {
     digits
 }
 
-/// The length of `($1, $2), ($3, $4)` for so many columns.
+/// The length of `($1, $2), ($3, $4)`, or of `(?, ?), (?, ?)`, for so many columns.
 const fn length(columns: usize) -> usize {
     let mut length = AT_ONCE * 2 + (AT_ONCE - 1) * 2 + AT_ONCE * (columns - 1) * 2;
     let mut number = 1;
     while number <= columns * AT_ONCE {
-        length += 1 + digits(number);
+        length += if NUMBERED { 1 + digits(number) } else { 1 };
         number += 1;
     }
     length
@@ -42,9 +47,9 @@ const fn placeholders<const LENGTH: usize>(columns: usize) -> [u8; LENGTH] {
             text[at] = b',';
             at += 2;
         }
-        text[at] = b'$';
+        text[at] = if NUMBERED { b'$' } else { b'?' };
         at += 1;
-        let width = digits(number);
+        let width = if NUMBERED { digits(number) } else { 0 };
         let mut left = number;
         let mut place = width;
         while place > 0 {

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Query, Row, json, parsed, rows, word};
+use super::{Conn, Query, Row, all, json, parsed, rows, word};
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::policy::RebootRule;
 use crate::domain::server::{Ownership, Rank, Reach, Server};
@@ -186,7 +186,7 @@ pub(in crate::store) async fn servers_called(conn: &mut Conn, name: &str) -> Res
 }
 
 pub(in crate::store) async fn all_servers(conn: &mut Conn) -> Result<Vec<Server>, StoreError> {
-    sqlx::query(EVERY).fetch_all(conn).await?.iter().map(server).collect()
+    all(conn, sqlx::query(EVERY), server).await
 }
 
 pub(in crate::store) async fn servers_of(
@@ -235,8 +235,8 @@ pub(in crate::store) async fn owners_of(
 pub(in crate::store) async fn all_ownerships(
     conn: &mut Conn,
 ) -> Result<Vec<(ServerId, Ownership)>, StoreError> {
-    let rows = sqlx::query(ALL_OWNERS).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((ServerId(row.try_get::<Uuid, _>("server_id")?), ownership(row)?))).collect()
+    let of_one = |row: &Row| Ok((ServerId(row.try_get::<Uuid, _>("server_id")?), ownership(row)?));
+    all(conn, sqlx::query(ALL_OWNERS), of_one).await
 }
 
 pub(in crate::store) async fn set_owners(
