@@ -175,10 +175,17 @@ impl App {
         if let Some(exact) = found.iter().position(|server| server.name == name.as_str()) {
             found = vec![found.swap_remove(exact)];
         }
-        let mut own = tx.servers_of(person.id).await?;
         if !sees_everything(person) {
-            own.extend(tx.servers_stood_in_for(person.id, self.now()).await?);
-            found.retain(|server| own.iter().any(|mine| mine.id == server.id));
+            let mut seen = Vec::with_capacity(found.len());
+            for server in found {
+                let owners = tx.owners_of(server.id).await?;
+                if owners.iter().any(|owner| owner.person == person.id)
+                    || tx.stand_ins_for(server.id, self.now()).await?.contains(&person.id)
+                {
+                    seen.push(server);
+                }
+            }
+            found = seen;
         }
         let mut found = found.into_iter();
         match (found.next(), found.next()) {
@@ -189,6 +196,10 @@ impl App {
                 Err(Refusal::SeveralServers { name: name.as_str().to_owned(), fits }.into())
             }
             (None, _) => {
+                let mut own = tx.servers_of(person.id).await?;
+                if !sees_everything(person) {
+                    own.extend(tx.servers_stood_in_for(person.id, self.now()).await?);
+                }
                 let near = nearest(name.as_str(), own.iter().map(|server| server.name.as_str()));
                 Err(Refusal::UnknownServer { name: name.as_str().to_owned(), near }.into())
             }

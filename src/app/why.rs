@@ -1,5 +1,7 @@
 //! `why` and `slots`: what stands between a window and its run, and which other times there are at what cost.
 
+use std::collections::HashSet;
+
 use patchbot_commands::ServerName;
 
 use super::handle::Said;
@@ -9,7 +11,7 @@ use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::bounds::Offer;
 use crate::domain::gate::{Before, Gate, Looked};
-use crate::domain::ids::ServerId;
+use crate::domain::occupancy::LONGEST;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::domain::shown::{line, typed};
@@ -60,27 +62,27 @@ impl App {
         )))
     }
 
-    /// The other windows of a server's owners in the quarter that have a time.
+    /// The other windows of a server's owners in the quarter that have a time still to come.
     pub(crate) async fn siblings(
         &self,
         tx: &mut Tx,
         server: &Server,
         window: &Window,
     ) -> Result<Vec<(String, Plan)>, Failure> {
-        let mut siblings: Vec<(ServerId, Plan)> = Vec::new();
+        // What began before clashes with nothing that is to come.
+        let from = self.now() - LONGEST;
+        let mut seen = HashSet::from([server.id]);
+        let mut siblings = Vec::new();
         for owner in tx.owners_of(server.id).await? {
-            for other in tx.windows_of_owner(owner.person, window.quarter).await? {
-                let new = other.server != server.id && siblings.iter().all(|(id, _)| *id != other.server);
-                if let Some(plan) = other.plan.filter(|_| new && !other.state.is_settled()) {
-                    siblings.push((other.server, plan));
+            for row in tx.feed_of_owner(from, owner.person).await? {
+                let other = row.window;
+                let counts = other.quarter == window.quarter && !other.state.is_settled();
+                if let Some(plan) = other.plan.filter(|_| counts && seen.insert(other.server)) {
+                    siblings.push((row.server, plan));
                 }
             }
         }
-        let mut named = Vec::with_capacity(siblings.len());
-        for (id, plan) in siblings {
-            named.push((tx.server_by_id(id).await?.name, plan));
-        }
-        Ok(named)
+        Ok(siblings)
     }
 
     pub(crate) async fn why(&self, tx: &mut Tx, said: &Said<'_>, name: &ServerName) -> Result<Answer, Stop> {

@@ -19,7 +19,7 @@ pub fn hour_of(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Longer than any window.
-const LONGEST: TimeDelta = TimeDelta::hours(48);
+pub const LONGEST: TimeDelta = TimeDelta::hours(48);
 
 /// What a server is to the rules: its group, its service and its part in both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

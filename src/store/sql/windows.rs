@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Query, Row, json, parsed, rows};
+use super::{Conn, Query, Row, all, json, parsed, rows};
 use crate::domain::ids::{PersonId, Revision, ServerId, WindowId};
 use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
@@ -38,8 +38,9 @@ statements! {
     OF_QUARTER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $1 ORDER BY w.starts_at, w.id");
     PUT_OFF = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.state = 'deferred' ORDER BY w.quarter, w.id");
     PUT_OFF_OF = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.state = 'deferred'");
-    OF_OWNER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.quarter = $2 AND w.server_id IN \
-        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY w.starts_at, w.id");
+    // CROSS JOIN keeps SQLite to this order: one person's servers first, not a quarter's windows.
+    OF_OWNER = concatcp!("SELECT ", COLS, " FROM (SELECT DISTINCT o.server_id FROM ownerships o WHERE o.person_id = $1) o \
+        CROSS JOIN windows w WHERE w.server_id = o.server_id AND w.quarter = $2 ORDER BY w.starts_at, w.id");
     FEED_OF_ALL = concatcp!(FEED, " ORDER BY w.starts_at, w.id");
     FEED_OF_GROUP = concatcp!(FEED, " AND s.host_group = $2 ORDER BY w.starts_at, w.id");
     FEED_OF_OWNER = concatcp!(FEED, " AND w.server_id IN (SELECT o.server_id FROM ownerships o WHERE o.person_id = $2) \
@@ -138,14 +139,14 @@ pub(in crate::store) async fn windows_of_server(
 }
 
 pub(in crate::store) async fn all_windows(conn: &mut Conn) -> Result<Vec<Window>, StoreError> {
-    sqlx::query(EVERY).fetch_all(conn).await?.iter().map(window).collect()
+    all(conn, sqlx::query(EVERY), window).await
 }
 
 pub(in crate::store) async fn windows_of_quarter(
     conn: &mut Conn,
     quarter: Quarter,
 ) -> Result<Vec<Window>, StoreError> {
-    sqlx::query(OF_QUARTER).bind(quarter.to_string()).fetch_all(conn).await?.iter().map(window).collect()
+    all(conn, sqlx::query(OF_QUARTER).bind(quarter.to_string()), window).await
 }
 
 pub(in crate::store) async fn windows_of_owner(
