@@ -36,32 +36,10 @@ impl Checked {
         blocks(&self.findings)
     }
 
-    /// The findings that block.
-    pub fn blocking(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.level == Level::Block)
-    }
-
-    /// What blocks and is let pass, and what ends a run, one sentence each. Whoever overrode a finding has overridden that
-    /// one and not what came later; and nobody overrides that the host told nothing, because then there is nothing to
-    /// compare with afterwards.
-    #[must_use]
-    pub fn against(&self, passes: &[String]) -> (Vec<String>, Vec<String>) {
-        let sentences = |findings: Vec<&Finding>| -> Vec<String> {
-            findings.into_iter().map(Finding::sentence).collect()
-        };
-        if self.facts.is_none() {
-            let blocking =
-                if self.blocked() { self.blocking().collect() } else { self.findings.iter().collect() };
-            return (Vec::new(), sentences(blocking));
-        }
-        let (passed, blocking) = self.blocking().partition(|finding| passes.contains(&finding.name()));
-        (sentences(passed), sentences(blocking))
-    }
-
     /// The findings that block, one sentence each.
     #[must_use]
-    pub fn blocking_sentences(&self) -> Vec<String> {
-        self.blocking().map(Finding::sentence).collect()
+    pub fn blocking(&self) -> Vec<String> {
+        self.findings.iter().filter(|finding| finding.level == Level::Block).map(Finding::sentence).collect()
     }
 }
 
@@ -183,7 +161,7 @@ impl App {
             return Err(Failure::Bug("pre-checks without a window".to_owned()));
         };
         self.keep_check(&mut tx, server, Some(&window), None, Purpose::Precheck, checked).await?;
-        let sentence = match checked.blocking_sentences().as_slice() {
+        let sentence = match checked.blocking().as_slice() {
             [] => format!("The pre-checks of {} passed.", server.name),
             blocking => {
                 format!("The pre-checks of {} would block its run: {}", server.name, blocking.join(" "))
@@ -260,7 +238,7 @@ impl App {
         let note = OpsNote {
             tone: Tone::Bad,
             headline: format!("{} would be blocked at its start {start}.", server.name),
-            lines: checked.blocking_sentences(),
+            lines: checked.blocking(),
             key: format!("precheck/{about}/r{revision}"),
             about: Some(about),
             offers: vec![

@@ -202,6 +202,23 @@ pub fn blocks(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.level == Level::Block)
 }
 
+/// Which findings block and are let pass, and which end a run whose override names `passes`. Whoever overrode a finding
+/// has overridden that one, and not what came later. And nobody overrides that a host told no facts: then there is
+/// nothing to compare with afterwards, whatever the levels say.
+#[must_use]
+pub fn against<'a>(
+    findings: &'a [Finding],
+    told_facts: bool,
+    passes: &[String],
+) -> (Vec<&'a Finding>, Vec<&'a Finding>) {
+    let blocking = findings.iter().filter(|finding| finding.level == Level::Block);
+    match (told_facts, blocks(findings)) {
+        (true, _) => blocking.partition(|finding| passes.contains(&finding.name())),
+        (false, true) => (Vec::new(), blocking.collect()),
+        (false, false) => (Vec::new(), findings.iter().collect()),
+    }
+}
+
 /// `a, b and 3 more`: names in a sentence, at most five of them.
 fn some_of<I>(names: I) -> String
 where

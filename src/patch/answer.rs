@@ -227,7 +227,7 @@ impl Answer {
             serde_json::from_str(text).map_err(|error| AnswerError::Line {
                 line: *number,
                 // serde tells its own line and column, which mean nothing here
-                why: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+                why: shortened(error.to_string().split(" at line ").next().unwrap_or_default()),
                 text: shortened(text),
             })
         })

@@ -233,6 +233,16 @@ fn read_all(bytes: &[u8]) {
     }
 }
 
+#[test]
+fn a_damaged_name_of_a_field_is_told_without_its_control_characters() {
+    let mut bytes = recorded!("hello").to_vec();
+    for at in 0..bytes.len() {
+        let was = std::mem::replace(&mut bytes[at], 0x7f);
+        read_all(&bytes);
+        bytes[at] = was;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -12,7 +12,7 @@ use super::hosts::{HostError, Hosts, Taken};
 use crate::app::prechecks::Checked;
 use crate::app::run::{Report, Stepped, packages};
 use crate::app::{App, Failure};
-use crate::domain::check::{Level, compare, validate};
+use crate::domain::check::{Finding, Level, against, compare, validate};
 use crate::domain::facts::{BootId, Facts};
 use crate::domain::notice::PackageLine;
 use crate::domain::run::{Outcome, Reboot, RunState};
@@ -110,7 +110,9 @@ impl<'a> Runner<'a> {
         }
         let snmp = self.hosts.snmp_offset(self.server).await;
         let checked = self.hosts.judged(self.server, &run.plan.checks, seen, snmp);
-        let (passed, blocking) = checked.against(&run.plan.passes);
+        let (passed, blocking) = against(&checked.findings, checked.facts.is_some(), &run.plan.passes);
+        let [passed, blocking] =
+            [passed, blocking].map(|some| some.into_iter().map(Finding::sentence).collect::<Vec<_>>());
         let warnings = checked.findings.iter().filter(|finding| finding.level == Level::Warn).count();
         let mut sentence = match (blocking.as_slice(), warnings) {
             ([], 0) => "The pre-checks passed.".to_owned(),
@@ -336,7 +338,7 @@ impl<'a> Runner<'a> {
                 Ok(Taken { facts: after, .. }) => {
                     let findings = validate(&before, &after, &run.plan.validation);
                     let checked = Checked { findings, facts: Some(after.clone()) };
-                    let problems = checked.blocking_sentences();
+                    let problems = checked.blocking();
                     // A service may need a while after a reboot.
                     if problems.is_empty() || settled {
                         return Ok(validated(run, &before, &after, checked, problems, reboot));

@@ -70,3 +70,39 @@ async fn a_blackout_that_is_new_holds_at_the_start_too() {
     world.sleep_until("2026-12-10 20:01 Europe/Berlin").await;
     insta::assert_snapshot!(world.state("web01").await, @"missed: Nothing runs from Thu 10 Dec 2026, 18:00 to Fri 11 Dec 2026, 06:00: release night (rule blackouts)");
 }
+
+#[tokio::test]
+async fn an_override_names_what_it_lets_pass_and_silence_is_never_overridden() {
+    let mut world = World::new(TUESDAY).await.server("web01", "ada");
+    world.plan().await;
+    world.says("ada", "approve web01").await;
+    world.sleep_until("2026-12-10 15:30 Europe/Berlin").await;
+    let asked = world.says("olga", "override web01 because the key is pinned in an hour").await;
+    let code = asked.split("\"confirm ").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    insta::assert_snapshot!(asked.replace(&code, "CODE"), @r#"
+    You want to let web01 pass its blocking pre-check. This will happen:
+    The coming run of web01 begins although this was found:
+    host key: web01 is not enrolled: its host key is not known. Enroll it with "patchbot enroll web01".
+    Whatever else blocks it at its start still ends it.
+    Your reason: "the key is pinned in an hour".
+    It needs a second person: after your yes, an owner or another operator is asked.
+    Nothing is done yet. To go on, say "confirm CODE" within 15 minutes; to drop it, "cancel CODE".
+    "#);
+    world.says("olga", &format!("confirm {code}")).await;
+    insta::assert_snapshot!(world.says("ada", &format!("confirm {code}")).await, @r#"
+    The coming run of web01 begins although these block it: host key.
+    "why web01" tells where it stands.
+    "#);
+    insta::assert_snapshot!(world.alert_lines().await.join("\n").replace(&code, "CODE"), @r#"
+    web01 would be blocked at its start Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    host key: web01 is not enrolled: its host key is not known. Enroll it with "patchbot enroll web01".
+    olga@patchbot.test wants to let web01 pass its blocking pre-check, because "the key is pinned in an hour".
+    It lets pass host key, and nothing else.
+    A second person must agree until Thu 10 Dec 2026, 17:30 Europe/Berlin (16:30 UTC): an owner, or an operator other than olga@patchbot.test.
+    Say "confirm CODE" or "cancel CODE".
+    The coming run of web01 begins although these block it: host key.
+    olga@patchbot.test asked for it because "the key is pinned in an hour"; ada@owners.test said the last yes.
+    "#);
+    world.sleep_until("2026-12-11 09:00 Europe/Berlin").await;
+    insta::assert_snapshot!(world.state("web01").await, @r#"failed: pre-check (host key: web01 is not enrolled: its host key is not known. Enroll it with "patchbot enroll web01")"#);
+}
