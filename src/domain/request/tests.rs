@@ -192,14 +192,15 @@ fn what_will_happen_is_said_before() {
             with_danger(&window, "2026-12-01T09:00:00Z", &blocking, |danger| danger.consequences(verb));
         told.push_str(&format!("{}\n  {}\n", verb.phrase("web01"), lines.join("\n  ")));
     }
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(told, @"
     patch web01 now
       web01 is patched at once, outside its calendar: pre-checks, installation, a reboot by its rule, validation.
       Its window Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) is given up.
       Nothing begins and nothing reboots later than 2 hours from now.
     let web01 pass its blocking pre-check
       The coming run of web01 begins although this was found:
-      /srv: 96 % used, 90 % allowed. Free space on /srv.
+      disk /srv: 96 % used, 90 % allowed. Free space on /srv.
+      Whatever else blocks it at its start still ends it.
     stop the run of web01
       What is being installed on web01 now goes to its end: cutting it off would break packages.
       After that nothing more is begun: no reboot, no validation. Then a person must look.
