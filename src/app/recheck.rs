@@ -90,6 +90,14 @@ impl App {
         self.recheck(Keep::Yes, &Actor::clock()).await.map(Some)
     }
 
+    /// Another value after every inventory that was applied; nothing before the first one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn inventory_applied(&self) -> Result<Option<serde_json::Value>, Failure> {
+        Ok(self.store.read().await?.get_configuration(INVENTORY).await?)
+    }
+
     /// A name for all that windows are compared with; another one after every change of it.
     async fn compared_with(&self, tx: &mut Tx) -> Result<String, Failure> {
         let inventory = tx.get_configuration(INVENTORY).await?;

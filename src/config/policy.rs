@@ -207,7 +207,7 @@ section! {
         escalate_for: Time = Duration::from_secs(24 * 3600).into(), "\"24h\"";
         /// How many people must approve: 2 for the two-person rule.
         approvals: u32 = 1, "1";
-        /// Who may approve besides operators, by mail address; the owners when it is empty.
+        /// Which of the owners may approve, besides operators, by mail address; all of them when it is empty.
         approvers: Vec<Address> = Vec::new(), "[]";
         /// How often owners may move a window.
         moves: u32 = 3, "3";

@@ -209,7 +209,7 @@ pub struct Policy {
     pub escalate_for: TimeDelta,
     /// How many people must approve.
     pub approvals: u32,
-    /// Who may approve besides operators; the owners when empty.
+    /// Which of the owners may approve, besides operators; all of them when empty.
     pub approvers: Vec<Address>,
     /// How often owners may move a window.
     pub moves: u32,

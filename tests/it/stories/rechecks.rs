@@ -1,9 +1,12 @@
 //! When the rules, the zones or the inventory change, the windows to come change with them, and everybody is told once.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use patchbot::app::import::Apply;
 use patchbot::domain::blackout::Blackout;
 use patchbot::domain::policy::{Policies, Policy, Strategy};
+use patchbot::work::recheck::Recheck;
 
 use crate::world::{World, root};
 
@@ -244,6 +247,29 @@ async fn where_there_is_room_for_some_only_those_give_way_that_nobody_has_approv
     }
     assert_eq!(times, ["2026-12-10 22:00:00", "2026-12-10 20:00:00", "2026-12-17 20:00:00"]);
     insta::assert_snapshot!(world.state("web02").await, @"approved by ada@owners.test in Slack");
+    world.mails();
+}
+
+#[tokio::test]
+async fn two_programs_with_different_rules_do_not_undo_each_others_changes_for_ever() {
+    let mut world = World::new(TUESDAY).await.server("web01", "ada");
+    world.plan().await;
+    let old = Recheck::new(world.app.clone());
+    let mut app = world.app.clone();
+    app.policies = Arc::new(Policies { default: closed(Strategy::Next), groups: [].into() });
+    let new = Recheck::new(app);
+    let mut ticks = Vec::new();
+    for _ in 0..3 {
+        ticks.push((old.tick().await.unwrap().0, new.tick().await.unwrap().0));
+    }
+    assert_eq!(ticks, [(1, 1), (0, 0), (0, 0)]);
+    assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-24 20:00:00");
+    world.imports("server_name,server_timezone,host_group\nweb01,Europe/Berlin,shop\n").await;
+    assert_eq!(
+        (old.tick().await.unwrap().0, new.tick().await.unwrap().0),
+        (1, 1),
+        "an inventory is compared by both"
+    );
     world.mails();
 }
 
