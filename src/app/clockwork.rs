@@ -8,6 +8,7 @@ use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
 use crate::domain::notice::{Digest, Notice};
 use crate::domain::person::Person;
+use crate::domain::quarter::Quarter;
 use crate::domain::server::{Rank, Server};
 use crate::domain::timeline::{Event, answer_by, next_for_owner, next_for_window};
 use crate::domain::window::{Window, WindowState};
@@ -69,6 +70,22 @@ impl App {
         // What was missed while the program stood still is not made up for one by one.
         let after = claimed.due.at.max(self.now());
         Ok(tx.settle(claimed, next_for_owner(&self.quarters, claimed.quarter, zone, after)).await?)
+    }
+
+    /// Gives an owner his notices of a quarter, unless he gets them already.
+    pub(crate) async fn write_to(
+        &self,
+        tx: &mut Tx,
+        owner: &Person,
+        quarter: Quarter,
+    ) -> Result<(), Failure> {
+        let subject = Subject::Owner(owner.id);
+        if tx.waiting(subject, quarter).await?.is_some() {
+            return Ok(());
+        }
+        let zone = owner.zone.unwrap_or(self.zone);
+        let next = next_for_owner(&self.quarters, quarter, zone, self.now());
+        Ok(tx.put_due(subject, quarter, next).await?)
     }
 
     async fn monthly_notice(&self, claimed: &Claimed, person: PersonId) -> Result<(), Failure> {

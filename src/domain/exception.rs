@@ -171,45 +171,16 @@ pub fn without_time(window: &Window) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::bounds::Bounds;
-    use crate::domain::calendar::plan_at;
-    use crate::domain::ids::{PersonId, RunId, WindowId};
-    use crate::domain::occupancy::{Occupancy, Place};
+    use crate::domain::ids::{PersonId, RunId};
     use crate::domain::permit::authorize;
     use crate::domain::person::{Person, Role};
-    use crate::domain::policy::Policy;
+    use crate::domain::request::tests::{window, with_case};
     use crate::domain::server::{Ownership, Rank};
-    use chrono::TimeDelta;
-    use chrono_tz::Tz;
     use patchbot_commands::Effect;
     use uuid::Uuid;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
-    }
-
-    fn window(state: WindowState) -> Window {
-        let plan = plan_at("2026-12-03T19:00:00Z".parse().unwrap(), Tz::Europe__Berlin, TimeDelta::hours(2));
-        let ids = (WindowId(Uuid::from_u128(9)), ServerId(Uuid::from_u128(8)));
-        Window { state, ..Window::unscheduled(ids.0, ids.1, "2027-Q1".parse().unwrap()).with_plan(plan) }
-    }
-
-    fn with_case<T>(window: &Window, now: &str, look: impl FnOnce(&Case<'_>) -> T) -> T {
-        let (policy, quarters) = (Policy::default(), Quarters::default());
-        let (place, taken) = (Place::default(), Occupancy::default());
-        let bounds = Bounds {
-            policy: &policy,
-            quarters: &quarters,
-            quarter: window.quarter,
-            zone: Tz::Europe__Berlin,
-            present: window.plan.as_ref(),
-            server: window.server,
-            place: &place,
-            taken: &taken,
-            usual: None,
-            now: now.parse().unwrap(),
-        };
-        look(&Case { window, server: "web01", bounds })
     }
 
     fn ada() -> Permit {

@@ -384,4 +384,4 @@ impl Danger<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -13,10 +13,10 @@ use crate::domain::notice::{Notice, WindowLine, WordNotice};
 use crate::domain::person::Person;
 use crate::domain::server::Server;
 use crate::domain::shown::line;
-use crate::domain::timeline::{next_for_owner, wall};
+use crate::domain::timeline::wall;
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
-use crate::store::records::{ExceptionRow, Subject};
+use crate::store::records::ExceptionRow;
 
 impl App {
     /// The operators are asked: by mail, to answer it, and in their channel.
@@ -206,12 +206,7 @@ impl App {
             let key = format!("exception/ended/{}", new.id);
             let letter = Letter { notice, answerable, window: Some(new.id), key, in_reply_to: None };
             self.mail(tx, &reader, letter).await?;
-            let subject = Subject::Owner(reader.id);
-            if tx.waiting(subject, new.quarter).await?.is_none() {
-                let zone = reader.zone.unwrap_or(self.zone);
-                let next = next_for_owner(&self.quarters, new.quarter, zone, self.now());
-                tx.put_due(subject, new.quarter, next).await?;
-            }
+            self.write_to(tx, &reader, new.quarter).await?;
         }
         self.post_cards(tx, server, new).await?;
         let next = match new.state {

@@ -12,10 +12,8 @@ use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::person::{Address, Role};
 use crate::domain::quarter::Quarter;
 use crate::domain::server::Rank;
-use crate::domain::timeline::next_for_owner;
 use crate::domain::window::{Approver, Window, WindowState};
 use crate::store::Tx;
-use crate::store::records::Subject;
 
 /// A server with other owners than before.
 pub(super) struct HandedOver<'a> {
@@ -108,8 +106,9 @@ impl App {
         for HandedOver { one, approved, open, .. } in handed {
             let server = &one.server;
             for owner in tx.owners_of(server.id).await? {
+                let owner = tx.person_by_id(owner.person).await?;
                 for quarter in &open {
-                    self.write_to(tx, owner.person, *quarter).await?;
+                    self.write_to(tx, &owner, *quarter).await?;
                 }
             }
             for (window, who) in approved {
@@ -130,15 +129,5 @@ impl App {
             }
         }
         self.tell_together(tx, &done, (&actor.name, actor.channel), None).await
-    }
-
-    /// Gives an owner his notices of a quarter, unless he gets them already.
-    async fn write_to(&self, tx: &mut Tx, owner: PersonId, quarter: Quarter) -> Result<(), Failure> {
-        if tx.waiting(Subject::Owner(owner), quarter).await?.is_some() {
-            return Ok(());
-        }
-        let zone = tx.person_by_id(owner).await?.zone.unwrap_or(self.zone);
-        let next = next_for_owner(&self.quarters, quarter, zone, self.now());
-        Ok(tx.put_due(Subject::Owner(owner), quarter, next).await?)
     }
 }

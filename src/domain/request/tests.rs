@@ -31,7 +31,8 @@ fn permit(number: u128, name: &str, role: Role) -> Permit {
     authorize(&person, Effect::Decide, "web01", &owners, &[]).unwrap()
 }
 
-fn window(state: WindowState) -> Window {
+/// A window in Berlin, Thu 3 Dec 2026, 20:00, in 2027-Q1.
+pub(in crate::domain) fn window(state: WindowState) -> Window {
     let plan = plan_at(utc(START), Tz::Europe__Berlin, TimeDelta::hours(2));
     let ids = (WindowId(Uuid::from_u128(9)), ServerId(Uuid::from_u128(8)));
     Window { state, ..Window::unscheduled(ids.0, ids.1, "2027-Q1".parse().unwrap()).with_plan(plan) }
@@ -47,13 +48,8 @@ fn full() -> Finding {
     }
 }
 
-/// Looks at a window at a time, with what blocks it.
-fn with_danger<T>(
-    window: &Window,
-    now: &str,
-    blocking: &[Finding],
-    look: impl FnOnce(&Danger<'_>) -> T,
-) -> T {
+/// Looks at a window of web01 at a time, under the usual rules and with nobody else in the calendar.
+pub(in crate::domain) fn with_case<T>(window: &Window, now: &str, look: impl FnOnce(&Case<'_>) -> T) -> T {
     let (policy, quarters) = (Policy::default(), Quarters::default());
     let (place, taken) = (Place::default(), Occupancy::default());
     let bounds = Bounds {
@@ -68,7 +64,17 @@ fn with_danger<T>(
         usual: None,
         now: utc(now),
     };
-    look(&Danger { case: Case { window, server: "web01", bounds }, blocking })
+    look(&Case { window, server: "web01", bounds })
+}
+
+/// The same with what blocks it.
+fn with_danger<T>(
+    window: &Window,
+    now: &str,
+    blocking: &[Finding],
+    look: impl FnOnce(&Danger<'_>) -> T,
+) -> T {
+    with_case(window, now, |case| look(&Danger { case: *case, blocking }))
 }
 
 fn request(verb: Verb, stage: Stage) -> Request {
