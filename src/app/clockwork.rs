@@ -6,7 +6,7 @@
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
-use crate::domain::notice::{Digest, Notice};
+use crate::domain::notice::{Asked, Digest, Notice};
 use crate::domain::person::Person;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::{Rank, Server};
@@ -23,6 +23,15 @@ use super::{App, Failure};
 const SINGLE_CARDS: usize = 4;
 /// So many windows are on one card: the platforms' limits for what can be chosen from are near.
 const ON_ONE_CARD: usize = 25;
+
+/// In which capacity somebody reads a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum As {
+    /// As an owner.
+    Owner,
+    /// As one whom the rules name to approve.
+    Named,
+}
 
 impl App {
     /// Does an event that needs no host: everything but rehearsals, pre-checks and starts.
@@ -57,11 +66,7 @@ impl App {
                 windows.push((tx.server_by_id(window.server).await?, window));
             }
         }
-        // Numbered lines stand by host group, and in it by time.
-        windows.sort_by_key(|(server, window)| {
-            let group = server.host_group.clone().map_or((1, String::new()), |group| (0, group));
-            (group, window.plan.map(|plan| plan.starts_at), server.name.clone())
-        });
+        in_lines(&mut windows);
         Ok(windows)
     }
 
@@ -92,24 +97,56 @@ impl App {
         let mut tx = self.store.begin().await?;
         let reader = tx.person_by_id(person).await?;
         let windows = self.windows_for(&mut tx, claimed, person).await?;
+        // To the minute: who gets windows by a second plan on the same day is told about them as well.
+        let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%dT%H:%M"));
         if !windows.is_empty() {
-            let days =
-                windows.iter().map(|(server, _)| self.policy(server).answer_days).min().map_or(0, i64::from);
-            let deadline = self.for_reader(self.now() + chrono::TimeDelta::days(days), &reader);
-            let silence = format!(
-                "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
-                self.silence_sentence(&windows),
-            );
-            let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
-            self.look_back(&mut tx, &mut digest.windows, &windows).await?;
-            // To the minute: who gets windows by a second plan on the same day is told about them as well.
-            let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%dT%H:%M"));
+            let digest = self.proposals_for(&mut tx, claimed, &reader, &windows).await?;
             self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
             self.post_cards_of(&mut tx, &reader, &windows).await?;
+        }
+        let named = self.named_for(&mut tx, claimed, &reader).await?;
+        if !named.is_empty() {
+            let digest = self.proposals_for(&mut tx, claimed, &reader, &named).await?;
+            let notice = Notice::MonthlyNotice(Self::as_named(digest));
+            self.mail_digest(&mut tx, &reader, notice, &named, &format!("approver/{key}")).await?;
+            self.post_cards_to_approve(&mut tx, &reader, &named).await?;
         }
         self.settle_owner(&mut tx, claimed, &reader).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// What somebody is named to approve in the quarter, in the order of numbered lines.
+    async fn named_for(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        reader: &Person,
+    ) -> Result<Vec<(Server, Window)>, Failure> {
+        let mut named = self.to_approve(tx, reader).await?;
+        named.retain(|(_, window)| window.quarter == claimed.quarter);
+        in_lines(&mut named);
+        Ok(named)
+    }
+
+    /// The times that are proposed, with the deadline of a monthly notice.
+    async fn proposals_for(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        reader: &Person,
+        windows: &[(Server, Window)],
+    ) -> Result<Digest, Failure> {
+        let days =
+            windows.iter().map(|(server, _)| self.policy(server).answer_days).min().map_or(0, i64::from);
+        let deadline = self.for_reader(self.now() + chrono::TimeDelta::days(days), reader);
+        let silence = format!(
+            "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
+            self.silence_sentence(windows),
+        );
+        let mut digest = self.digest(reader, claimed, windows, deadline, silence);
+        self.look_back(tx, &mut digest.windows, windows).await?;
+        Ok(digest)
     }
 
     /// Posts the cards of windows that have none yet: each by itself, or many as one card.
@@ -126,13 +163,7 @@ impl App {
             }
         }
         let ids: Vec<WindowId> = new.iter().map(|(_, window)| window.id).collect();
-        let mut posted = false;
-        if ids.len() > SINGLE_CARDS {
-            for part in ids.chunks(ON_ONE_CARD) {
-                posted |= self.post_bulk_card(tx, reader.id, part).await?;
-            }
-        }
-        if !posted {
+        if ids.len() <= SINGLE_CARDS || !self.post_many(tx, reader.id, &ids).await? {
             for (server, window) in new {
                 self.post_cards(tx, server, window).await?;
             }
@@ -140,26 +171,32 @@ impl App {
         Ok(())
     }
 
+    /// Posts windows to a person on as few cards as the platforms allow; `false` when he has no account there.
+    pub(crate) async fn post_many(
+        &self,
+        tx: &mut Tx,
+        person: PersonId,
+        windows: &[WindowId],
+    ) -> Result<bool, Failure> {
+        let mut posted = false;
+        for part in windows.chunks(ON_ONE_CARD) {
+            posted |= self.post_bulk_card(tx, person, part).await?;
+        }
+        Ok(posted)
+    }
+
     async fn approval_request(&self, claimed: &Claimed, person: PersonId) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
         let reader = tx.person_by_id(person).await?;
         let all = self.windows_for(&mut tx, claimed, person).await?;
-        let (windows, others): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|(server, window)| is_requested(window, self.policy(server), server.zone, self.now()));
         let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%d"));
-        let deadline = windows
-            .iter()
-            .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
-            .min();
-        if let Some(deadline) = deadline {
-            let silence = self.silence_sentence(&windows);
-            let deadline = self.for_reader(deadline, &reader);
-            let mut digest = self.digest(&reader, claimed, &windows, deadline, silence);
-            self.look_back(&mut tx, &mut digest.windows, &windows).await?;
-            self.mail_digest(&mut tx, &reader, Notice::ApprovalRequest(digest), &windows, &key).await?;
-        }
-        self.followup(&mut tx, claimed, &reader, &others, &key).await?;
+        let others = self.request_approval(&mut tx, claimed, &reader, all, (&key, As::Owner)).await?;
+        self.followup(&mut tx, claimed, &reader, &others, (&key, As::Owner)).await?;
+        let named = self.named_for(&mut tx, claimed, &reader).await?;
+        let as_named = format!("approver/{key}");
+        let why = (as_named.as_str(), As::Named);
+        let waiting = self.request_approval(&mut tx, claimed, &reader, named, why).await?;
+        self.followup(&mut tx, claimed, &reader, &waiting, why).await?;
         let now = self.now();
         let week: Vec<(Server, Window)> =
             others.into_iter().filter(|(server, window)| is_this_week(window, server.zone, now)).collect();
@@ -169,6 +206,33 @@ impl App {
         Ok(())
     }
 
+    /// Asks about what begins in the coming week; gives back the others.
+    async fn request_approval(
+        &self,
+        tx: &mut Tx,
+        claimed: &Claimed,
+        reader: &Person,
+        all: Vec<(Server, Window)>,
+        (key, reads): (&str, As),
+    ) -> Result<Vec<(Server, Window)>, Failure> {
+        let (windows, others): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(server, window)| is_requested(window, self.policy(server), server.zone, self.now()));
+        let deadline = windows
+            .iter()
+            .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
+            .min();
+        if let Some(deadline) = deadline {
+            let silence = self.silence_sentence(&windows);
+            let deadline = self.for_reader(deadline, reader);
+            let digest = self.digest(reader, claimed, &windows, deadline, silence);
+            let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
+            self.look_back(tx, &mut digest.windows, &windows).await?;
+            self.mail_digest(tx, reader, Notice::ApprovalRequest(digest), &windows, key).await?;
+        }
+        Ok(others)
+    }
+
     /// Asks again about what still waits for a time or an answer, unless it was asked about a few days ago.
     async fn followup(
         &self,
@@ -176,7 +240,7 @@ impl App {
         claimed: &Claimed,
         reader: &Person,
         others: &[(Server, Window)],
-        key: &str,
+        (key, reads): (&str, As),
     ) -> Result<(), Failure> {
         let waiting: Vec<(Server, Window)> =
             others.iter().filter(|(_, window)| still_waits(window)).cloned().collect();
@@ -189,7 +253,8 @@ impl App {
             .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
             .min();
         let deadline = self.for_reader(first.unwrap_or(self.now() + chrono::TimeDelta::days(7)), reader);
-        let mut digest = self.digest(reader, claimed, &waiting, deadline, self.silence_sentence(&waiting));
+        let digest = self.digest(reader, claimed, &waiting, deadline, self.silence_sentence(&waiting));
+        let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
         self.look_back(tx, &mut digest.windows, &waiting).await?;
         self.mail_digest(tx, reader, Notice::WeeklyFollowup(digest), &waiting, key).await
     }
@@ -211,8 +276,16 @@ impl App {
             quarter: claimed.quarter.to_string(),
             windows: lines.collect(),
             deadline,
-            silence,
+            silence: match self.others_approve(reader, windows) {
+                Some(others) => format!("{others} {silence}"),
+                None => silence,
+            },
             note: None,
+            asked: if windows.iter().all(|(server, _)| self.is_approved_by_others(reader, server)) {
+                Asked::Time
+            } else {
+                Asked::Decision
+            },
         }
     }
 
@@ -315,6 +388,14 @@ impl App {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Numbered lines stand by host group, and in it by time.
+fn in_lines(windows: &mut [(Server, Window)]) {
+    windows.sort_by_key(|(server, window)| {
+        let group = server.host_group.clone().map_or((1, String::new()), |group| (0, group));
+        (group, window.plan.map(|plan| plan.starts_at), server.name.clone())
+    });
 }
 
 /// Whether the server will be rebooted, in a sentence.

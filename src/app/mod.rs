@@ -3,6 +3,7 @@
 //! The edges (mail, chat, terminal) come in by [`App::handle`] and [`App::handle_reply`]; the clock's work comes in by
 //! [`clockwork`] and [`run`]. Nothing here sends anything: messages go into the outbox.
 
+pub(crate) mod approvers;
 pub mod archive;
 pub mod board;
 pub(crate) mod calendar;

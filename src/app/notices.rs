@@ -135,7 +135,13 @@ impl App {
     ) -> Result<(), Failure> {
         let mut told: Vec<(Person, Vec<&Done>)> = Vec::new();
         for one in done {
-            for reader in self.readers_of(tx, &one.server).await? {
+            let mut readers = self.readers_of(tx, &one.server).await?;
+            // Whoever must approve hears of what waits for him again.
+            if one.change.window.state == WindowState::Proposed {
+                let more = self.approvers_of(tx, &one.server).await?;
+                readers.extend(more.into_iter().filter(|it| it.mail.is_some()));
+            }
+            for reader in readers {
                 match told.iter_mut().find(|(known, _)| known.id == reader.id) {
                     Some((_, about)) => about.push(one),
                     None if Some(reader.id) == skip => {}

@@ -24,7 +24,8 @@ impl App {
         Ok(person)
     }
 
-    /// Gives people the roles that the configuration names; who is no longer named becomes an owner.
+    /// Gives people the roles that the configuration names; who is no longer named becomes an owner. Whom the rules
+    /// name to approve is asked about what waits for him from now on.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -39,6 +40,7 @@ impl App {
         for (mail, _) in roles {
             self.person_for(&mut tx, mail).await?;
         }
+        self.know_approvers(&mut tx).await?;
         for mut person in tx.all_people().await? {
             let role = named(&person);
             if person.role == role {

@@ -14,7 +14,7 @@ use crate::domain::filter::{Filter, Subject as Filtered};
 use crate::domain::history::{History, Usual};
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::occupancy::{Occupancy, Place, why_down};
-use crate::domain::person::Person;
+use crate::domain::person::{Address, Person};
 use crate::domain::planner::{Assigned, Candidate, Planner, canaries_too_late};
 use crate::domain::policy::Policies;
 use crate::domain::quarter::{Quarter, Quarters};
@@ -325,6 +325,7 @@ impl App {
         let mut new = Vec::new();
         let mut due: Vec<(Subject, Option<Due>)> = Vec::new();
         let mut written_to: BTreeMap<PersonId, Option<chrono_tz::Tz>> = BTreeMap::new();
+        let mut approvers: BTreeSet<&Address> = BTreeSet::new();
         for (server, assigned) in chosen {
             let present = fleet.windows.get(&server.id).cloned();
             let is_new = present.is_none();
@@ -336,12 +337,17 @@ impl App {
                 due.push((Subject::Window(window.id), next));
                 let owners = fleet.owners.get(&server.id).into_iter().flatten();
                 written_to.extend(owners.map(|(_, person)| (person.id, person.zone)));
+                approvers.extend(&self.policy(server).approvers);
             }
             if is_new {
                 new.push(window);
             } else if assigned.is_ok() {
                 tx.update_window(&window).await?;
             }
+        }
+        for mail in approvers {
+            let person = self.person_for(tx, mail).await?;
+            written_to.insert(person.id, person.zone);
         }
         tx.insert_windows(&new).await?;
         tx.put_many_due(quarter, &due).await?;

@@ -75,6 +75,8 @@ impl App {
         let is_first =
             |person: &Person| owners.iter().any(|it| it.person == person.id && it.rank == Rank::Primary);
         let mut readers = self.readers_of(tx, server).await?;
+        let named = self.approvers_of(tx, server).await?;
+        readers.extend(named.iter().filter(|it| it.mail.is_some()).cloned());
         let first: Vec<String> = readers.iter().filter(|it| is_first(it)).map(|it| it.name.clone()).collect();
         readers.retain(|person| !is_first(person));
         if readers.is_empty() {
@@ -85,14 +87,22 @@ impl App {
                 reader: reader.name.clone(),
                 headline: format!("{} needs your answer now", server.name),
                 sentences: vec![
-                    format!("{} has not answered about {} by the deadline.", first.join(" and "), server.name),
+                    if self.policy(server).approvers.is_empty() {
+                        format!("{} has not answered about {} by the deadline.", first.join(" and "), server.name)
+                    } else {
+                        format!("Nobody has approved {} by the deadline.", server.name)
+                    },
                     "Please decide instead; after you the operators are asked, and without an answer it is not patched."
                         .to_owned(),
                 ],
                 windows: vec![self.window_line(1, server, window, reader.zone)],
                 next: vec![
                     "If the time suits you, reply \"approve\".".to_owned(),
-                    "Else reply \"decline\", or \"move to\" with another date and time.".to_owned(),
+                    if named.iter().any(|it| it.id == reader.id) {
+                        "Else reply \"decline\".".to_owned()
+                    } else {
+                        "Else reply \"decline\", or \"move to\" with another date and time.".to_owned()
+                    },
                 ],
             });
             let answerable = answerable(&[(1, window)], self.now());
@@ -132,7 +142,8 @@ impl App {
         );
         self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
         let key = format!("silence/{}/r{}", window.id, window.revision);
-        let next = vec![format!("An owner or an operator can still say \"approve {}\".", server.name)];
+        let who = self.policy(server).who_approves();
+        let next = vec![format!("{who} can still say \"approve {}\".", server.name)];
         let (about, revision) = (window.id, window.revision);
         let offers = vec![
             Offer::about("Approve", "approve", about, revision),

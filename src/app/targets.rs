@@ -5,7 +5,7 @@ use patchbot_commands::{Effect, LineRange, ServerName, Target};
 use super::{App, Failure, Stop};
 use crate::domain::ids::Revision;
 use crate::domain::message::ShownWindow;
-use crate::domain::permit::{Permit, authorize, sees_everything};
+use crate::domain::permit::{Deciders, Permit, authorize, is_named, sees_everything};
 use crate::domain::person::Person;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
@@ -47,7 +47,9 @@ impl App {
         } else {
             tx.stand_ins_for(server.id, self.now()).await?
         };
-        Ok(authorize(person, effect, &server.name, &owners, &stand_ins)?)
+        let approvers = &self.policy(server).approvers;
+        let deciders = Deciders { owners: &owners, stand_ins: &stand_ins, approvers };
+        Ok(authorize(person, effect, &server.name, deciders)?)
     }
 
     /// Finds the windows that `target` names, in the order they were named or shown.
@@ -132,6 +134,15 @@ impl App {
             let permit = self.permit(tx, person, effect, &server).await?;
             aims.push(Aim { server, window, shown: None, permit });
         }
+        // Who is only named to approve has nothing else: "all" is what waits for him.
+        if aims.is_empty() || effect == Effect::Read {
+            for (server, window) in self.to_approve(tx, person).await? {
+                let permit = self.permit(tx, person, effect, &server).await?;
+                if !aims.iter().any(|aim| aim.window.id == window.id) {
+                    aims.push(Aim { server, window, shown: None, permit });
+                }
+            }
+        }
         if aims.is_empty() { Err(Refusal::NothingOfYours.into()) } else { Ok(aims) }
     }
 
@@ -179,7 +190,8 @@ impl App {
             let mut seen = Vec::with_capacity(found.len());
             for server in found {
                 let owners = tx.owners_of(server.id).await?;
-                if owners.iter().any(|owner| owner.person == person.id)
+                if is_named(person, &self.policy(&server).approvers)
+                    || owners.iter().any(|owner| owner.person == person.id)
                     || tx.stand_ins_for(server.id, self.now()).await?.contains(&person.id)
                 {
                     seen.push(server);

@@ -207,7 +207,8 @@ section! {
         escalate_for: Time = Duration::from_secs(24 * 3600).into(), "\"24h\"";
         /// How many people must approve: 2 for the two-person rule.
         approvals: u32 = 1, "1";
-        /// Which of the owners may approve, besides operators, by mail address; all of them when it is empty.
+        /// Who may approve besides operators, by mail address: owners, or people who own nothing and are asked to say yes
+        /// or no. All owners when it is empty.
         approvers: Vec<Address> = Vec::new(), "[]";
         /// How often owners may move a window.
         moves: u32 = 3, "3";

@@ -182,6 +182,9 @@ pub fn decide(
         return Err(stale);
     }
     reasoned(case, act, reason)?;
+    if permit.only_approves() && !matches!(act, Act::Approve | Act::Decline | Act::Withdraw) {
+        return Err(Refusal::OnlyApproves { server: case.name() });
+    }
     match act {
         Act::Approve => approve(case, permit, via),
         Act::Decline => decline(case, reason, permit, via),
@@ -367,6 +370,9 @@ fn decline(case: &Case<'_>, reason: Option<&str>, permit: &Permit, via: Via) -> 
 
 fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
     match &case.window.state {
+        WindowState::Deferred { .. } if permit.only_approves() => {
+            return Err(Refusal::OnlyApproves { server: case.name() });
+        }
         WindowState::Approved(_) | WindowState::Locked(_) | WindowState::Deferred { .. } => {}
         WindowState::Declined(refused) if refused.by == permit.person() || permit.is_operator() => {}
         WindowState::Declined(refused) => {

@@ -36,6 +36,9 @@ pub struct Grant<'a> {
 /// # Errors
 /// When the day is not beyond its quarter or too far, or the window is over, runs, or has begun.
 pub fn may_be_put_off(case: &Case<'_>, until: NaiveDate, permit: &Permit) -> Result<(), Refusal> {
+    if permit.only_approves() {
+        return Err(Refusal::OnlyApproves { server: case.name() });
+    }
     match &case.window.state {
         WindowState::Unscheduled
         | WindowState::Proposed
@@ -172,7 +175,7 @@ pub fn without_time(window: &Window) -> Window {
 mod tests {
     use super::*;
     use crate::domain::ids::{PersonId, RunId};
-    use crate::domain::permit::authorize;
+    use crate::domain::permit::{Deciders, authorize};
     use crate::domain::person::{Person, Role};
     use crate::domain::request::tests::{window, with_case};
     use crate::domain::server::{Ownership, Rank};
@@ -187,7 +190,8 @@ mod tests {
         let id = PersonId(Uuid::from_u128(1));
         let person = Person { id, name: "Ada".to_owned(), mail: None, zone: None, role: Role::Owner };
         let owners = [Ownership { person: id, rank: Rank::Primary }];
-        authorize(&person, Effect::Decide, "web01", &owners, &[]).unwrap()
+        authorize(&person, Effect::Decide, "web01", Deciders { owners: &owners, ..Deciders::default() })
+            .unwrap()
     }
 
     fn put_off_until(until: &str) -> WindowState {

@@ -161,12 +161,7 @@ impl Before<'_> {
                         consents.join(" and ")
                     )
                 };
-                let who = if policy.approvers.is_empty() {
-                    "An owner or an operator".to_owned()
-                } else {
-                    let names: Vec<String> = policy.approvers.iter().map(ToString::to_string).collect();
-                    format!("{} or an operator", names.join(", "))
-                };
+                let who = policy.who_approves();
                 let deadline = answer_by(plan, policy);
                 let mut gate = Gate::shut(
                     "approval",

@@ -62,6 +62,22 @@ pub struct Digest {
     /// Why the reader gets it, when it was for somebody else at first; a full sentence.
     #[serde(default)]
     pub note: Option<String>,
+    /// What the reader is asked.
+    #[serde(default)]
+    pub asked: Asked,
+}
+
+/// What a digest asks its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// Whether the times suit, and which other ones do: an owner.
+    #[default]
+    Decision,
+    /// Which other times suit: an owner of servers that others approve.
+    Time,
+    /// Yes or no: somebody whom the rules name to approve.
+    YesOrNo,
 }
 
 /// The windows of the week that begins: nothing is asked, but everything can still be answered.

@@ -18,6 +18,8 @@ pub enum Standing {
     Operator,
     /// In the place of an owner who said so.
     StandIn,
+    /// As somebody whom the rules name to approve, and who does not own it.
+    Approver,
     /// As somebody who may only look.
     Viewer,
 }
@@ -50,6 +52,12 @@ impl Permit {
         self.mail.as_ref()
     }
 
+    /// Whether the person may only say yes or no: the time is the owners' to choose.
+    #[must_use]
+    pub fn only_approves(&self) -> bool {
+        self.standing == Standing::Approver
+    }
+
     /// Whether the person acts as operator, not as an owner.
     #[must_use]
     pub fn is_operator(&self) -> bool {
@@ -57,7 +65,18 @@ impl Permit {
     }
 }
 
-/// Whether `person` may have this `effect` on a server with these owners, and these people who decide in an owner's place.
+/// Who may decide about one server besides operators.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Deciders<'a> {
+    /// Its owners.
+    pub owners: &'a [Ownership],
+    /// Who decides in an owner's place now.
+    pub stand_ins: &'a [PersonId],
+    /// Whom its rules name to approve.
+    pub approvers: &'a [Address],
+}
+
+/// Whether `person` may have this `effect` on a server about which these people decide.
 ///
 /// # Errors
 /// The refusal that tells who may.
@@ -65,8 +84,7 @@ pub fn authorize(
     person: &Person,
     effect: Effect,
     server: &str,
-    owners: &[Ownership],
-    stand_ins: &[PersonId],
+    deciders: Deciders<'_>,
 ) -> Result<Permit, Refusal> {
     let permit = |standing| Permit {
         person: person.id,
@@ -74,7 +92,7 @@ pub fn authorize(
         mail: person.mail.clone(),
         standing,
     };
-    let owned = owners.iter().find(|owner| owner.person == person.id).map(|owner| owner.rank);
+    let owned = deciders.owners.iter().find(|owner| owner.person == person.id).map(|owner| owner.rank);
     let runs_things = person.role >= Role::Operator;
     match (effect, owned) {
         // An operator acts as such on his own servers too: the second approver of a crossed freeze is then another person.
@@ -82,8 +100,11 @@ pub fn authorize(
         (Effect::Administer, _) if person.role == Role::Administrator => Ok(permit(Standing::Operator)),
         (Effect::Read | Effect::Decide, Some(Rank::Primary)) => Ok(permit(Standing::Primary)),
         (Effect::Read | Effect::Decide, Some(Rank::Secondary)) => Ok(permit(Standing::Secondary)),
-        (Effect::Read | Effect::Decide, None) if stand_ins.contains(&person.id) => {
+        (Effect::Read | Effect::Decide, None) if deciders.stand_ins.contains(&person.id) => {
             Ok(permit(Standing::StandIn))
+        }
+        (Effect::Read | Effect::Decide, None) if is_named(person, deciders.approvers) => {
+            Ok(permit(Standing::Approver))
         }
         (Effect::Read, None) if person.role == Role::Viewer => Ok(permit(Standing::Viewer)),
         // Whoever changes only himself needs no server for it.
@@ -92,6 +113,12 @@ pub fn authorize(
         (Effect::Administer, _) => Err(Refusal::AdministratorsOnly),
         (Effect::Read | Effect::Decide, None) => Err(Refusal::NotYours { server: server.to_owned() }),
     }
+}
+
+/// Whether a person is among those whom rules name to approve.
+#[must_use]
+pub fn is_named(person: &Person, approvers: &[Address]) -> bool {
+    person.mail.as_ref().is_some_and(|mail| approvers.contains(mail))
 }
 
 /// Whether somebody may see every server.

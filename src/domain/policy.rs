@@ -209,7 +209,7 @@ pub struct Policy {
     pub escalate_for: TimeDelta,
     /// How many people must approve.
     pub approvals: u32,
-    /// Which of the owners may approve, besides operators; all of them when empty.
+    /// Who may approve besides operators, owners or not; all owners when empty.
     pub approvers: Vec<Address>,
     /// How often owners may move a window.
     pub moves: u32,
@@ -297,6 +297,16 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Who can say yes, to begin a sentence: `An owner or an operator`.
+    #[must_use]
+    pub fn who_approves(&self) -> String {
+        if self.approvers.is_empty() {
+            return "An owner or an operator".to_owned();
+        }
+        let names: Vec<&str> = self.approvers.iter().map(Address::as_str).collect();
+        format!("{} or an operator", names.join(", "))
+    }
+
     /// Whether servers of an environment go before the others of the group.
     #[must_use]
     pub fn is_canary(&self, environment: &str) -> bool {

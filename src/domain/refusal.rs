@@ -144,6 +144,11 @@ pub enum Refusal {
         /// Who may.
         approvers: Vec<String>,
     },
+    /// Who is only named to approve says yes or no; the time is the owners' to choose.
+    OnlyApproves {
+        /// The server.
+        server: String,
+    },
     /// The same person cannot consent twice.
     ConsentedAlready {
         /// The server.
@@ -490,6 +495,9 @@ impl std::fmt::Display for Refusal {
             Self::NotAnApprover { server, approvers } => {
                 write!(f, "{server} is approved by {} or an operator.", approvers.join(", "))
             }
+            Self::OnlyApproves { server } => {
+                write!(f, "You are asked to approve {server}; when it is patched is chosen by its owners.")
+            }
             Self::ConsentedAlready { server, more: 1 } => {
                 write!(f, "You have approved {server} already; one more person must.")
             }
@@ -715,6 +723,9 @@ impl Refusal {
             Self::NotAnApprover { server, .. } => {
                 vec![format!("You can still say \"decline {server}\" or \"move {server} to …\".")]
             }
+            Self::OnlyApproves { server } => vec![format!(
+                "You can say \"approve {server}\" or \"decline {server} because …\"; for another time ask its owners."
+            )],
             Self::ConsentedAlready { server, .. } => {
                 vec![format!("Ask another owner or an operator to say \"approve {server}\".")]
             }
@@ -876,6 +887,7 @@ impl Refusal {
             | Self::CrossingNeedsReason { .. }
             | Self::NoMovesLeft { .. }
             | Self::NotAnApprover { .. }
+            | Self::OnlyApproves { .. }
             | Self::ConsentedAlready { .. }
             | Self::SecondPerson { .. }
             | Self::Confirm { .. }
@@ -906,7 +918,7 @@ impl Refusal {
             Self::Frozen { .. } | Self::FreezeNeedsReason => Some("freeze_from"),
             Self::Past { .. } => Some("now"),
             Self::NoMovesLeft { .. } => Some("moves"),
-            Self::NotAnApprover { .. } => Some("approvers"),
+            Self::NotAnApprover { .. } | Self::OnlyApproves { .. } => Some("approvers"),
             Self::ConsentedAlready { .. } => Some("approvals"),
             _ => None,
         }

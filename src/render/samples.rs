@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use super::{Footing, ReplyTo};
 use crate::domain::answer::Verdict;
 use crate::domain::notice::{
-    AlertNotice, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest, FailureNotice,
-    FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime, Tally, Transcript,
-    WeekAhead, WindowLine, WindowNotice, WordNotice,
+    AlertNotice, Asked, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest,
+    FailureNotice, FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime,
+    Tally, Transcript, WeekAhead, WindowLine, WindowNotice, WordNotice,
 };
 use crate::domain::shown::{line, shown};
 
@@ -170,6 +170,7 @@ fn digest(windows: &[WindowLine], silence: &str) -> Digest {
         deadline: line(hours(-226), BERLIN),
         silence: silence.to_owned(),
         note: None,
+        asked: Asked::Decision,
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use crate::domain::notice::{Digest, Notice, Transcript, WindowLine};
+use crate::domain::notice::{Asked, Digest, Notice, Transcript, WindowLine};
 
 /// One way to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,7 +22,14 @@ pub struct Way {
 pub fn ways(notice: &Notice) -> Vec<Way> {
     match notice {
         Notice::MonthlyNotice(digest) | Notice::ApprovalRequest(digest) | Notice::WeeklyFollowup(digest) => {
-            digest_ways(digest)
+            let mut ways = digest_ways(digest);
+            let begins = |way: &Way, words: &[&str]| words.iter().any(|word| way.words.starts_with(word));
+            match digest.asked {
+                Asked::Decision => {}
+                Asked::Time => ways.retain(|way| !begins(way, &["approve"])),
+                Asked::YesOrNo => ways.retain(|way| !begins(way, &["move", "defer", "slots"])),
+            }
+            ways
         }
         Notice::WeeklyReminder(week) => quoted_ways(&week.next),
         Notice::DailyReminder(one) | Notice::Starting(one) | Notice::Missed(one) => quoted_ways(&one.next),

@@ -9,7 +9,7 @@ use super::*;
 use crate::domain::calendar::plan_at;
 use crate::domain::ids::{PersonId, RunId, ServerId, WindowId};
 use crate::domain::occupancy::{Occupancy, Place};
-use crate::domain::permit::authorize;
+use crate::domain::permit::{Deciders, authorize};
 use crate::domain::person::{Person, Role};
 use crate::domain::policy::Policy;
 use crate::domain::quarter::Quarters;
@@ -42,7 +42,7 @@ fn permit(person: &Person) -> Permit {
         Ownership { person: ada().id, rank: Rank::Primary },
         Ownership { person: bob().id, rank: Rank::Secondary },
     ];
-    authorize(person, Effect::Decide, "web01", &owners, &[]).unwrap()
+    authorize(person, Effect::Decide, "web01", Deciders { owners: &owners, ..Deciders::default() }).unwrap()
 }
 
 /// The world of one window: web01 in Berlin, Thursday 3 December 20:00.

@@ -12,7 +12,7 @@ use crate::domain::calendar::plan_at;
 use crate::domain::check::{Check, Level};
 use crate::domain::ids::{RunId, ServerId};
 use crate::domain::occupancy::{Occupancy, Place};
-use crate::domain::permit::authorize;
+use crate::domain::permit::{Deciders, authorize};
 use crate::domain::person::{Person, Role};
 use crate::domain::quarter::Quarters;
 use crate::domain::server::{Ownership, Rank};
@@ -28,7 +28,7 @@ fn permit(number: u128, name: &str, role: Role) -> Permit {
     let person =
         Person { id: PersonId(Uuid::from_u128(number)), name: name.to_owned(), mail: None, zone: None, role };
     let owners = [Ownership { person: PersonId(Uuid::from_u128(1)), rank: Rank::Primary }];
-    authorize(&person, Effect::Decide, "web01", &owners, &[]).unwrap()
+    authorize(&person, Effect::Decide, "web01", Deciders { owners: &owners, ..Deciders::default() }).unwrap()
 }
 
 /// A window in Berlin, Thu 3 Dec 2026, 20:00, in 2027-Q1.

@@ -9,7 +9,7 @@ use super::replay::{Happening, Replay, after};
 use crate::domain::answer::Channel;
 use crate::domain::decision::{Act, Case, Decided, Via, decide};
 use crate::domain::ids::Revision;
-use crate::domain::permit::authorize;
+use crate::domain::permit::{Deciders, authorize};
 use crate::domain::window::WindowState;
 
 /// A mail that somebody thinks about.
@@ -116,7 +116,8 @@ impl Replay<'_> {
         let seat = self.seat(server)?;
         let (name, person) = (&seat.entry.server.name, self.stage.readers.get(owner)?.person);
         let via = Via { channel: Channel::Mail, shown };
-        let decided = authorize(person, Effect::Decide, name, &seat.ownerships, &[]).and_then(|permit| {
+        let deciders = Deciders { owners: &seat.ownerships, ..Deciders::default() };
+        let decided = authorize(person, Effect::Decide, name, deciders).and_then(|permit| {
             self.with_bounds(server, |window, bounds| {
                 let case = Case { window, server: name, bounds: *bounds };
                 decide(&case, act, Some("simulated"), &permit, via)

@@ -1,6 +1,7 @@
 //! Stories: one file per promise to the people who use patchbot.
 
 mod abuse;
+mod approvers;
 mod by_mail;
 mod clock;
 mod colleagues;
