@@ -13,7 +13,7 @@ use crate::domain::event::What;
 use crate::domain::facts::Facts;
 use crate::domain::ids::WindowId;
 use crate::domain::message::{Offer, Tone};
-use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine};
+use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine, WordNotice};
 use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, headline, next, stopped};
 use crate::domain::server::Server;
 use crate::domain::shown::{line, shown};
@@ -323,6 +323,46 @@ impl App {
         }
         tx.commit().await?;
         Ok(after)
+    }
+
+    /// Tells, once for each run, that it goes on behind the end of its window.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tell_overrun(&self, run: &RunRow) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let window = tx.window_by_id(run.plan.window).await?;
+        let server = tx.server_by_id(run.plan.server).await?;
+        let headline =
+            |end: String| format!("{} is still being patched at the end of its window, {end}.", server.name);
+        let finishes =
+            "What has begun is left to finish; nothing new is begun, and no reboot either.".to_owned();
+        for reader in self.watchers_of(&mut tx, &server).await? {
+            let notice = Notice::Word(WordNotice {
+                reader: reader.name.clone(),
+                headline: format!("{} takes longer than its window", server.name),
+                sentences: vec![headline(self.for_reader(run.plan.ends_at, &reader)), finishes.clone()],
+                windows: vec![self.window_line(1, &server, &window, reader.zone)],
+                next: vec!["You get a mail when it is over.".to_owned()],
+            });
+            let about =
+                About { server: &server, window: &window, occasion: format!("overrun/{}", run.plan.run) };
+            self.mail_about(&mut tx, &about, &reader, notice).await?;
+        }
+        let note = OpsNote {
+            tone: Tone::Bad,
+            headline: headline(line(run.plan.ends_at, server.zone)),
+            lines: vec![
+                finishes,
+                format!("To end it after the present step, say \"abort {} because …\".", server.name),
+            ],
+            key: format!("overrun/{}", run.plan.run),
+            about: Some(window.id),
+            offers: Vec::new(),
+        };
+        self.tell_ops(&mut tx, note).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn close(

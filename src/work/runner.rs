@@ -3,6 +3,7 @@
 //! Every effect can be repeated: the host starts a run's work once and restarts for it once, so a runner that takes a
 //! run over begins with the state that was written and finds on the host what has been done.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -54,9 +55,11 @@ impl<'a> Runner<'a> {
             tracing::info!(run = %run.plan.run, server = %self.server.name, step = step.as_str(), "{}: {}", self.server.name, step.phrase());
             let stepped = {
                 let heart = heartbeat(self.app, claimed);
+                let late = tell_overrun(self.app, &run, self.hosts.times.poll);
                 tokio::select! {
                     stepped = self.effect(&run) => stepped?,
                     lost = heart => return Err(lost),
+                    never = late => match never {},
                 }
             };
             run = self.app.end_step(claimed, &run, number, stepped).await?;
@@ -376,6 +379,18 @@ pub(super) async fn heartbeat(app: &App, claimed: &Claimed) -> Failure {
             Err(error) => tracing::warn!(%error, "a claim could not be renewed"),
         }
     }
+}
+
+/// Waits for the end of a run's window, and tells that the run goes on behind it.
+async fn tell_overrun(app: &App, run: &RunRow, poll: Duration) -> Infallible {
+    while app.now() < run.plan.ends_at {
+        sleep(poll).await;
+    }
+    while let Err(error) = app.tell_overrun(run).await {
+        tracing::warn!(%error, "that a run takes longer than its window could not be told yet");
+        sleep(poll).await;
+    }
+    std::future::pending().await
 }
 
 /// What a host says, as a sentence of its own.

@@ -27,6 +27,38 @@ async fn a_package_that_fails_is_told_with_its_log_and_nothing_is_rebooted() {
 }
 
 #[tokio::test]
+async fn what_takes_longer_than_its_window_is_told_once_and_left_to_finish() {
+    let mut night = Night::before_the_start(Plan { package: "lab-slow", ..Plan::default() }).await;
+    night.host.exec("mkdir -p /etc/lab-slow && touch /etc/lab-slow/hold").await.unwrap();
+    night.start();
+    night.until_run_is("applying").await;
+    let begun = async |night: &Night| night.marks_on_the_host("lab-slow").await.1 == 1;
+    while !begun(&night).await {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // The night is over, and the installation is not.
+    night.bot.move_clock(super::utc("2026-12-10T21:00:30Z")).unwrap();
+    let mails = night.mail.wait_for("ada@owners.test", 5, std::time::Duration::from_secs(60)).await.unwrap();
+    let told = mails.last().unwrap();
+    assert!(told.header("Subject").unwrap().contains("web01 takes longer than its window"));
+    // A program that is started anew does not tell it again.
+    night.bot.kill().await.unwrap();
+    night.bot.serve().unwrap();
+    night.host.exec("rm /etc/lab-slow/hold").await.unwrap();
+    let state = night.until_over().await;
+    assert!(state.starts_with("state: patched"), "{state}");
+    let mails = night.mail.wait_for("ada@owners.test", 6, std::time::Duration::from_secs(60)).await.unwrap();
+    let subjects: Vec<String> = mails.iter().map(|mail| mail.header("Subject").unwrap()).collect();
+    assert_eq!(
+        subjects.iter().filter(|subject| subject.contains("longer than its window")).count(),
+        1,
+        "{subjects:?}"
+    );
+    let (upgrades, runs, _) = night.marks_on_the_host("lab-slow").await;
+    assert_eq!((upgrades, runs), (1, 1));
+}
+
+#[tokio::test]
 async fn a_blocked_pre_check_really_blocks() {
     let tables = "[policy]\nchecks = { critical_services = [\"there-is-no-such-service\"] }\n";
     let mut night = Night::before_the_start(Plan { tables, ..Plan::default() }).await;
