@@ -17,6 +17,7 @@ mod rechecks;
 mod rehearsals;
 mod replies;
 mod rollover;
+mod ruled;
 mod silence;
 mod simulated;
 mod starts;
