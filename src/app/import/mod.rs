@@ -15,10 +15,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
+use super::decide::{Deed, Done};
 use super::recheck::INVENTORY;
 use super::selection::{HEADINGS, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
+use crate::domain::decision::{Change, Decided};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::filter::same_heading;
 use crate::domain::ids::{PersonId, ServerId};
@@ -135,9 +137,11 @@ impl App {
         }
         self.keep_taken(&mut tx, known, &taken, actor).await?;
         self.ask_new_owners(&mut tx, handed, actor).await?;
+        let mut ended = Vec::new();
         for (server, windows) in leaving {
-            self.retire(&mut tx, server, windows, actor).await?;
+            ended.extend(self.retire(&mut tx, server, windows, actor).await?);
         }
+        self.tell_together(&mut tx, &ended, (&actor.name, actor.channel), None).await?;
         self.audit_import(&mut tx, file, &sheet, &preview, actor).await?;
         tx.commit().await?;
         Ok(preview)
@@ -221,30 +225,37 @@ impl App {
         Ok(leaving)
     }
 
+    /// Takes a server out: its open windows end; what its owners are to be told of them.
     async fn retire(
         &self,
         tx: &mut Tx,
         mut server: Server,
         windows: Vec<Window>,
         actor: &Actor,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Done>, Failure> {
+        let mut done = Vec::new();
         for window in windows {
-            let before = window.state.phrase();
-            let window = window
+            let ended = window
+                .clone()
                 .cancel("the server left the inventory")
                 .map_err(|error| Failure::Bug(format!("{}: {error}", server.name)))?;
-            tx.update_window(&window).await?;
-            tx.put_due(Subject::Window(window.id), window.quarter, None).await?;
             let sentence = format!(
                 "{}'s window of {} was cancelled: it left the inventory.",
                 server.name, window.quarter
             );
-            self.audit_server(tx, &server.name, sentence, Some(json!(before)), actor).await?;
+            let change = Change { decided: Decided::Cancelled, before: window.plan, window: ended, sentence };
+            let deed = Deed { actor, words: None, reason: None, request: None };
+            self.commit_change(tx, &server, &window, &change, deed).await?;
+            // Nobody waits for a window that has no time.
+            if window.plan.is_some() {
+                done.push(Done { server: server.clone(), change, reason: None, undo_until: None });
+            }
         }
         server.active = false;
         tx.update_server(&server, self.now()).await?;
         let sentence = format!("{} left the inventory.", server.name);
-        self.audit_server(tx, &server.name, sentence, None, actor).await
+        self.audit_server(tx, &server.name, sentence, None, actor).await?;
+        Ok(done)
     }
 
     async fn audit_server(

@@ -185,6 +185,10 @@ async fn servers_that_a_file_does_not_have_leave_only_when_that_is_asked_for() {
     root in the terminal: web02's window of 2027-Q1 was cancelled: it left the inventory.
     root in the terminal: web02 left the inventory.
     ");
+    // Its owner had been asked for an answer; he learns that none is needed any more.
+    world.settle().await;
+    let mails = world.unread();
+    insta::assert_snapshot!(mails.last().unwrap().shown());
 }
 
 /// Ten kinds of broken file, each on top of an inventory that must stay as it is.
