@@ -178,9 +178,9 @@ pub(super) enum Doing {
     },
     /// Show how a notice looks, with sample values.
     RenderNotice {
-        /// Its name; all names when left out.
+        /// Its name; all names are listed when it is left out.
         name: Option<String>,
-        /// Write subject, text and HTML into this folder instead.
+        /// Write subject, text and HTML into this folder instead; of all notices when none is named.
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
         /// Open the HTML in a browser.

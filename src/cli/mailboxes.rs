@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Ended, Screen, setup};
 use crate::config::Config;
 use crate::domain::shown::line;
-use crate::render::{Renderer, samples};
+use crate::render::{Renderer, Sample, samples};
 
 pub(super) async fn inbox(config: &Config, screen: &mut Screen, most: i64) -> anyhow::Result<Ended> {
     let app = setup::app(config).await?;
@@ -114,12 +114,12 @@ pub(super) fn render_notice(
     open: bool,
 ) -> anyhow::Result<Ended> {
     let samples = samples();
-    let Some(name) = name else {
+    if name.is_none() && folder.is_none() {
         let mut names: Vec<&str> = samples.iter().map(|sample| sample.notice.name()).collect();
         names.dedup();
         screen.line(&names.join("\n"));
         return Ok(Ended::Well);
-    };
+    }
     let renderer = Renderer::new(config.mail.as_ref().and_then(|mail| mail.mail.templates.as_deref()))?;
     let opened = open.then(|| std::env::temp_dir().join("patchbot-notices"));
     let folder = folder.or(opened.as_deref());
@@ -128,7 +128,9 @@ pub(super) fn render_notice(
     }
     let mut found = false;
     // A sample's own name begins with the notice's: "transcript-confirm".
-    for sample in samples.iter().filter(|sample| sample.notice.name() == name || sample.name == name) {
+    let wanted =
+        |sample: &&Sample| name.is_none_or(|name| [sample.notice.name(), sample.name].contains(&name));
+    for sample in samples.iter().filter(wanted) {
         found = true;
         let mail = renderer.render(&sample.notice, &sample.footing)?;
         let Some(folder) = folder else {
@@ -146,7 +148,8 @@ pub(super) fn render_notice(
     }
     if !found {
         screen.complain(&format!(
-            "there is no notice called \"{name}\"; \"patchbot render-notice\" lists them"
+            "there is no notice called \"{}\"; \"patchbot render-notice\" lists them",
+            name.unwrap_or_default()
         ));
         return Ok(Ended::Refused);
     }
