@@ -241,15 +241,19 @@ impl App {
         tx.put_quiet(said.person.id, hours).await?;
         let told = match hours {
             Some(hours) => {
-                let zone = said.person.zone.unwrap_or(self.zone);
-                format!("From {hours}, {}, I do not write to you in chat, unless it is urgent.", zone.name())
+                // What the platform's profile says is known where it is written to, and counts where nothing else does.
+                let zone = said.person.zone.map_or_else(
+                    || format!("in the zone of your profile there, else in {}", self.zone.name()),
+                    |zone| format!("in {}", zone.name()),
+                );
+                format!("From {hours}, {zone}, I do not write to you in chat, unless it is urgent.")
             }
             None => "I write to you in chat at any hour.".to_owned(),
         };
         self.audit_person(tx, said.actor(), said.person, format!("{}: {told}", said.person.name)).await?;
         let answer = Answer::new(Verdict::Done, told);
         Ok(if hours.is_some() && said.person.zone.is_none() {
-            answer.then("Is that not your zone? Say \"zone\" and yours, as \"zone Europe/Berlin\".")
+            answer.then("To name your zone, say \"zone\" and yours, as \"zone Europe/Berlin\".")
         } else {
             answer
         })

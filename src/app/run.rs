@@ -1,6 +1,7 @@
 //! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -195,6 +196,7 @@ impl App {
         window: &Window,
         reason: &str,
     ) -> Result<(), Failure> {
+        let again = a_week_later(window.plan, self.now(), server.zone);
         for reader in self.readers_of(tx, server).await? {
             let about = About { server, window, occasion: "missed".to_owned() };
             let sentences = vec![
@@ -202,7 +204,7 @@ impl App {
                 "Nothing on the server was changed.".to_owned(),
             ];
             let next = vec![format!(
-                "To give it another time, reply for example \"move {} to 2026-12-04 20:00\".",
+                "To give it another time, reply for example \"move {} to {again}\".",
                 server.name
             )];
             let mut notice = self.window_notice(&about, &reader, sentences, next);
@@ -217,7 +219,7 @@ impl App {
         let note = OpsNote {
             tone: Tone::Bad,
             headline: format!("{} was not patched: {reason}.", server.name),
-            lines: vec![format!("Give it another time, as \"move {} to 2026-12-04 20:00\".", server.name)],
+            lines: vec![format!("Give it another time, as \"move {} to {again}\".", server.name)],
             key: format!("missed/{}/r{}", window.id, window.revision),
             about: Some(window.id),
             offers: offers_after_trouble(window, None),
@@ -451,7 +453,8 @@ impl App {
         let report = Report::of(run.report.as_ref());
         let state =
             if report.state.is_empty() { vec![state_after(step).to_owned()] } else { report.state.clone() };
-        let next = next_after_failure(&server.name, step, &run.state);
+        let again = a_week_later(window.plan, self.now(), server.zone);
+        let next = next_after_failure(&server.name, step, &run.state, &again);
         for reader in self.watchers_of(tx, server).await? {
             let about = About { server, window, occasion: format!("failed/{}", run.plan.run) };
             let notice = Notice::FailureNotice(FailureNotice {
@@ -557,8 +560,19 @@ pub(crate) fn state_after(step: Step) -> &'static str {
     }
 }
 
-/// What to do after a failure, one sentence each.
-pub(crate) fn next_after_failure(server: &str, step: Step, state: &RunState) -> Vec<String> {
+/// A time as it is typed that somebody may put his own in place of: a window's hour, so many weeks on that it is to come.
+pub(crate) fn a_week_later(plan: Option<Plan>, now: DateTime<Utc>, zone: Tz) -> String {
+    let Some(plan) = plan else {
+        let week = now.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(now);
+        return format!("{} 20:00", week.with_timezone(&zone).format("%Y-%m-%d"));
+    };
+    let passed = now.signed_duration_since(plan.starts_at).num_weeks().max(0);
+    let weeks = TimeDelta::try_weeks(passed.saturating_add(1)).unwrap_or_default();
+    plan.local.checked_add_signed(weeks).unwrap_or(plan.local).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// What to do after a failure, one sentence each; `again` is another time as it is typed.
+pub(crate) fn next_after_failure(server: &str, step: Step, state: &RunState, again: &str) -> Vec<String> {
     let look = match (step, state) {
         (Step::Precheck, _) => "Mend what is named above.".to_owned(),
         (Step::Apply, RunState::NeedsHuman { .. }) => {
@@ -579,7 +593,7 @@ pub(crate) fn next_after_failure(server: &str, step: Step, state: &RunState) -> 
     vec![
         look,
         format!(
-            "Nothing more happens to {server} by itself. When it is mended, an operator gives it another time, as \"move {server} to 2026-12-04 20:00\"."
+            "Nothing more happens to {server} by itself. When it is mended, an operator gives it another time, as \"move {server} to {again}\"."
         ),
         format!("\"history {server}\" tells what was done and when."),
     ]

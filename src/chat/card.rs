@@ -6,17 +6,15 @@
 mod draft;
 mod times;
 
-use chrono::TimeDelta;
 use patchbot_commands::ServerName;
 
 use super::facts::Facts;
 use super::press::{Act, Press};
 use super::screen::{Button, Screen, Style};
 use super::text::{Line, Paragraph, Span};
-use crate::app::run::next_after_failure;
+use crate::app::run::{a_week_later, next_after_failure};
 use crate::domain::ids::{Revision, WindowId};
-use crate::domain::shown::typed;
-use crate::domain::window::{Approver, Plan, WindowState};
+use crate::domain::window::{Approver, WindowState};
 use draft::{Draft, failure};
 
 /// The plan that a card shows; a click is about this one and no other.
@@ -211,29 +209,28 @@ fn buttons(facts: &Facts) -> Vec<Button> {
 /// What can be said about a window as it is now, and what comes by itself.
 fn footer(facts: &Facts, name: &str) -> Vec<Line> {
     let line = |text: &str, words: String| Line::plain(text).with(Span::Say(words));
-    let other_time = |text: &str, plan: Plan| {
-        let later = plan.starts_at.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(plan.starts_at);
-        line(text, format!("move {name} to {}", typed(later, plan.zone)))
+    let again = a_week_later(facts.window.plan, facts.now, facts.server.zone);
+    let other_time = |text: &str| {
+        line(text, format!("move {name} to {again}"))
             .with(Span::Plain(" (put your date and time)".to_owned()))
     };
     let slots = || line("Free times: ", format!("slots {name}"));
-    let plan = facts.window.plan;
-    match (&facts.window.state, plan) {
+    match (&facts.window.state, facts.window.plan) {
         (WindowState::Unscheduled, _) | (WindowState::Proposed, None) => vec![
             slots(),
-            line("To give it a time: ", format!("move {name} to 2026-12-03 20:00"))
+            line("To give it a time: ", format!("move {name} to {again}"))
                 .with(Span::Plain(" (put your date and time)".to_owned())),
         ],
-        (WindowState::Proposed, Some(plan)) if has_begun(facts) => vec![other_time("Another time: ", plan)],
-        (WindowState::Proposed, Some(plan)) => vec![
-            other_time("Another time: ", plan),
+        (WindowState::Proposed, Some(_)) if has_begun(facts) => vec![other_time("Another time: ")],
+        (WindowState::Proposed, Some(_)) => vec![
+            other_time("Another time: "),
             line("The same time one week later: ", format!("defer {name} by 1 week")),
             slots(),
             line("A no with its reason: ", format!("decline {name} because \"…\"")),
         ],
-        (WindowState::Approved(_), Some(plan)) => vec![
+        (WindowState::Approved(_), Some(_)) => vec![
             line("To take the approval back: ", format!("withdraw {name}")),
-            other_time("Another time, which needs a new approval: ", plan),
+            other_time("Another time, which needs a new approval: "),
         ],
         (WindowState::Approved(_) | WindowState::Locked(_), _) => {
             vec![line("A no with its reason: ", format!("decline {name} because \"…\""))]
@@ -241,11 +238,11 @@ fn footer(facts: &Facts, name: &str) -> Vec<Line> {
         (WindowState::Declined(_) | WindowState::Deferred { .. }, _) => {
             vec![line("To take that back: ", format!("withdraw {name}"))]
         }
-        (WindowState::Missed { .. }, Some(plan)) => vec![other_time("Another time: ", plan), slots()],
+        (WindowState::Missed { .. }, Some(_)) => vec![other_time("Another time: "), slots()],
         (WindowState::Missed { .. }, None) => vec![slots()],
         (WindowState::Failed { .. } | WindowState::NeedsHuman { .. }, _) => {
             match facts.run.as_ref().and_then(failure) {
-                Some((run, step, _)) => next_after_failure(name, step, &run.state)
+                Some((run, step, _)) => next_after_failure(name, step, &run.state, &again)
                     .iter()
                     .map(|sentence| Line::sentence(sentence))
                     .collect(),

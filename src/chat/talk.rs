@@ -6,7 +6,7 @@ mod forms;
 mod suggest;
 
 use patchbot_commands::{
-    Approve, Command, Decline, ParseError, QuarterName, ServerName, Target, Why, parse, spec_of,
+    Approve, Command, Decline, Effect, ParseError, QuarterName, ServerName, Target, Why, parse, spec_of,
 };
 
 use super::card::{Shown, window_card};
@@ -136,16 +136,19 @@ impl Talk {
             ));
         }
         let mut commands = Vec::new();
-        for line in lines {
-            match parse(line) {
-                Ok(command) => commands.push(command),
-                Err(error) => return not_understood(speaker, &error, lines.len() > 1),
-            }
-        }
         let shown = match self.shown_where(speaker).await {
             Ok(shown) => shown,
             Err(failure) => return Screen::answer(&self.app.broken(&failure)),
         };
+        for line in lines {
+            match parse(line) {
+                Ok(command) => commands.push(command),
+                Err(error) => match self.asked_of_what_is_shown(line, &shown).await {
+                    Some(command) => commands.push(command),
+                    None => return not_understood(speaker, &error, lines.len() > 1),
+                },
+            }
+        }
         let mut told = Screen::default();
         for (command, number) in commands.into_iter().zip(1..) {
             let shown = if names_by_place(&command) { shown.clone() } else { Vec::new() };
@@ -189,6 +192,16 @@ impl Talk {
         Ok(shown)
     }
 
+    /// A question without a server, said where one server is shown: it is about that one.
+    async fn asked_of_what_is_shown(&self, line: &str, shown: &[ShownWindow]) -> Option<Command> {
+        let [only] = shown else { return None };
+        spec_of(line.trim()).filter(|spec| spec.effect == Effect::Read)?;
+        let mut tx = self.app.store.read().await.ok()?;
+        let window = tx.window_by_id(only.window).await.ok()?;
+        let server = ServerName::parse(&tx.server_by_id(window.server).await.ok()?.name).ok()?;
+        parse(&format!("{} {server}", line.trim())).ok()
+    }
+
     /// Says a command, and shows its answer as richly as chat can.
     async fn say(
         &self,
@@ -200,7 +213,7 @@ impl Talk {
         let answer = self.ask(speaker, number, command.clone(), shown).await;
         let mut screen = offering(&answer);
         if answer.verdict != Verdict::Done {
-            if answer.lines.iter().any(|line| line.ends_with(" needs a reason.")) && speaker.lists_in_forms {
+            if answer.lines.iter().any(|line| line.ends_with(" needs a reason.")) {
                 let name = command.spec().name;
                 screen.buttons.push(Button::new("Give a reason…", Press::Fill(name.to_owned())));
             }
@@ -333,7 +346,7 @@ impl Talk {
     }
 
     async fn opened(&self, person: &Person, facts: &Facts) -> Answered {
-        match self.app.window_for(person, patchbot_commands::Effect::Read, facts.window.id).await {
+        match self.app.window_for(person, Effect::Read, facts.window.id).await {
             Ok(Ok(_)) => Answered::said(window_card(facts).screen()),
             Ok(Err(answer)) => Answered::to(&answer),
             Err(failure) => Answered::to(&self.app.broken(&failure)),
@@ -592,13 +605,15 @@ fn not_understood(speaker: &Speaker, error: &ParseError, several: bool) -> Scree
     screen
 }
 
-/// The answer to somebody who is not known, with the way to be.
+/// The answer to somebody who is not known, with the ways to be; what he can do himself comes first.
 fn introduced(identity: &Identity, answer: Answer) -> Answer {
-    answer.then(format!(
-        "The operator needs to know that your account is {}:{}.",
-        identity.kind(),
-        identity.key()
-    ))
+    Answer { next: Vec::new(), ..answer }
+        .then("Say \"link you@example.org\" with your own mail address: I mail a code there, and you say that here.")
+        .then(format!(
+            "Or answer a notice mail, or ask an operator, who needs to know that your account is {}:{}.",
+            identity.kind(),
+            identity.key()
+        ))
 }
 
 fn another_version() -> Answer {

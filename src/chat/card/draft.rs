@@ -163,8 +163,10 @@ impl<'a> Draft<'a> {
         let closes = plan.starts_at.checked_sub_signed(facts.policy.lock_before).unwrap_or(plan.starts_at);
         let next = match (&facts.window.state, &facts.check) {
             (WindowState::Locked(_), _) => "Only a no is still possible, until the start.".to_owned(),
-            (_, Some(_)) => format!("It is closed for changes from {} on.", line(closes, plan.zone)),
-            (_, None) => format!(
+            (_, Some(check)) if !self.is_rehearsal(check) => {
+                format!("It is closed for changes from {} on.", line(closes, plan.zone))
+            }
+            (_, Some(_) | None) => format!(
                 "{ahead} before the start I check whether it is ready. It is closed for changes from {} on.",
                 line(closes, plan.zone)
             ),
@@ -173,16 +175,28 @@ impl<'a> Draft<'a> {
         self.tell_check();
     }
 
+    /// Whether a look at the server came before the check that counts: some hours before the start.
+    fn is_rehearsal(&self, check: &PrecheckRow) -> bool {
+        let facts = self.facts;
+        let counts = facts
+            .window
+            .plan
+            .and_then(|plan| plan.starts_at.checked_sub_signed(facts.policy.precheck_before));
+        counts.is_some_and(|counts| check.taken_at < counts)
+    }
+
     fn tell_check(&mut self) {
         let Some(check) = &self.facts.check else { return };
         let when = line(check.taken_at, self.facts.server.zone);
         let findings = findings(check);
+        let rehearsal = self.is_rehearsal(check);
         let verdict = match (check.blocked, findings.is_empty()) {
+            (true, _) if rehearsal => "as it is now, it could not be patched. There is time to mend that.",
             (true, _) => "it cannot be patched as it is. The check is made again at the start.",
             (false, true) => "passed.",
             (false, false) => "passed, with remarks.",
         };
-        self.tell("Checked", format!("{when}: {verdict}"));
+        self.tell(if rehearsal { "Rehearsed" } else { "Checked" }, format!("{when}: {verdict}"));
         self.list("What the check found:", findings);
     }
 

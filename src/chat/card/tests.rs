@@ -138,7 +138,7 @@ fn a_window_without_a_time() {
     let mut facts = proposed();
     facts.window.plan = None;
     facts.window.state = WindowState::Unscheduled;
-    insta::assert_snapshot!(text(&facts), @r"
+    insta::assert_snapshot!(text(&facts), @"
     ⏳ web01.example.org has no time yet
     Without a time: it is not patched.
     What happens: Its updates are installed, without any work of yours. It is rebooted after that if the updates need it.
@@ -147,7 +147,7 @@ fn a_window_without_a_time() {
     Quarter: 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
     [Move…] [Decline…] [Why?]
     Free times: /patch slots web01.example.org
-    To give it a time: /patch move web01.example.org to 2026-12-03 20:00 (put your date and time)
+    To give it a time: /patch move web01.example.org to 2026-12-02 20:00 (put your date and time)
     ");
 }
 
@@ -312,6 +312,19 @@ fn an_approved_window_whose_server_was_looked_at() {
     [Move…] [Decline…] [Why?]
     To take the approval back: /patch withdraw web01.example.org
     Another time, which needs a new approval: /patch move web01.example.org to 2026-12-10 20:00 (put your date and time)
+    ");
+}
+
+#[test]
+fn an_approved_window_that_was_rehearsed_days_before_still_waits_for_its_check() {
+    let mut facts = approved();
+    facts.check = Some(PrecheckRow { taken_at: utc("2026-11-26T14:00:00Z"), ..check(true, json!([])) });
+    let told = text(&facts);
+    let lines: Vec<&str> =
+        told.lines().filter(|line| line.starts_with("Until then") || line.starts_with("Rehearsed")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    Until then: 5 hours before the start I check whether it is ready. It is closed for changes from Thu 3 Dec 2026, 17:00 Europe/Berlin (16:00 UTC) on.
+    Rehearsed: Thu 26 Nov 2026, 15:00 Europe/Berlin (14:00 UTC): as it is now, it could not be patched. There is time to mend that.
     ");
 }
 
@@ -496,7 +509,7 @@ fn a_failed_window_says_where_why_and_what_to_do() {
     dpkg: error processing package
     [Why?]
     Look at the log on web01.example.org, mend the package, and run "dpkg --configure -a" there.
-    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-04 20:00.
+    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-10 20:00.
     /patch history web01.example.org tells what was done and when.
     "#);
 }
@@ -525,7 +538,7 @@ fn a_window_that_needs_a_person() {
     • It did not come back within 10 minutes.
     [Why?]
     Reach web01.example.org over its console or reboot it by hand, inside a time its owner agrees to.
-    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-04 20:00.
+    Nothing more happens to web01.example.org by itself. When it is mended, an operator gives it another time, as /patch move web01.example.org to 2026-12-10 20:00.
     /patch history web01.example.org tells what was done and when.
     ");
 }

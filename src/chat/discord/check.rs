@@ -41,7 +41,7 @@ pub(super) async fn check(inner: &Inner) -> Checked {
         Ok(found) => found,
         Err(trouble) => {
             checked.wrong.push(format!(
-                "Discord: the bot is not in the server {guild} ({}); invite it with the address that deploy/README.md shows, or correct discord.guild.",
+                "Discord: the bot is not in the server {guild} ({}); invite it with the address that deploy/chat.md shows, or correct discord.guild.",
                 trouble.why()
             ));
             return checked;

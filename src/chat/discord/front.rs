@@ -73,7 +73,7 @@ impl Server {
             return Ok(standing);
         }
         let path = format!("/guilds/{}/members/{}", self.inner.settings.guild, who.user);
-        let standing = match self.inner.api.get(&path).await {
+        let standing = match patiently(|| self.inner.api.get(&path)).await {
             Ok(member) if member.get("pending").and_then(Value::as_bool) == Some(true) => Standing::Pending,
             Ok(_) => Standing::Member,
             Err(Trouble::Refused { status: 404, .. }) => Standing::Elsewhere,

@@ -39,27 +39,38 @@ pub(super) fn draw(calendar: &Calendar) -> String {
     let most = calendar.days.iter().map(|day| day.counts.all()).max().unwrap_or(0);
     let mut month = 0;
     for (index, day) in (calendar.blank_days()..).zip(&calendar.days) {
-        let (row, column) = (index / 7, index % 7);
-        let at = Box {
-            x: left(column),
-            y: TOP + row * (CELL_HEIGHT + GAP),
-            width: CELL_WIDTH,
-            height: CELL_HEIGHT,
-        };
+        let at = cell(index);
         if day.date.month() != month {
             month = day.date.month();
             // A month that begins in the middle of a week is named where its first whole week is.
-            let y = if column == 0 { at.y } else { at.y + CELL_HEIGHT + GAP };
+            let y = if index % 7 == 0 { at.y } else { at.y + CELL_HEIGHT + GAP };
             let name = day.date.format("%b").to_string();
             paper.text(MARGIN, y + 54, &name, Ink::new(34).bold());
         }
         draw_day(&mut paper, at, day, most, day.date == calendar.today);
     }
+    // Badges reach over their days' edges, so nothing may be drawn over them.
+    for (index, day) in (calendar.blank_days()..).zip(&calendar.days).filter(|(_, day)| !day.own.is_empty()) {
+        badge(&mut paper, cell(index), day.own.len());
+    }
     legend(&mut paper, TOP + weeks * (CELL_HEIGHT + GAP) + 40);
     paper.svg()
 }
 
-fn left(column: u32) -> u32 {
+/// Where the so-many-th day of the picture is.
+fn cell(index: u32) -> Box {
+    let y = TOP + index / 7 * (CELL_HEIGHT + GAP);
+    Box { x: left(index % 7), y, width: CELL_WIDTH, height: CELL_HEIGHT }
+}
+
+/// How many of one's own are on a day.
+fn badge(paper: &mut Paper, at: Box, own: usize) {
+    paper.circle(at.x + at.width - 4, at.y + 6, 17, OWN);
+    let ink = Ink::new(22).bold().color("#ffffff").at(Anchor::Middle);
+    paper.text(at.x + at.width - 4, at.y + 14, &own.to_string(), ink);
+}
+
+pub(super) fn left(column: u32) -> u32 {
     MARGIN + MONTHS + column * (CELL_WIDTH + GAP)
 }
 
@@ -100,11 +111,6 @@ fn draw_day(paper: &mut Paper, at: Box, day: &Day, most: u32, today: bool) {
         bar(paper, at, day);
     } else if closed {
         paper.text(at.x + at.width / 2, at.y + 56, "✕", Ink::new(32).color(SOFT).at(Anchor::Middle));
-    }
-    if !day.own.is_empty() {
-        paper.circle(at.x + at.width - 4, at.y + 6, 17, OWN);
-        let own = Ink::new(22).bold().color("#ffffff").at(Anchor::Middle);
-        paper.text(at.x + at.width - 4, at.y + 14, &day.own.len().to_string(), own);
     }
 }
 

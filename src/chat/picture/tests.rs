@@ -128,3 +128,18 @@ fn empty_and_enormous_quarters_are_drawn() {
     nothing.weeks.clear();
     assert!(Drawing::Progress(nothing).png().is_ok());
 }
+
+#[test]
+fn the_mark_of_ones_own_servers_is_whole() {
+    let picture = drawn(&Drawing::Calendar(calendar()));
+    // web01 is on Thursday, 10 December: the seventh week, the fourth day. Its mark reaches over the day's right edge.
+    let own = |x: u32, y: u32| {
+        let color = picture.pixel(x, y).unwrap().demultiply();
+        format!("#{:02x}{:02x}{:02x}", color.red(), color.green(), color.blue())
+    };
+    let (right, top) = (calendar::left(3) + 116, 214 + 6 * 90);
+    for (x, y) in [(right - 18, top + 6), (right + 10, top + 6), (right - 4, top - 8), (right - 4, top + 20)]
+    {
+        assert_eq!(own(x, y), paper::OWN, "at {x}, {y}");
+    }
+}

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::api::{Api, Trouble};
 use super::envelope::Who;
+use crate::chat::retry::patiently;
 use crate::domain::person::Address;
 
 /// A guest, or somebody who left, is told apart at the latest after this.
@@ -130,7 +131,9 @@ impl People {
         if let Some(user) = self.remembered(id) {
             return Ok(Some(user));
         }
-        let user = match api.get::<Info>("users.info", &[("user", id)]).await {
+        // A crowd that comes at once meets a limit that is over in a moment.
+        let asked = [("user", id)];
+        let user = match patiently(|| api.get::<Info>("users.info", &asked)).await {
             Ok(info) => Arc::new(info.user),
             Err(Trouble::Refused { code, .. }) if code == "user_not_found" || code == "user_not_visible" => {
                 return Ok(None);

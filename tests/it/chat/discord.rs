@@ -406,8 +406,8 @@ async fn strangers_and_people_of_other_servers_are_refused_with_the_way_out() {
     let said = eve.patch(&world.windows, "approve", &[("servers", "web01")]).unwrap();
     insta::assert_snapshot!(said.answer().await.unwrap().as_text().replace(eve.id(), "EVE"), @"
     I do not know you yet, so I cannot tell which servers are yours.
-    Ask an operator to link your account to your mail address, or answer a notice mail.
-    The operator needs to know that your account is discord:EVE.
+    Say /patch me link you@example.org with your own mail address: I mail a code there, and you say that here.
+    Or answer a notice mail, or ask an operator, who needs to know that your account is discord:EVE.
     ");
     let mallory = world.discord.stranger("mallory");
     let said = mallory.patch(&mallory.conversation(), "status", &[]).unwrap();
@@ -541,7 +541,24 @@ async fn a_session_that_is_over_is_begun_anew() {
     let world = World::new().await;
     let (ada, person) = world.owner("ada").await;
     world.server("web01.example.org", &[&person]).await;
-    world.discord.cuts(Cut::Close(4009));
+    for (number, cut) in (2..).zip([Cut::Close(4009), Cut::Invalid]) {
+        world.discord.cuts(cut);
+        world.discord.wait_for_session(number).await.unwrap();
+        let said = ada.patch(&world.windows, "status", &[]).unwrap();
+        assert!(said.answer().await.unwrap().as_text().contains("web01.example.org"), "{cut:?}");
+    }
+    assert_eq!(world.discord.sessions(), (3, 0), "each time from the beginning");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_connection_over_which_nothing_comes_any_more_is_given_up() {
+    let mut world = World::silent().await;
+    world.discord.beats_every(Duration::from_millis(500));
+    world.listens().await;
+    let (ada, person) = world.owner("ada").await;
+    world.server("web01.example.org", &[&person]).await;
+    world.discord.cuts(Cut::Freeze);
     world.discord.wait_for_session(2).await.unwrap();
     let said = ada.patch(&world.windows, "status", &[]).unwrap();
     assert!(said.answer().await.unwrap().as_text().contains("web01.example.org"));
@@ -621,6 +638,36 @@ async fn the_doctor_names_what_is_missing() {
     let mut elsewhere = settings(&world.discord);
     elsewhere.guild = "100000000000000999".to_owned();
     let checked = Discord::new(elsewhere, world.app.clone()).unwrap().check().await;
-    insta::assert_snapshot!(checked.wrong.join("\n"), @"Discord: the bot is not in the server 100000000000000999 (10004: Unknown Guild); invite it with the address that deploy/README.md shows, or correct discord.guild.");
+    insta::assert_snapshot!(checked.wrong.join("\n"), @"Discord: the bot is not in the server 100000000000000999 (10004: Unknown Guild); invite it with the address that deploy/chat.md shows, or correct discord.guild.");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_hostile_name_and_a_hostile_reason_stay_what_they_are() {
+    let name = "web01@everyone*_`<@1>[ok](https://evil.test)";
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let web01 = world.server(name, &[&person]).await;
+    world.server("web02.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, &world.windows).await;
+    assert!(card.as_text().starts_with(&format!("⏳ {name} waits for approval")), "{}", card.as_text());
+    let reason = "@here <@1> [x](https://evil.test) # **no**";
+    let said = ada.patch(&world.windows, "decline", &[("servers", "web02"), ("reason", reason)]).unwrap();
+    assert!(said.answer().await.unwrap().as_text().contains("web02.example.org is declined"));
+    world.delivers().await;
+    let told = world.discord.messages(&world.ops).remove(0);
+    assert!(told.as_text().contains(&format!("because \"{reason}\"")), "{}", told.as_text());
+    for seen in [&card, &told] {
+        let content = seen.body()["content"].as_str().unwrap();
+        // A word of markup counts only where nothing masks it and no code is around it.
+        let mut bare = content.replace("\\\\", "");
+        for letter in ['*', '_', '`', '<', '>', '[', ']', '@', ':', '#', '(', ')'] {
+            bare = bare.replace(&format!("\\{letter}"), "");
+        }
+        let bare: String = bare.split('`').step_by(2).collect();
+        for markup in ["](", "**no", "<@", "https://"] {
+            assert!(!bare.contains(markup), "{markup} in {bare}");
+        }
+    }
     world.ends().await;
 }

@@ -21,10 +21,10 @@ async fn a_stranger_is_refused_and_told_how_to_be_known() {
 
     let answer = told(mallory.slash("/patch", "approve web01").await.unwrap()).await;
 
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     I do not know you yet, so I cannot tell which servers are yours.
-    Ask an operator to link your account to your mail address, or answer a notice mail.
-    The operator needs to know that your account is slack:T00000001/U00000005.
+    Say /patch link you@example.org with your own mail address: I mail a code there, and you say that here.
+    Or answer a notice mail, or ask an operator, who needs to know that your account is slack:T00000001/U00000005.
     ");
     assert_eq!(
         world.window(&web01).await.state,

@@ -54,7 +54,8 @@ pub(crate) struct Planned {
 impl World {
     /// A workspace as it usually is, with patchbot listening.
     pub(crate) async fn new() -> Self {
-        Self::on(standin::Slack::start().await.unwrap()).await
+        let installed = standin::Slack::builder().installed(super::apps::MANIFEST).unwrap();
+        Self::on(installed.start().await.unwrap()).await
     }
 
     /// patchbot listening to a workspace that was made for the story.

@@ -115,7 +115,19 @@ impl World {
         Self::on(crate::contract::sqlite().await, Some(post), time, policies)
     }
 
+    /// A world whose operators and cards are in these places of chat.
+    pub(crate) async fn in_places(time: &str, policy: Policy, places: ChatPlaces) -> Self {
+        let mut policies = Policies { default: policy, groups: BTreeMap::new() };
+        policies.default.rehearsals.clear();
+        Self::placed(crate::contract::sqlite().await, None, time, policies, places)
+    }
+
     fn on(fresh: Fresh, post: Option<Post>, time: &str, policies: Policies) -> Self {
+        let places = ChatPlaces { slack_ops: Some("C0OPS".to_owned()), ..ChatPlaces::default() };
+        Self::placed(fresh, post, time, policies, places)
+    }
+
+    fn placed(fresh: Fresh, post: Option<Post>, time: &str, policies: Policies, places: ChatPlaces) -> Self {
         let clock = Clock::manual(at(time));
         let app = App {
             public_url: Some("https://patchbot.test".into()),
@@ -125,7 +137,7 @@ impl World {
             policies: Arc::new(policies.knowing_each_other()),
             quarters: Arc::new(Quarters::default()),
             zone: Tz::Europe__Berlin,
-            chat: Arc::new(ChatPlaces { slack_ops: Some("C0OPS".to_owned()), ..ChatPlaces::default() }),
+            chat: Arc::new(places),
         };
         let sent = Arc::default();
         let postman = Postman {
@@ -259,11 +271,15 @@ impl World {
         let preview =
             self.app.import(self.sheet.as_bytes(), patchbot::app::import::Apply::Now, &root()).await.unwrap();
         assert_eq!(preview.errors, []);
-        self.app
-            .give_roles(&[(Address::parse("olga@patchbot.test").unwrap(), Role::Operator)])
-            .await
-            .unwrap();
+        self.gives_roles(&["olga"]).await;
         self.plan_quarter(QUARTER).await;
+    }
+
+    /// These become operators.
+    pub(crate) async fn gives_roles(&self, operators: &[&str]) {
+        let mail = |who: &&str| (Address::parse(&mail_of(who)).unwrap(), Role::Operator);
+        let roles: Vec<_> = operators.iter().map(mail).collect();
+        self.app.give_roles(&roles).await.unwrap();
     }
 
     /// Plans a quarter.

@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::state::{Cut, Shared};
+use super::state::{Cut, Shared, State};
 use super::{APPLICATION, BOT, GUILD, TOKEN};
 
 /// Opens a connection.
@@ -28,8 +28,10 @@ fn event(kind: &str, number: u64, data: &Value) -> Value {
 async fn talk(shared: &Shared, mut socket: WebSocket) -> Option<()> {
     let mut events = shared.events.subscribe();
     let mut cuts = shared.cuts.subscribe();
-    send(&mut socket, &json!({"op": 10, "d": {"heartbeat_interval": 41_250}})).await?;
+    let interval = shared.look(|state| state.heartbeat.unwrap_or(41_250));
+    send(&mut socket, &json!({"op": 10, "d": {"heartbeat_interval": interval}})).await?;
     let mut known = false;
+    let mut frozen = false;
     loop {
         tokio::select! {
             heard = socket.recv() => {
@@ -40,6 +42,7 @@ async fn talk(shared: &Shared, mut socket: WebSocket) -> Option<()> {
                 };
                 let frame: Value = serde_json::from_str(&text).ok()?;
                 match frame.get("op").and_then(Value::as_u64) {
+                    _ if frozen => {}
                     Some(1) => send(&mut socket, &json!({"op": 11})).await?,
                     Some(2) => {
                         identify(shared, &mut socket, &frame).await?;
@@ -54,7 +57,7 @@ async fn talk(shared: &Shared, mut socket: WebSocket) -> Option<()> {
                     _ => {}
                 }
             }
-            event = events.recv(), if known => send(&mut socket, &event.ok()?).await?,
+            event = events.recv(), if known && !frozen => send(&mut socket, &event.ok()?).await?,
             cut = cuts.recv() => match cut.ok()? {
                 Cut::Reconnect => send(&mut socket, &json!({"op": 7, "d": null})).await?,
                 Cut::Invalid => send(&mut socket, &json!({"op": 9, "d": false})).await?,
@@ -64,6 +67,7 @@ async fn talk(shared: &Shared, mut socket: WebSocket) -> Option<()> {
                     return None;
                 }
                 Cut::Drop => return None,
+                Cut::Freeze => frozen = true,
             },
         }
     }
@@ -87,7 +91,12 @@ async fn identify(shared: &Shared, socket: &mut WebSocket, frame: &Value) -> Opt
         "guilds": [{"id": GUILD, "unavailable": true}], "session_id": "stand-in",
         "resume_gateway_url": shared.gateway, "application": {"id": APPLICATION, "flags": 0},
     });
-    send(socket, &event("READY", 1, &ready)).await?;
+    // What came before belongs to another session and never comes again.
+    let number = shared.with(|state| {
+        state.session_from = state.next_number();
+        state.session_from
+    });
+    send(socket, &event("READY", number, &ready)).await?;
     shared.with(|state| state.identified = state.identified.saturating_add(1));
     Some(())
 }
@@ -95,17 +104,15 @@ async fn identify(shared: &Shared, socket: &mut WebSocket, frame: &Value) -> Opt
 async fn resume(shared: &Shared, socket: &mut WebSocket, frame: &Value) -> Option<()> {
     let last = frame.pointer("/d/seq").and_then(Value::as_u64).unwrap_or_default();
     let missed: Vec<Value> = shared.look(|state| {
-        state
-            .events
-            .iter()
-            .filter(|event| event.get("s").and_then(Value::as_u64).is_some_and(|number| number > last))
-            .cloned()
-            .collect()
+        let last = last.max(state.session_from);
+        let missed =
+            |event: &&Value| event.get("s").and_then(Value::as_u64).is_some_and(|number| number > last);
+        state.events.iter().filter(missed).cloned().collect()
     });
     for event in &missed {
         send(socket, event).await?;
     }
-    let number = shared.look(|state| u64::try_from(state.events.len()).unwrap_or_default()).saturating_add(1);
+    let number = shared.look(State::next_number);
     send(socket, &event("RESUMED", number, &json!({}))).await?;
     shared.with(|state| state.resumed = state.resumed.saturating_add(1));
     Some(())

@@ -47,6 +47,12 @@ impl Seen {
         &self.files
     }
 
+    /// The message as Discord got it.
+    #[must_use]
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
     /// What a click on a button carries.
     #[must_use]
     pub fn custom_id(&self, label: &str) -> Option<String> {

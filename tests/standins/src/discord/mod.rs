@@ -32,6 +32,8 @@ pub const BOT: &str = "100000000000000001";
 pub const APPLICATION: &str = "100000000000000002";
 /// The guild.
 pub const GUILD: &str = "100000000000000003";
+/// So long does Discord wait for the first answer to something that a person did.
+pub(crate) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(3);
 /// So long is waited for what should happen; longer than any machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -113,7 +115,7 @@ impl Discord {
     /// What is in a channel, the oldest first.
     #[must_use]
     pub fn messages(&self, channel: &str) -> Vec<Seen> {
-        self.shared.with(|state| {
+        self.shared.look(|state| {
             let ids = state.channels.get(channel).map(|channel| channel.messages.clone()).unwrap_or_default();
             ids.iter().filter_map(|id| state.messages.get(id).cloned()).collect()
         })
@@ -122,13 +124,13 @@ impl Discord {
     /// A message by its id, as it is now.
     #[must_use]
     pub fn message(&self, id: &str) -> Option<Seen> {
-        self.shared.with(|state| state.messages.get(id).cloned())
+        self.shared.look(|state| state.messages.get(id).cloned())
     }
 
     /// What was registered as commands.
     #[must_use]
     pub fn commands(&self) -> serde_json::Value {
-        self.shared.with(|state| state.commands.clone())
+        self.shared.look(|state| state.commands.clone())
     }
 
     /// The next messages to a channel are refused for a while: 429.
@@ -138,9 +140,20 @@ impl Discord {
         });
     }
 
+    /// From now on each so-many-th call of the Web API, whatever it is, is refused for a while: 429; none of them for 0.
+    pub fn limits_every(&self, number: usize, after: Duration) {
+        self.shared.with(|state| state.crowded = (number > 0).then_some((number, after)));
+    }
+
     /// The next calls of the Web API fail with a status.
     pub fn breaks(&self, times: u32, status: u16) {
         self.shared.with(|state| state.broken = Some((times, status)));
+    }
+
+    /// From the next connection on the bot shows that it is there so often.
+    pub fn beats_every(&self, interval: Duration) {
+        let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        self.shared.with(|state| state.heartbeat = Some(interval));
     }
 
     /// Ends the connections of the gateway in some way.
@@ -161,7 +174,7 @@ impl Discord {
     /// How often the bot has identified itself anew, and how often it went on where it was.
     #[must_use]
     pub fn sessions(&self) -> (usize, usize) {
-        self.shared.with(|state| (state.identified, state.resumed))
+        self.shared.look(|state| (state.identified, state.resumed))
     }
 
     /// Waits until a channel holds a message that fits.
@@ -174,7 +187,7 @@ impl Discord {
             ids.iter().filter_map(|id| state.messages.get(id)).find(|seen| fits(seen)).cloned()
         };
         self.wait(|state| find(state).is_some()).await.context("no such message came")?;
-        self.shared.with(|state| find(state)).context("the message is gone again")
+        self.shared.look(|state| find(state)).context("the message is gone again")
     }
 
     pub(crate) async fn wait(&self, until: impl Fn(&State) -> bool) -> anyhow::Result<()> {
@@ -182,7 +195,7 @@ impl Discord {
         let wait = async {
             loop {
                 changes.borrow_and_update();
-                if self.shared.with(|state| until(state)) {
+                if self.shared.look(&until) {
                     return;
                 }
                 if changes.changed().await.is_err() {
@@ -205,7 +218,7 @@ impl Discord {
     pub async fn finish(&self) -> anyhow::Result<()> {
         let waited =
             self.wait(|state| state.interactions.values().all(state::Interaction::is_answered)).await;
-        let wrong = self.shared.with(|state| {
+        let wrong = self.shared.look(|state| {
             let mut wrong = state.wrong.clone();
             if waited.is_err() {
                 wrong.extend(
@@ -222,6 +235,12 @@ impl Discord {
             bail!("{}", wrong.join("\n"));
         }
         Ok(())
+    }
+
+    /// How many calls of the Web API were refused because there were too many.
+    #[must_use]
+    pub fn limited(&self) -> usize {
+        self.shared.look(|state| state.limited)
     }
 
     /// What Discord would have refused so far, and forgets it.

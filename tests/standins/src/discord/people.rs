@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::message::Seen;
 use super::state::{Channel, Interaction};
-use super::{APPLICATION, BOT, Discord, GUILD};
+use super::{ACKNOWLEDGED_WITHIN, APPLICATION, BOT, Discord, GUILD};
 
 /// Somebody with an account.
 #[derive(Debug, Clone)]
@@ -40,6 +40,17 @@ impl Member {
         &self.id
     }
 
+    /// The same account under another name.
+    #[must_use]
+    pub fn renamed(&self, name: &str) -> Self {
+        self.discord.shared.with(|state| {
+            if let Some(known) = state.members.get_mut(&self.id) {
+                name.clone_into(known);
+            }
+        });
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     fn user(&self) -> Value {
         json!({"id": self.id, "username": self.name, "discriminator": "0", "avatar": null, "global_name": null})
     }
@@ -62,6 +73,7 @@ impl Member {
                 message: message.map(|seen| seen.id.clone()),
                 begun: Instant::now(),
                 first: None,
+                given_up: false,
                 brought: false,
                 answers: Vec::new(),
                 modal: None,
@@ -321,6 +333,20 @@ impl Exchange {
                 bail!("no form, but: {:?}", self.answers()?.iter().map(Seen::as_text).collect::<Vec<_>>())
             }
         }
+    }
+
+    /// Waits until it is acknowledged; `false` when that takes longer than Discord waits. Then the person sees an error
+    /// of Discord's, and the bot owes nothing any more.
+    pub async fn is_heard(&self) -> bool {
+        let begun = self.look(|known| known.begun).unwrap_or_else(|_| Instant::now());
+        let left = ACKNOWLEDGED_WITHIN.saturating_sub(begun.elapsed());
+        let _heard = tokio::time::timeout(left, self.wait(|known| known.first.is_some())).await;
+        self.discord.shared.with(|state| {
+            state.interactions.get_mut(&self.id).is_some_and(|known| {
+                known.given_up = known.first.is_none();
+                !known.given_up
+            })
+        })
     }
 
     /// How long it took to be acknowledged.

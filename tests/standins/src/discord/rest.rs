@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::message::Seen;
 use super::rules;
 use super::state::{Channel, Shared, State};
-use super::{APPLICATION, BOT, GUILD, TOKEN};
+use super::{ACKNOWLEDGED_WITHIN, APPLICATION, BOT, GUILD, TOKEN};
 
 /// What is answered.
 struct Answer(u16, Value);
@@ -92,6 +92,10 @@ fn answer(state: &mut State, method: &Method, path: &[&str], body: &Value, file:
         state.broken = Some((times.saturating_sub(1), status));
         return refuse(status, 0, "broken for the story");
     }
+    state.calls = state.calls.saturating_add(1);
+    if let Some((_, after)) = state.crowded.filter(|(number, _)| state.calls.is_multiple_of(*number)) {
+        return too_many(state, after);
+    }
     match (method.as_str(), path) {
         ("GET", ["users", "@me"]) => Answer(200, json!({"id": BOT, "username": "patchbot", "bot": true})),
         ("GET", ["applications", "@me"]) => Answer(200, json!({"id": APPLICATION, "name": "patchbot"})),
@@ -166,11 +170,14 @@ fn limited(state: &mut State, place: &str) -> Option<Answer> {
         return None;
     }
     *times = times.saturating_sub(1);
+    let after = *after;
+    Some(too_many(state, after))
+}
+
+fn too_many(state: &mut State, after: Duration) -> Answer {
+    state.limited = state.limited.saturating_add(1);
     let after = after.as_secs_f64();
-    Some(Answer(
-        429,
-        json!({"message": "You are being rate limited.", "retry_after": after, "global": false}),
-    ))
+    Answer(429, json!({"message": "You are being rate limited.", "retry_after": after, "global": false}))
 }
 
 fn seen(state: &mut State, channel: &str, body: &Value, file: Option<Vec<u8>>, only_one: bool) -> Seen {
@@ -254,8 +261,10 @@ fn callback(state: &mut State, id: &str, token: &str, body: &Value) -> Answer {
     if known.first.is_some() {
         return refuse(400, 40_060, "Interaction has already been acknowledged.");
     }
-    if took > Duration::from_secs(3) {
-        state.wrong.push(format!("{} was acknowledged after {} s", known.what, took.as_secs_f32()));
+    if took > ACKNOWLEDGED_WITHIN {
+        if !known.given_up {
+            state.wrong.push(format!("{} was acknowledged after {} s", known.what, took.as_secs_f32()));
+        }
         return refuse(404, 10_062, "Unknown interaction");
     }
     let kind = body.get("type").and_then(Value::as_u64).unwrap_or_default();

@@ -20,6 +20,8 @@ pub enum Cut {
     Close(u16),
     /// The connection breaks without a word.
     Drop,
+    /// The connection stays open, and nothing comes over it any more.
+    Freeze,
 }
 
 /// A channel, a thread or a conversation.
@@ -44,6 +46,8 @@ pub(crate) struct Interaction {
     pub(crate) begun: Instant,
     /// The type of the first answer, and how long it took.
     pub(crate) first: Option<(u64, Duration)>,
+    /// Discord has given up on it, and the person was told so.
+    pub(crate) given_up: bool,
     /// Whether what was put off was brought.
     pub(crate) brought: bool,
     /// What the person sees: messages of his own.
@@ -57,7 +61,7 @@ impl Interaction {
         match self.first {
             Some((5 | 6, _)) => self.brought,
             Some(_) => true,
-            None => false,
+            None => self.given_up,
         }
     }
 }
@@ -74,14 +78,28 @@ pub(crate) struct State {
     pub(crate) interactions: BTreeMap<String, Interaction>,
     pub(crate) limits: HashMap<String, (u32, Duration)>,
     pub(crate) broken: Option<(u32, u16)>,
-    /// Events of the session so far, for a bot that comes again.
+    pub(crate) crowded: Option<(usize, Duration)>,
+    /// How many calls there were.
+    pub(crate) calls: usize,
+    /// How many calls were refused because there were too many.
+    pub(crate) limited: usize,
+    /// Events so far, for a bot that comes again.
     pub(crate) events: Vec<Value>,
+    /// The number of the event that the session began with.
+    pub(crate) session_from: u64,
+    /// How often the bot is asked to show that it is there, in milliseconds, when a story wants another time.
+    pub(crate) heartbeat: Option<u64>,
     pub(crate) identified: usize,
     pub(crate) resumed: usize,
     pub(crate) wrong: Vec<String>,
 }
 
 impl State {
+    /// A number that no event so far is above.
+    pub(crate) fn next_number(&self) -> u64 {
+        u64::try_from(self.events.len()).unwrap_or_default().saturating_add(1)
+    }
+
     pub(crate) fn next_id(&mut self) -> String {
         self.last_id = self.last_id.saturating_add(1);
         (200_000_000_000_000_000_u64.saturating_add(self.last_id)).to_string()

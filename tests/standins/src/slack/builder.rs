@@ -35,6 +35,19 @@ impl SlackBuilder {
         self
     }
 
+    /// Installs the app as its manifest says: its scopes, slash commands and events, and no others.
+    ///
+    /// # Errors
+    /// With everything that Slack would refuse, each with its place.
+    pub fn installed(mut self, manifest: &str) -> anyhow::Result<Self> {
+        let app = super::manifest::read(manifest)?;
+        self.settings.app_name = app.name;
+        self.settings.scopes = app.scopes;
+        self.settings.commands = app.commands;
+        self.settings.events = app.events;
+        Ok(self)
+    }
+
     /// Grants the app these scopes and no others.
     #[must_use]
     pub fn scopes<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {

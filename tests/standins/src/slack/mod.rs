@@ -25,6 +25,7 @@ mod channel;
 mod clock;
 mod faults;
 mod finish;
+mod manifest;
 mod message;
 mod people;
 mod render;
