@@ -134,13 +134,24 @@ pub fn bulk_card(all: &[Facts]) -> Screen {
     if !all.iter().all(ended) {
         screen.buttons.push(Button::new("Choose…", Press::Choose));
     }
+    let (first, second) = examples(all.len(), waiting > 0);
     screen.footer = vec![
-        Line::plain("Or answer this message: ")
-            .with(Span::Say("approve 1-4, 7".to_owned()))
-            .with(Span::Plain(", ".to_owned()))
-            .with(Span::Say("defer 5 by 1 week".to_owned())),
+        Line::plain("Or answer this message with ")
+            .with(Span::Write(first))
+            .with(Span::Plain(" or ".to_owned()))
+            .with(Span::Write(second)),
     ];
     screen
+}
+
+/// What can be written as an answer to a card of so many servers.
+pub(super) fn examples(servers: usize, some_wait: bool) -> (String, String) {
+    let first = match (some_wait, servers) {
+        (true, many @ 4..) => format!("approve 1-{}, {many}", many.saturating_sub(2)),
+        (true, _) => "approve 1-2".to_owned(),
+        (false, _) => "withdraw 1-2".to_owned(),
+    };
+    (first, "defer 2 by 1 week".to_owned())
 }
 
 /// Whether a window waits for an approval that can still be given.

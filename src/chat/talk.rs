@@ -9,12 +9,12 @@ use patchbot_commands::{
     Approve, Command, Decline, Effect, ParseError, QuarterName, ServerName, Target, Why, parse, spec_of,
 };
 
-use super::card::{Shown, window_card};
+use super::card::{Shown, examples, window_card};
 use super::facts::Facts;
 use super::form::{Filled, Form};
 use super::press::{Act, FormId, Pick, Press, window_of, window_value};
 use super::screen::{Button, Choice, Picture, Row, Screen, Select, Style};
-use super::text::{self, Line, Paragraph};
+use super::text::{self, Line, Paragraph, Span};
 use crate::app::handle::Request;
 use crate::app::sheet::{MinePage, in_a_line};
 use crate::app::{App, Failure};
@@ -396,8 +396,10 @@ impl Talk {
             return Answered::form(form);
         }
         let mut screen = Screen::line("Which of them?");
+        let (several, _) = examples(choices.len(), true);
         screen.select = Some(Select { pick: Pick::Window, hint: "Choose a server", choices });
-        screen.footer = vec![Line::sentence("For several at once, answer the card: \"approve 1-4, 7\".")];
+        screen.footer =
+            vec![Line::plain("For several at once, answer the card with ").with(Span::Write(several))];
         Answered::said(screen)
     }
 

@@ -21,6 +21,8 @@ pub enum Span {
     Strong(String),
     /// A command, word by word as it is typed: `approve web01`. Platforms put their own word before it.
     Say(String),
+    /// Words to write as an answer to what is shown, without anything before them: `approve 1-3`.
+    Write(String),
 }
 
 /// One line.
@@ -99,7 +101,7 @@ impl Span {
     #[must_use]
     pub fn text(&self, command: &str) -> String {
         match self {
-            Self::Plain(text) | Self::Strong(text) => text.clone(),
+            Self::Plain(text) | Self::Strong(text) | Self::Write(text) => text.clone(),
             Self::Say(words) if command.is_empty() => words.clone(),
             Self::Say(words) => format!("{command} {words}"),
         }

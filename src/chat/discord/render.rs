@@ -67,6 +67,7 @@ fn line(line: &Line) -> String {
             Span::Strong(text) if text.trim().is_empty() => String::new(),
             Span::Strong(text) => format!("**{}**", escaped(text.trim())),
             Span::Say(words) => format!("`{}`", code(&typed(words))),
+            Span::Write(words) => format!("`{}`", code(words)),
         })
         .collect()
 }

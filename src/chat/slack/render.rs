@@ -208,7 +208,7 @@ fn inline(line: &Line, command: &str) -> Vec<SlackRichTextInlineElement> {
         match span {
             Span::Plain(_) => text,
             Span::Strong(_) => text.bold(),
-            Span::Say(_) => text.code(),
+            Span::Say(_) | Span::Write(_) => text.code(),
         }
     });
     spans.filter(|text| !text.text.is_empty()).map(Into::into).collect()

@@ -101,17 +101,42 @@ async fn in_discord_all_of_a_card_is_asked_about_and_one_of_it_is_chosen_from_a_
     let opened = ada.discord.chooses(&list, "3. web02").unwrap().answer().await.unwrap();
     let form = ada.discord.clicks(&opened, "Decline…").unwrap().form().await.unwrap();
     let sent = form.sends(&[("Reason", "a release")]).unwrap();
-    insta::assert_snapshot!(sent.answer().await.unwrap().as_text(), @"");
+    insta::assert_snapshot!(sent.answer().await.unwrap().as_text(), @"
+    web02 is declined: it is not patched in this window.
+    You can take it back until the time comes: /patch withdraw web02.
+    A mistake? Say /patch undo web02 until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
+    [Undo]
+    ");
     both.settle().await;
 
     let card = both.finds(On::Discord, At::With(&ada), "5 servers");
     let Shown::Discord(seen) = &card else { panic!("not in Discord") };
     let asked = ada.discord.clicks(seen, "Approve all (4)").unwrap().answer().await.unwrap();
-    insta::assert_snapshot!(asked.as_text(), @"");
+    insta::assert_snapshot!(asked.as_text(), @"
+    Approve everything on this card that waits for an approval?
+    [Yes, approve all]
+    ");
     let done = ada.discord.clicks(&asked, "Yes, approve all").unwrap().answer().await.unwrap();
-    insta::assert_snapshot!(done.as_text(), @"");
+    insta::assert_snapshot!(done.as_text(), @"
+    web01 is approved for Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    web05 is approved for Thu 10 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    web03 is approved for Thu 10 Dec 2026, 22:00 Europe/Berlin (21:00 UTC).
+    web04 is approved for Thu 10 Dec 2026, 23:00 Europe/Berlin (22:00 UTC).
+    A mistake? Say /patch undo web01 web05 web03 web04 until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
+    [Undo]
+    ");
     both.settle().await;
-    insta::assert_snapshot!(both.finds(On::Discord, At::With(&ada), "5 servers").text(), @"");
+    insta::assert_snapshot!(both.finds(On::Discord, At::With(&ada), "5 servers").text(), @r#"
+    👍 5 servers, none waits for an approval
+    Quarter 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
+    1. web01 — Thu 10 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — approved by ada@owners.test in Discord
+    2. web05 — Thu 10 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — approved by ada@owners.test in Discord
+    3. web02 — Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin (20:00–22:00 UTC) — declined by ada@owners.test in Discord ("a release")
+    4. web03 — Thu 10 Dec 2026, 22:00 to Fri 11 Dec, 00:00 Europe/Berlin (21:00–23:00 UTC) — approved by ada@owners.test in Discord
+    5. web04 — Thu 10 Dec 2026, 23:00 to Fri 11 Dec, 01:00 Europe/Berlin (22:00 to Fri 11 Dec, 00:00 UTC) — approved by ada@owners.test in Discord
+    Or answer this message: /patch approve 1-4, 7, /patch defer 5 by 1 week
+    [Choose…]
+    "#);
     both.world.mails();
     both.ends().await;
 }
