@@ -622,7 +622,7 @@ fn many_windows_are_one_card_of_numbered_lines() {
     second.server.name = "db01.example.org".to_owned();
     let mut third = proposed();
     third.server.name = "app01.example.org".to_owned();
-    insta::assert_snapshot!(bulk_card(&[proposed(), second.clone(), third]).text("/patch"), @r"
+    insta::assert_snapshot!(bulk_card(&[proposed(), second.clone(), third]).text("/patch"), @"
     ⏳ 3 servers, 2 wait for your approval
     Quarter 2027-Q1 (1 Nov 2026 to 31 Jan 2027)
     1. web01.example.org — Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — waits for approval
@@ -630,7 +630,7 @@ fn many_windows_are_one_card_of_numbered_lines() {
     3. app01.example.org — Thu 3 Dec 2026, 20:00–22:00 Europe/Berlin (19:00–21:00 UTC) — waits for approval
     The first deadline is Wed 2 Dec 2026, 00:00 Europe/Berlin (Tue 1 Dec, 23:00 UTC); what is not answered is not patched, and the operators are told.
     [Approve all (2)] [Choose…]
-    Or answer this message: /patch approve 1-4, 7, /patch defer 5 by 1 week
+    Or answer this message with approve 1-2 or defer 2 by 1 week
     ");
     let screen = bulk_card(&[second.clone(), second]);
     assert_eq!(screen.buttons.iter().map(|button| button.label.as_str()).collect::<Vec<_>>(), ["Choose…"]);

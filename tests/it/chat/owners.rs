@@ -67,7 +67,7 @@ async fn in_slack_all_of_a_card_or_some_of_it_is_decided() {
     3. web02 — Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin (20:00–22:00 UTC) — declined by ada@owners.test in Slack ("a release")
     4. web03 — Thu 10 Dec 2026, 22:00 to Fri 11 Dec, 00:00 Europe/Berlin (21:00–23:00 UTC) — approved by ada@owners.test in Slack
     5. web04 — Thu 10 Dec 2026, 23:00 to Fri 11 Dec, 01:00 Europe/Berlin (22:00 to Fri 11 Dec, 00:00 UTC) — approved by ada@owners.test in Slack
-    Or answer this message: /patch approve 1-4, 7, /patch defer 5 by 1 week
+    Or answer this message with withdraw 1-2 or defer 2 by 1 week
     [Choose…]
     "#);
     let late = ada.slack.clicks(&card_of(&card), "Approve all (4)").await.unwrap();
@@ -90,7 +90,7 @@ async fn in_discord_all_of_a_card_is_asked_about_and_one_of_it_is_chosen_from_a_
     let list = ada.discord.clicks(seen, "Choose…").unwrap().answer().await.unwrap();
     insta::assert_snapshot!(list.as_text(), @"
     Which of them?
-    For several at once, answer the card: /patch approve 1-4, 7.
+    For several at once, answer the card with approve 1-3, 5
     (Choose a server)
     ( ) 1. web01 — Thu 10 Dec 2026, 20:00 — proposed
     ( ) 2. web05 — Thu 10 Dec 2026, 20:00 — proposed
@@ -134,7 +134,7 @@ async fn in_discord_all_of_a_card_is_asked_about_and_one_of_it_is_chosen_from_a_
     3. web02 — Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin (20:00–22:00 UTC) — declined by ada@owners.test in Discord ("a release")
     4. web03 — Thu 10 Dec 2026, 22:00 to Fri 11 Dec, 00:00 Europe/Berlin (21:00–23:00 UTC) — approved by ada@owners.test in Discord
     5. web04 — Thu 10 Dec 2026, 23:00 to Fri 11 Dec, 01:00 Europe/Berlin (22:00 to Fri 11 Dec, 00:00 UTC) — approved by ada@owners.test in Discord
-    Or answer this message: /patch approve 1-4, 7, /patch defer 5 by 1 week
+    Or answer this message with withdraw 1-2 or defer 2 by 1 week
     [Choose…]
     "#);
     both.world.mails();
