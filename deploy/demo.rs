@@ -1,4 +1,4 @@
-//! One quarter's story for real: hosts, mail, Slack, a forgery, a night; told in plain words.
+//! One quarter's story for real: hosts, mail, Slack, Discord, a forgery, a night; told in plain words.
 
 #![expect(clippy::print_stdout, reason = "telling the story is what this program is for")]
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use patchbot_lab::{Dns, Host, Installation, Lab, Letter, Mail, Message, Sudo};
+use patchbot_standins::discord::{Discord, GUILD, Member, TOKEN};
 use patchbot_standins::slack::{Person, Slack};
 use tokio::time::{Instant, sleep};
 
@@ -38,6 +39,10 @@ struct Story {
     slack: Slack,
     ada: Person,
     bob: Person,
+    discord: Discord,
+    /// The operators' channel there.
+    discord_ops: String,
+    ada_on_discord: Member,
     /// Each host with the package that is watched on it.
     hosts: Vec<(Host, &'static str)>,
     /// How many mails each owner has read.
@@ -58,7 +63,7 @@ fn boxed(title: &str, text: &str) {
 
 impl Story {
     async fn begin(program: &Path, out: &Path) -> Result<Self> {
-        say("Real hosts, real mail, a name server, and Slack's protocol on loopback are started");
+        say("Real hosts, real mail, a name server, and Slack's and Discord's protocols on loopback are started");
         if out.exists() {
             std::fs::remove_dir_all(out)?;
         }
@@ -69,6 +74,8 @@ impl Story {
         let ada = slack.person("ada").mail("ada@owners.test").zone("Europe/Berlin")?;
         let bob = slack.person("bob").mail("bob@owners.test").zone("America/New_York")?;
         slack.channel("ops").with([&ada]);
+        let discord = Discord::start().await?;
+        let (discord_ops, ada_on_discord) = (discord.channel("ops"), discord.member("ada"));
         let mut hosts = Vec::new();
         for (name, zone, package) in [
             ("web01", "Europe/Berlin", "lab-reboot"),
@@ -83,7 +90,8 @@ impl Story {
         // The story is told as if today were a Friday a little after the quarter began.
         let bot = Installation::new(program, out, "2026-11-06T08:00:00Z".parse()?)?;
         let read = std::collections::BTreeMap::new();
-        let story = Self { bot, lab, mail, dns, slack, ada, bob, hosts, read };
+        let story =
+            Self { bot, lab, mail, dns, slack, ada, bob, discord, discord_ops, ada_on_discord, hosts, read };
         story.configure()?;
         Ok(story)
     }
@@ -101,6 +109,12 @@ app_token = {app_token}
 bot_token = {bot_token}
 ops_channel = "{ops}"
 
+[discord]
+api_url = "{discord}"
+token = {token}
+guild = "{GUILD}"
+ops_channel = "{discord_ops}"
+
 [snmp]
 community = {community}
 
@@ -116,6 +130,9 @@ folder = "{out}/logs"
             app_token = self.bot.secret("slack.app-token", self.slack.app_token())?,
             bot_token = self.bot.secret("slack.bot-token", self.slack.bot_token())?,
             ops = self.slack.channel("ops").id(),
+            discord = self.discord.api_url(),
+            token = self.bot.secret("discord.token", TOKEN)?,
+            discord_ops = self.discord_ops,
             community = self.bot.secret("snmp.community", "labpub")?,
             out = self.bot.folder().display(),
         );
@@ -209,6 +226,7 @@ folder = "{out}/logs"
         for (person, mail) in [(&self.ada, "ada@owners.test"), (&self.bob, "bob@owners.test")] {
             self.patchbot(&["link", mail, &format!("slack:{}/{}", self.slack.team(), person.id())]).await?;
         }
+        self.patchbot(&["link", "ada@owners.test", &format!("discord:{}", self.ada_on_discord.id())]).await?;
         say("Every host gets the one command that patchbot may run there; its key is pinned");
         for (host, _) in &self.hosts {
             self.patchbot(&["enroll", host.name(), "--login", Host::USER, "--accept-new"]).await?;
@@ -295,6 +313,17 @@ folder = "{out}/logs"
         let card = dm.wait_until(&card, |message| message.as_text().contains("approved by bob")).await?;
         boxed("Slack, bob's card", &card.as_text());
         self.patchbot(&["list", QUARTER]).await?;
+        self.ask_in_discord().await
+    }
+
+    async fn ask_in_discord(&self) -> Result<()> {
+        say("ada is on Discord as well: her cards there tell what she answered by mail, and she asks why");
+        let ada = &self.ada_on_discord;
+        let place = ada.conversation();
+        let card = self.discord.wait_for(&place, |seen| seen.as_text().contains("approved by ada")).await?;
+        boxed("Discord, to ada", &card.as_text());
+        let told = ada.patch(&place, "why", &[("server", "web01")])?.answer().await?;
+        boxed("Discord, to ada: /patch why web01", &told.as_text());
         Ok(())
     }
 
@@ -355,6 +384,15 @@ folder = "{out}/logs"
             .map(|message| format!("{}\n\n", message.as_text()))
             .collect();
         boxed("Slack, #ops", &ops);
+        let patched = |seen: &patchbot_standins::discord::Seen| seen.as_text().contains("db01 is patched");
+        self.discord.wait_for(&self.discord_ops, patched).await?;
+        let ops: String = self
+            .discord
+            .messages(&self.discord_ops)
+            .iter()
+            .map(|message| format!("{}\n\n", message.as_text()))
+            .collect();
+        boxed("Discord, #ops", &ops);
         Ok(())
     }
 
@@ -434,7 +472,9 @@ folder = "{out}/logs"
             let version = host.package_version(package).await?;
             ensure!(version.as_deref() == Some(wanted), "{name} has {package} {version:?}, not {wanted}");
         }
-        Ok(())
+        // Everybody was answered, and neither platform was sent anything that it would refuse.
+        self.slack.finish().await?;
+        self.discord.finish().await
     }
 
     async fn reply(&self, from: &str, notice: &Message, words: &str) -> Result<()> {

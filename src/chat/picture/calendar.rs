@@ -101,7 +101,12 @@ fn draw_day(paper: &mut Paper, at: Box, day: &Day, most: u32, today: bool) {
         paper.hatched(at);
     }
     let dark = shade >= 4 && !closed;
-    let (soft, ink) = if dark { ("#e6eefc", "#ffffff") } else { (SOFT, "#16202c") };
+    // Grey letters do not stand out from the blues in the middle.
+    let (soft, ink) = match (dark, shade) {
+        (true, _) => ("#e6eefc", "#ffffff"),
+        (false, 2 | 3) if !closed => ("#16202c", "#16202c"),
+        (false, _) => (SOFT, "#16202c"),
+    };
     let date = Ink::new(24).color(soft);
     paper.text(at.x + 12, at.y + 32, &day.date.day().to_string(), if today { date.bold() } else { date });
     if count > 0 {

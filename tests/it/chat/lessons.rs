@@ -5,7 +5,7 @@ use std::time::Duration;
 use patchbot::domain::message::{Alert, Message as Outgoing, Tone};
 use patchbot_standins::slack::Message;
 
-use super::both::{At, Both, On, Shown, Someone, alike};
+use super::both::{At, Both, Shown, Someone, alike};
 
 /// Everybody clicks without waiting for the others; what each of them is told.
 async fn clicks_at_once(who: &[&Someone], card: &Shown, label: &str) -> Vec<String> {

@@ -227,7 +227,7 @@ impl Rush {
         let app = self.app().await;
         app.store.migrate().await.unwrap();
         let chat = self.chat(&app);
-        let (mut crowd, mut windows) = (Crowd::default(), BTreeMap::new());
+        let (mut crowd, mut windows, mut posted) = (Crowd::default(), BTreeMap::new(), Vec::new());
         for number in 0..size.people {
             let identity = crowd.joins(&self.standin, number);
             let owner = keep_person(&app, number, &identity).await;
@@ -235,10 +235,14 @@ impl Rush {
                 let name = format!("srv{:05}", number * size.servers_each + each);
                 let window = keep_server(&app, &name, owner).await;
                 windows.insert(name.clone(), window);
-                let message = self.posts(&app, &chat, window).await;
-                crowd.acts.push(Act::about(&self.standin, number, name, &message));
+                posted.push((number, name, self.posts(&app, &chat, window).await));
             }
         }
+        let cards = self.standin.cards();
+        crowd.acts.extend(posted.into_iter().map(|(number, name, message)| {
+            let (_, id) = message.split_once('/').unwrap();
+            Act::about(number, name, cards[id].clone())
+        }));
         app.store.close().await;
         (Arc::new(crowd), windows)
     }
@@ -279,13 +283,14 @@ impl Rush {
     /// Everything that is not as it should be.
     async fn losses(&self, app: &App, crowd: &Crowd, windows: &BTreeMap<String, WindowId>) -> Vec<String> {
         let mut losses = crowd.losses();
+        let cards = self.standin.cards();
         let mut tx = app.store.read().await.unwrap();
         for act in &crowd.acts {
             let decisions = tx.decisions_of(windows[&act.server]).await.unwrap().len();
             if decisions != usize::from(act.decides()) {
                 losses.push(format!("{}: {decisions} decisions", act.server));
             }
-            let shown = self.standin.reads(&act.card);
+            let shown = cards[act.card.name()].text();
             if act.decides() && !shown.contains("Last decision") {
                 losses.push(format!("{}: its card does not show the decision: {shown}", act.server));
             }

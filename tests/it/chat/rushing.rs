@@ -166,11 +166,16 @@ impl Standin {
         }
     }
 
-    pub(crate) fn reads(&self, card: &Card) -> String {
-        match (self, card) {
-            (Self::Slack(_, windows), Card::Slack(card)) => windows.again(card).unwrap().as_text(),
-            (Self::Discord(standin, _), Card::Discord(card)) => standin.message(card.id()).unwrap().as_text(),
-            _ => unreachable!("a card of the other platform"),
+    /// The cards as they are now, each by the platform's name of it.
+    pub(crate) fn cards(&self) -> BTreeMap<String, Card> {
+        match self {
+            Self::Slack(_, windows) => {
+                windows.messages().into_iter().map(|seen| (seen.ts().to_owned(), Card::Slack(seen))).collect()
+            }
+            Self::Discord(standin, windows) => {
+                let all = standin.messages(windows).into_iter();
+                all.map(|seen| (seen.id().to_owned(), Card::Discord(seen))).collect()
+            }
         }
     }
 
@@ -182,17 +187,25 @@ impl Standin {
     }
 }
 
+impl Card {
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Slack(card) => card.as_text(),
+            Self::Discord(card) => card.as_text(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Slack(card) => card.ts(),
+            Self::Discord(card) => card.id(),
+        }
+    }
+}
+
 impl Act {
     /// What is done about a server: most things are clicks.
-    pub(crate) fn about(standin: &Standin, who: usize, server: String, message: &str) -> Self {
-        let card = match standin {
-            Standin::Slack(_, windows) => Card::Slack(
-                windows.messages().into_iter().rfind(|seen| message.ends_with(seen.ts())).unwrap(),
-            ),
-            Standin::Discord(standin, _) => {
-                Card::Discord(standin.message(message.split_once('/').unwrap().1).unwrap())
-            }
-        };
+    pub(crate) fn about(who: usize, server: String, card: Card) -> Self {
         let number: usize = server.trim_start_matches("srv").parse().unwrap();
         let how = match number % 10 {
             0..=5 => How::Click,
@@ -321,20 +334,46 @@ impl Crowd {
 
     /// Reads until it is over: how long each answer took, from the first try.
     pub(crate) async fn reads(self: Arc<Self>, over: CancellationToken) -> Vec<Duration> {
+        let mut read = vec![(0, 0); self.people.len()];
         let mut ended = false;
         while !ended {
             ended = over.is_cancelled();
-            for act in &self.acts {
-                let begun = self.said.lock().unwrap().get(&act.server).map(|(begun, _)| *begun);
-                let known = self.seen.lock().unwrap().contains_key(&act.server);
-                let Some(begun) = begun.filter(|_| !known) else { continue };
-                if self.answers(&act.server).iter().any(|answer| !answer.contains(BUSY)) {
-                    self.seen.lock().unwrap().insert(act.server.clone(), begun.elapsed());
-                }
+            for (who, read) in read.iter_mut().enumerate() {
+                self.looks(who, read);
             }
             tokio::time::sleep(LOOK).await;
         }
         self.seen.lock().unwrap().values().copied().collect()
+    }
+
+    /// One person looks whether there is something new; `read` is how many messages and how many open things there were
+    /// when she last did.
+    fn looks(&self, who: usize, read: &mut (usize, usize)) {
+        let mut seen = self.seen.lock().unwrap();
+        let said = self.said.lock().unwrap();
+        let open = self.acts.iter().filter(|act| act.who == who && !seen.contains_key(&act.server));
+        let open: Vec<(&Act, &(Instant, Vec<Said>))> =
+            open.filter_map(|act| Some((act, said.get(&act.server)?))).collect();
+        let Some((_, (_, first))) = open.first() else { return };
+        let hers = match first.first() {
+            // On Slack the first one sees what came after it as well.
+            Some(Said::Slack(first)) => {
+                let all = first.seen();
+                let now = (all.len(), open.len());
+                if std::mem::replace(read, now) == now {
+                    return;
+                }
+                all.iter().filter(|seen| seen.is_ephemeral()).map(slack::Message::as_text).collect()
+            }
+            _ => Vec::new(),
+        };
+        for (act, (begun, said)) in open {
+            let own = said.iter().filter(|said| matches!(said, Said::Discord(_))).flat_map(Said::answers);
+            let mut all = own.chain(hers.iter().cloned());
+            if all.any(|answer| answer.contains(&act.server) && !answer.contains(BUSY)) {
+                seen.insert(act.server.clone(), begun.elapsed());
+            }
+        }
     }
 
     /// Waits until everybody has an answer, or for long enough.
