@@ -63,7 +63,9 @@ fn boxed(title: &str, text: &str) {
 
 impl Story {
     async fn begin(program: &Path, out: &Path) -> Result<Self> {
-        say("Real hosts, real mail, a name server, and Slack's and Discord's protocols on loopback are started");
+        say(
+            "Real hosts, real mail, a name server, and Slack's and Discord's protocols on loopback are started",
+        );
         if out.exists() {
             std::fs::remove_dir_all(out)?;
         }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,12 +30,18 @@ const AT_ONCE: usize = 32;
 const REMEMBERED: usize = 16_384;
 /// What takes longer than this is given up.
 const LONGEST: Duration = Duration::from_secs(120);
-/// What was accepted may take so long after the end was asked for.
-const LAST_WORDS: Duration = Duration::from_secs(30);
+/// What was accepted is worked on for so long after the end was asked for; the supervisor waits twenty seconds in all.
+const LAST_WORK: Duration = Duration::from_secs(10);
+/// Then whoever still waits is told that nothing was done, for so long.
+const LAST_WORDS: Duration = Duration::from_secs(8);
 
 /// What is said when no more can be accepted.
 pub(super) const BUSY: &str =
     "I have more to do than I can take right now, so nothing was done. Please try again in a minute.";
+
+/// What is said when the end comes before it could be worked on.
+pub(super) const ENDING: &str =
+    "I am being started anew and did not get to that, so nothing was done. Please try again in a minute.";
 
 /// What became of something that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +78,10 @@ pub(super) trait Front: std::fmt::Debug + Send + Sync + 'static {
     fn tell(&self, heard: &Self::Heard, answered: Answered) -> impl Future<Output = ()> + Send;
     /// Whether somebody whose things are not accepted still has to be told.
     fn is_owed_a_refusal(&self, heard: &Self::Heard) -> bool;
+    /// Whether somebody waits for what comes of it, once it was accepted.
+    fn is_owed_an_answer(&self, heard: &Self::Heard) -> bool {
+        self.is_owed_a_refusal(heard)
+    }
 }
 
 /// Where everything that was heard is worked on.
@@ -80,6 +91,7 @@ pub(super) struct Desk<F: Front> {
     pile: Mutex<Pile<F::Heard>>,
     working: Semaphore,
     refusing: Arc<Semaphore>,
+    ending: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -124,6 +136,7 @@ impl<F: Front> Desk<F> {
             pile: Mutex::default(),
             working: Semaphore::new(AT_ONCE),
             refusing: Arc::new(Semaphore::new(AT_ONCE)),
+            ending: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         }
     }
@@ -225,6 +238,12 @@ impl<F: Front> Desk<F> {
     }
 
     async fn work(&self, heard: F::Heard) {
+        if self.ending.load(Ordering::Relaxed) {
+            if self.front.is_owed_an_answer(&heard) {
+                self.front.tell(&heard, Answered::said(Screen::line(ENDING))).await;
+            }
+            return;
+        }
         // What is given up here is rolled back, unless it was just being committed.
         let answer = tokio::time::timeout(LONGEST, Box::pin(self.front.answer(&heard)));
         let answer = match unharmed(answer).await {
@@ -236,9 +255,13 @@ impl<F: Front> Desk<F> {
         }
     }
 
-    /// Ends: nothing new comes in any more, and what was accepted is answered.
+    /// Ends: nothing new comes in any more, and what was accepted is answered; what would take too long with a refusal.
     pub(super) async fn close(&self) {
         self.tasks.close();
+        if tokio::time::timeout(LAST_WORK, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        self.ending.store(true, Ordering::Relaxed);
         if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
             tracing::error!(platform = F::NAME, "some of what was said could not be answered before the end");
         }

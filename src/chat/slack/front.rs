@@ -187,7 +187,11 @@ impl Front for Workspace {
     fn is_owed_a_refusal(&self, heard: &Heard) -> bool {
         // A command is told by its acknowledgement.
         let by_command = matches!(heard, Heard::Words { key, .. } if key.starts_with("trigger"));
-        !by_command && !matches!(heard, Heard::Home { .. } | Heard::Typing { .. } | Heard::Nothing)
+        !by_command && self.is_owed_an_answer(heard)
+    }
+
+    fn is_owed_an_answer(&self, heard: &Heard) -> bool {
+        !matches!(heard, Heard::Home { .. } | Heard::Typing { .. } | Heard::Nothing)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use patchbot::domain::policy::Policy;
 
-use super::both::{At, Both, On, alike, code_in, plain};
+use super::both::{At, Both, On, Shown, alike, code_in, plain};
 
 #[tokio::test]
 async fn what_weighs_much_is_repeated_confirmed_and_agreed_to_by_somebody_else() {
@@ -63,7 +63,7 @@ async fn who_wants_to_be_left_alone_at_night_is_and_hears_in_the_morning() {
         both.plans(&[]).await;
         told.push(format!("{} new at night", both.reads(on, At::With(&ada)).len() - before));
         both.sleep_until("2026-11-25 08:00 Europe/Berlin").await;
-        told.extend(both.reads(on, At::With(&ada)).iter().skip(before).map(|seen| seen.text()));
+        told.extend(both.reads(on, At::With(&ada)).iter().skip(before).map(Shown::text));
         both.world.mails();
         both.ends().await;
         told
@@ -161,7 +161,7 @@ async fn a_night_is_one_message_with_what_is_in_trouble_on_top_and_a_thread_for_
         told.push(format!("{} board", boards.count()));
         let card = both.finds(on, At::Ops, "web01 could not be patched");
         told.push(card.text());
-        told.extend(both.thread(&card, At::Ops).iter().map(|seen| seen.text()));
+        told.extend(both.thread(&card, At::Ops).iter().map(Shown::text));
         told.push(both.clicks(&olga, &board, "Report").await);
         both.world.mails();
         both.ends().await;

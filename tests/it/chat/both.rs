@@ -43,6 +43,7 @@ pub(crate) enum At<'a> {
 }
 
 /// A message on a screen.
+#[expect(clippy::large_enum_variant, reason = "a story holds a few of them")]
 #[derive(Clone)]
 pub(crate) enum Shown {
     Slack(Message),
@@ -99,7 +100,6 @@ impl Both {
             slack_windows: Some(slack_windows.id().to_owned()),
             discord_ops: Some(discord_ops.clone()),
             discord_windows: Some(discord_windows.clone()),
-            ..ChatPlaces::default()
         };
         let world = World::in_places(TUESDAY, policy, places).await;
         let mut settings =

@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 /// Answers are looked for so often.
 const LOOK: Duration = Duration::from_millis(25);
 /// So long is waited for the last answer.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Whoever was told by the platform that it failed tries again, so often.
-const TRIES: usize = 20;
-/// What is said when patchbot cannot take any more: who reads it tries again.
-const BUSY: &str = "I have more to do than I can take";
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Whoever was told that it failed, by the platform or by patchbot, tries again after so long.
+const AGAIN: Duration = Duration::from_millis(500);
+/// What patchbot says when it did not get to something: who reads it, and nothing more for a while, does again what was
+/// not answered.
+const NOTHING_DONE: &str = "so nothing was done. Please try again in a minute.";
+/// So long is waited for more of it.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// The platform, and the channel of the cards.
 #[derive(Clone)]
@@ -27,6 +30,7 @@ pub(crate) enum Standin {
 }
 
 /// A card on somebody's screen.
+#[expect(clippy::large_enum_variant, reason = "a burst has some hundred of them, all of one kind")]
 #[derive(Clone)]
 pub(crate) enum Card {
     Slack(slack::Message),
@@ -76,6 +80,8 @@ pub(crate) struct Crowd {
     said: Mutex<BTreeMap<String, (Instant, Vec<Said>)>>,
     /// When the answer about a server was first seen.
     seen: Mutex<BTreeMap<String, Duration>>,
+    /// How often patchbot told somebody that it did nothing, and when she last read something new.
+    told: Mutex<BTreeMap<usize, (usize, Instant)>>,
 }
 
 impl Standin {
@@ -297,22 +303,38 @@ impl Crowd {
         }
     }
 
-    /// Does one thing, again for as long as the platform says that it failed.
+    /// Does one thing, again for as long as she is told that it failed.
     pub(crate) async fn does(&self, act: &Act) -> Acted {
         let begun = Instant::now();
         let mut acted = Acted { tries: 0, acknowledged: Vec::new() };
-        while acted.tries < TRIES {
+        while begun.elapsed() < PATIENCE {
             acted.tries += 1;
             let said = act.once(self).await;
             let heard = said.is_heard().await;
             acted.acknowledged.extend(said.acked_in().filter(|_| heard));
+            let told = self.told.lock().unwrap().get(&act.who).map_or(0, |(told, _)| *told);
             self.keeps(&act.server, begun, said);
-            if heard {
+            if heard && self.is_answered(act, told, begun).await {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::time::sleep(AGAIN).await;
         }
         acted
+    }
+
+    /// Waits for an answer; `false` when she was told that nothing was done, and nothing more came.
+    async fn is_answered(&self, act: &Act, told: usize, begun: Instant) -> bool {
+        while begun.elapsed() < PATIENCE {
+            if self.seen.lock().unwrap().contains_key(&act.server) {
+                return true;
+            }
+            let now = self.told.lock().unwrap().get(&act.who).copied();
+            if now.is_some_and(|(now, at)| now > told && at.elapsed() > QUIET) {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        false
     }
 
     fn keeps(&self, server: &str, begun: Instant, said: Said) {
@@ -365,13 +387,20 @@ impl Crowd {
                 }
                 all.iter().filter(|seen| seen.is_ephemeral()).map(slack::Message::as_text).collect()
             }
-            _ => Vec::new(),
+            _ => {
+                open.iter().flat_map(|(_, (_, said))| said.iter().flat_map(Said::answers)).collect::<Vec<_>>()
+            }
         };
-        for (act, (begun, said)) in open {
-            let own = said.iter().filter(|said| matches!(said, Said::Discord(_))).flat_map(Said::answers);
-            let mut all = own.chain(hers.iter().cloned());
-            if all.any(|answer| answer.contains(&act.server) && !answer.contains(BUSY)) {
+        let refused = hers.iter().filter(|answer| answer.contains(NOTHING_DONE)).count();
+        let mut told = self.told.lock().unwrap();
+        let known = told.entry(who).or_insert((0, Instant::now()));
+        if refused > known.0 {
+            *known = (refused, Instant::now());
+        }
+        for (act, (begun, _)) in open {
+            if hers.iter().any(|answer| answer.contains(&act.server)) {
                 seen.insert(act.server.clone(), begun.elapsed());
+                known.1 = Instant::now();
             }
         }
     }

@@ -141,6 +141,31 @@ async fn what_was_accepted_is_answered_before_the_end() {
     world.slack.finish().await.unwrap();
 }
 
+#[tokio::test]
+async fn who_still_waits_when_the_end_cannot_wait_any_longer_is_told_that_nothing_was_done() {
+    let mut world = World::new().await;
+    let web01 = with_web01(&world).await;
+    let ada = world.slack.person("ada");
+    let busy = world.app.store.begin().await.unwrap();
+    ada.slash("/patch", "approve web01").await.unwrap();
+    let second = ada.slash("/patch", "decline web01").await.unwrap();
+
+    let ends = async {
+        world.stops().await;
+        world
+    };
+    let frees = async {
+        sleep(Duration::from_millis(10_500)).await;
+        drop(busy);
+    };
+    let (world, ()) = tokio::join!(ends, frees);
+
+    let told = second.wait_for(|seen| seen.as_text().contains("started anew")).await.unwrap();
+    insta::assert_snapshot!(told.as_text(), @"I am being started anew and did not get to that, so nothing was done. Please try again in a minute.");
+    assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)), "what was begun was ended");
+    world.slack.finish().await.unwrap();
+}
+
 /// An event as Slack sends it, under an envelope of its own.
 fn event(world: &World, envelope: &str, id: &str, text: &str) -> String {
     let ada = world.slack.person("ada");
