@@ -162,6 +162,64 @@ async fn a_no_after_a_yes_is_a_decision_of_its_own_and_a_yes_after_a_no_is_not()
 }
 
 #[tokio::test]
+async fn another_time_is_chosen_in_a_form_from_the_free_ones_or_filled_in_and_refused_where_it_stands() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let windows = world.slack.channel("windows").with([&ada]);
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let card = world.posts_card(&web01, "#windows").await;
+
+    let form = ada.clicks(&card, "Move…").await.unwrap().form().await.unwrap();
+    insta::assert_snapshot!(form.as_text(), @"
+    == Another time ==
+    web01.example.org is planned for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    A free time (optional): […] (In Europe/Berlin; below each, what it costs.)
+    Or a date of your own (optional): […] (2026-12-10)
+    Its time of day (optional): […] (20:00)
+    In the zone (optional): [Europe/Berlin] (The server's own when left empty)
+    Reason (optional): […] (Why? It is told to everybody concerned.)
+    [Close] [Move]
+    ");
+    let free = form.options("A free time").unwrap();
+    insta::assert_snapshot!(free.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("\n"), @"
+    Thu 26 Nov 2026, 20:00
+    Thu 26 Nov 2026, 20:30
+    Thu 26 Nov 2026, 21:00
+    ");
+    let late = [("Or a date of your own", "2026-11-24"), ("Its time of day", "20:00")];
+    ada.fills(&form, late).unwrap().submits().await.unwrap();
+    let again = ada.sees_form_that(|form| form.as_text().contains("has passed")).await.unwrap();
+    insta::assert_snapshot!(again.as_text(), @"
+    == Another time ==
+    Tue 24 Nov 2026, 20:00 Europe/Berlin (19:00 UTC) has passed.
+    The next free times for web01.example.org: Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC); Thu 26 Nov 2026, 21:00 Europe/Berlin (20:00 UTC); Thu 3 Dec 2026, 20:30 Europe/Berlin (19:30 UTC). Say for example /patch move web01.example.org to 2026-11-26 20:00.
+    web01.example.org is planned for Thu 3 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
+    A free time (optional): […] (In Europe/Berlin; below each, what it costs.)
+    Or a date of your own (optional): [2026-11-24] (2026-12-10)
+    Its time of day (optional): [20:00] (20:00)
+    In the zone (optional): [Europe/Berlin] (The server's own when left empty)
+    Reason (optional): […] (Why? It is told to everybody concerned.)
+    [Close] [Move]
+    ");
+    let free_day = [("Or a date of your own", "2026-12-17"), ("Its time of day", "21:00")];
+    ada.fills(&again, free_day).unwrap().submits().await.unwrap();
+    let moved =
+        |form: &patchbot_standins::slack::Form| form.as_text().contains("moves to Thu 17 Dec 2026, 21:00");
+    let told = ada.sees_form_that(moved).await.unwrap();
+    ada.closes(&told).await.unwrap();
+
+    world.delivers().await;
+    let card = windows.again(&card).unwrap();
+    ada.clicks(&card, "Move…").await.unwrap();
+    let form = ada.sees_form_that(|form| form.as_text().contains("A free time")).await.unwrap();
+    let last = form.options("A free time").unwrap().pop().unwrap();
+    ada.fills(&form, [("A free time", last.as_str())]).unwrap().submits().await.unwrap();
+    ada.sees_form_that(|form| form.as_text().contains("moves to")).await.unwrap();
+    assert_eq!(world.window(&web01).await.moves, 2);
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn two_clicks_at_once_are_one_decision_and_two_answers() {
     let world = World::new().await;
     let (ada, person) = world.owner("ada").await;

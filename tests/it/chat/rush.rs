@@ -270,7 +270,8 @@ impl Rush {
 
     /// Lets everything go out that waits, however long the platform wants to be left alone.
     async fn empties_the_outbox(&self, app: &App) {
-        for _ in 0..200 {
+        // To one place one message goes out after the other.
+        for _ in 0..3_000 {
             self.clock.set(self.clock.now() + TimeDelta::seconds(30));
             let rows = app.store.read().await.unwrap().latest_notifications(100_000).await.unwrap();
             if rows.iter().all(|row| row.state == "sent") {
