@@ -73,11 +73,11 @@ impl Row {
             owners.iter().find(|(of, _)| *of == rank).and_then(|(_, person)| person.mail.clone())
         };
         let mut quarters = <[[Option<String>; 3]; 4]>::default();
-        for (heading, cell) in &server.attributes {
+        for (heading, cell) in server.attributes.iter() {
             if let Some((of, which)) = column_of(heading).and_then(place)
                 && let Some(place) = quarters.get_mut(of).and_then(|cells| cells.get_mut(which))
             {
-                *place = Some(cell.clone());
+                *place = Some(cell.to_owned());
             }
         }
         // What patchbot knows of a window stands over what a file said of its quarter.
@@ -98,7 +98,7 @@ impl Row {
         let server = &self.server;
         let text = |text: &'_ Option<String>| text.clone().map(Into::into);
         let Under::Known(column) = under else {
-            return server.attributes.get(heading).map(|cell| cell.as_str().into());
+            return server.attributes.get(heading).map(Into::into);
         };
         match column {
             Column::Name => Some(server.name.as_str().into()),
@@ -172,12 +172,13 @@ fn columns(headings: &[String], rows: &[Row]) -> Vec<(String, Under)> {
             columns.push((heading.to_owned(), under));
         }
     }
-    let mut others: Vec<&String> = rows.iter().flat_map(|row| row.server.attributes.keys()).collect();
+    let attributes = rows.iter().flat_map(|row| row.server.attributes.iter());
+    let mut others: Vec<&str> = attributes.map(|(heading, _)| heading).collect();
     others.sort_unstable();
     others.dedup();
     for heading in others {
         if column_of(heading).is_none() && columns.iter().all(|(other, _)| other != heading) {
-            columns.push((heading.clone(), Under::Attribute));
+            columns.push((heading.to_owned(), Under::Attribute));
         }
     }
     columns

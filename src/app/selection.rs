@@ -155,8 +155,8 @@ pub(crate) async fn headings(tx: &mut Tx) -> Result<Headings, Failure> {
         return serde_json::from_value(value).map_err(|error| Failure::Bug(format!("{HEADINGS}: {error}")));
     }
     let servers = tx.all_servers().await?;
-    let others: BTreeSet<String> =
-        servers.into_iter().flat_map(|server| server.attributes.into_keys()).collect();
-    let others = others.into_iter().filter(|heading| column_of(heading).is_none());
+    let headings = servers.iter().flat_map(|server| server.attributes.iter().map(|(heading, _)| heading));
+    let others: BTreeSet<&str> = headings.collect();
+    let others = others.into_iter().filter(|heading| column_of(heading).is_none()).map(str::to_owned);
     Ok(Headings { all: Vec::new(), others: others.collect() })
 }

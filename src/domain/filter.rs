@@ -283,7 +283,7 @@ fn cells_of(column: &Column, subject: Subject<'_>, cells: &mut Vec<String>) {
     let mut add = |cell: Option<&str>| cells.extend(cell.map(str::to_owned));
     let Column::Known(field) = column else {
         if let Column::Attribute(heading) = column {
-            add(server.attributes.get(heading).map(String::as_str));
+            add(server.attributes.get(heading));
         }
         return;
     };

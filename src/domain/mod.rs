@@ -1,6 +1,7 @@
 //! What patchbot is about, as pure functions: no clock, no database, no network.
 
 pub mod answer;
+pub mod attributes;
 pub mod blackout;
 pub mod board;
 pub mod bounds;

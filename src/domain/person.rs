@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::ids::PersonId;
 
-/// A mail address, folded to lower case, with exactly one `@`.
+/// A mail address, folded to lower case, with exactly one `@`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Address(String);
+pub struct Address(Arc<str>);
 
 /// Why a text is no mail address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ impl Address {
                     && folded.len() <= 254
                     && folded.chars().all(fine) =>
             {
-                Ok(Self(folded))
+                Ok(Self(folded.into()))
             }
             _ => Err(NotAnAddress(text.to_owned())),
         }
@@ -63,7 +64,7 @@ impl TryFrom<String> for Address {
 
 impl From<Address> for String {
     fn from(address: Address) -> Self {
-        address.0
+        address.0.as_ref().to_owned()
     }
 }
 

@@ -286,6 +286,7 @@ impl Inventory<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attributes::Attributes;
     use crate::domain::server::Reach;
     use uuid::Uuid;
 
@@ -300,7 +301,7 @@ mod tests {
             reach: Reach { address: Some(address.to_owned()), ..Reach::default() },
             host_key: key.map(str::to_owned),
             reboot: None,
-            attributes: BTreeMap::new(),
+            attributes: Attributes::default(),
             active: true,
             version: 0,
         }

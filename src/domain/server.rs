@@ -5,6 +5,7 @@ use std::fmt;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::attributes::Attributes;
 use super::filter::same_heading;
 use super::ids::{PersonId, ServerId};
 use super::policy::RebootRule;
@@ -80,7 +81,7 @@ pub struct Server {
     /// Its own reboot rule, when it has one.
     pub reboot: Option<RebootRule>,
     /// Every other column of the inventory, by its heading as first seen.
-    pub attributes: std::collections::BTreeMap<String, String>,
+    pub attributes: Attributes,
     /// Whether it is still in the inventory.
     pub active: bool,
     /// Counts the changes of this row.

@@ -1,11 +1,12 @@
 //! What a file says of a server beside what the database has. Pure, but for the ids of new servers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::columns::{Column, column_of};
 use super::read::{Entry, Sheet};
 use super::windows::Known;
 use crate::app::App;
+use crate::domain::attributes::Attributes;
 use crate::domain::person::Address;
 use crate::domain::policy::RebootRule;
 use crate::domain::server::{Rank, Reach, Server};
@@ -29,32 +30,41 @@ impl Meanings {
     }
 }
 
-/// The server as it will be; what it is made of is taken out of the entry. What the file has no column for stays as it is.
+/// The server as it will be. What the file has no column for stays as it is.
 pub(super) fn server(
     app: &App,
     sheet: &Sheet,
-    entry: &mut Entry,
+    entry: &Entry,
     old: Option<&Server>,
     windows: &Known,
     meanings: &mut Meanings,
 ) -> (Server, Represented) {
-    let told = |column: Column| old.is_none() || sheet.columns.contains(&column);
-    let text = |column: Column, new: &mut Option<String>, before: fn(&Server) -> &Option<String>| {
-        if told(column) { new.take() } else { old.and_then(|old| before(old).clone()) }
+    let told = |column: Column| old.is_none() || sheet.tells(column);
+    let text = |column: Column, before: fn(&Server) -> &Option<String>| {
+        if told(column) {
+            sheet.cell(entry, column).map(str::to_owned)
+        } else {
+            old.and_then(|old| before(old).clone())
+        }
     };
-    let represented = [0, 1, 2, 3].map(|of| old.is_some_and(|old| windows.stands_for(app, old, entry, of)));
+    let address = if told(Column::Address) {
+        entry.address.clone()
+    } else {
+        old.and_then(|old| old.reach.address.clone())
+    };
+    let represented = [0, 1, 2, 3].map(|of| old.is_some_and(|old| windows.stands_for(old, entry, of)));
     let server = Server {
         id: old.map_or_else(|| app.server_id(), |old| old.id),
         name: entry.name.clone(),
         zone: entry.zone,
-        host_group: text(Column::Group, &mut entry.group, |server| &server.host_group),
-        environment: text(Column::Environment, &mut entry.environment, |server| &server.environment),
-        operating_system: text(Column::System, &mut entry.system, |server| &server.operating_system),
+        host_group: text(Column::Group, |server| &server.host_group),
+        environment: text(Column::Environment, |server| &server.environment),
+        operating_system: text(Column::System, |server| &server.operating_system),
         reach: Reach {
-            address: text(Column::Address, &mut entry.address, |server| &server.reach.address),
+            address,
             port: if told(Column::Port) { entry.port } else { old.and_then(|old| old.reach.port) },
-            user: text(Column::User, &mut entry.user, |server| &server.reach.user),
-            jump: text(Column::Jump, &mut entry.jump, |server| &server.reach.jump),
+            user: text(Column::User, |server| &server.reach.user),
+            jump: text(Column::Jump, |server| &server.reach.jump),
         },
         host_key: old.and_then(|old| old.host_key.clone()),
         reboot: if told(Column::Reboot) { entry.reboot } else { old.and_then(|old| old.reboot) },
@@ -68,28 +78,20 @@ pub(super) fn server(
 /// The other columns: those of the file, and those of the database that the file does not have.
 fn attributes(
     sheet: &Sheet,
-    entry: &mut Entry,
+    entry: &Entry,
     old: Option<&Server>,
     represented: Represented,
     meanings: &mut Meanings,
-) -> BTreeMap<String, String> {
-    let mut attributes = std::mem::take(&mut entry.attributes);
-    for (heading, cell) in old.into_iter().flat_map(|old| &old.attributes) {
-        let stays = match meanings.of(heading) {
-            // Of a quarter that patchbot has a window for, what an earlier file said does not matter any more.
-            Some(column) => !sheet.columns.contains(&column) || is_represented(column, represented),
-            None => !sheet.others.contains(heading),
-        };
-        if stays {
-            attributes.insert(heading.clone(), cell.clone());
-        }
-    }
-    for (column, cell) in &mut entry.written {
-        if !is_represented(*column, represented) {
-            attributes.insert(column.heading().to_owned(), std::mem::take(cell));
-        }
-    }
-    attributes
+) -> Attributes {
+    let before = old.into_iter().flat_map(|old| old.attributes.iter());
+    let staying = before.filter(|(heading, _)| match meanings.of(heading) {
+        // Of a quarter that patchbot has a window for, what an earlier file said does not matter any more.
+        Some(column) => !sheet.tells(column) || is_represented(column, represented),
+        None => !sheet.others.iter().any(|other| other == heading),
+    });
+    let written = sheet.written(entry).filter(|(column, _)| !is_represented(*column, represented));
+    let written = written.map(|(column, cell)| (column.heading(), cell));
+    sheet.attributes(entry).chain(staying).chain(written).collect()
 }
 
 fn is_represented(column: Column, represented: Represented) -> bool {
@@ -97,15 +99,21 @@ fn is_represented(column: Column, represented: Represented) -> bool {
 }
 
 /// A quarter that becomes a window here is not kept as text as well.
-pub(super) fn keep_unplanned(server: &mut Server, entry: &Entry, windows: &[(Window, bool)]) {
-    for (window, _) in windows {
-        let of = usize::from(window.quarter.number()).saturating_sub(1);
-        for (column, _) in &entry.written {
-            if column.quarter() == Some(of) {
-                server.attributes.remove(column.heading());
-            }
-        }
+pub(super) fn keep_unplanned(server: &mut Server, sheet: &Sheet, entry: &Entry, windows: &[(Window, bool)]) {
+    if windows.is_empty() {
+        return;
     }
+    let is_planned = |column: Column| {
+        windows.iter().any(|(window, _)| {
+            Some(usize::from(window.quarter.number()).saturating_sub(1)) == column.quarter()
+        })
+    };
+    let planned: Vec<&str> = sheet
+        .written(entry)
+        .filter(|(column, _)| is_planned(*column))
+        .map(|(column, _)| column.heading())
+        .collect();
+    server.attributes = server.attributes.iter().filter(|(heading, _)| !planned.contains(heading)).collect();
 }
 
 /// Each change as `zone: UTC → Europe/Berlin`.
@@ -131,7 +139,7 @@ pub(super) fn differences(
         ("primary owner", Rank::Primary, Column::PrimaryOwner, &entry.primary),
         ("secondary owner", Rank::Secondary, Column::SecondaryOwner, &entry.secondary),
     ] {
-        if sheet.columns.contains(&column) {
+        if sheet.tells(column) {
             compare(what, owner(rank), mail.as_ref().map(Address::as_str));
         }
     }
@@ -149,15 +157,12 @@ pub(super) fn differences(
     let yes_no = |server: &Server| if server.active { "yes" } else { "no" };
     compare("in the inventory", Some(yes_no(old)), Some(yes_no(new)));
     if old.attributes != new.attributes {
-        let headings: BTreeSet<&String> = old.attributes.keys().chain(new.attributes.keys()).collect();
+        let both = old.attributes.iter().chain(new.attributes.iter());
+        let headings: BTreeSet<&str> = both.map(|(heading, _)| heading).collect();
         for heading in headings {
             let of_window = meanings.of(heading).is_some_and(|column| is_represented(column, represented));
             if !of_window {
-                compare(
-                    heading,
-                    old.attributes.get(heading).map(String::as_str),
-                    new.attributes.get(heading).map(String::as_str),
-                );
+                compare(heading, old.attributes.get(heading), new.attributes.get(heading));
             }
         }
     }

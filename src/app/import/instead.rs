@@ -25,9 +25,9 @@ impl App {
     ) -> Result<Vec<Problem>, Failure> {
         let spelt = headings(tx).await?;
         let mut sheet = read::read(file, &spelt.others);
-        let known = known(tx).await?;
+        let mut known = known(tx).await?;
         let mut preview = Preview { errors: std::mem::take(&mut sheet.errors), ..Preview::default() };
-        let taken = self.compared(tx, &mut sheet, &known, &mut preview).await?;
+        let taken = self.compared(tx, &mut sheet, &mut known, &mut preview).await?;
         let mut people: HashMap<PersonId, Person> =
             tx.all_people().await?.into_iter().map(|person| (person.id, person)).collect();
         let mut ids = known.people;
@@ -42,7 +42,7 @@ impl App {
         let named = |owner: Ownership| Some((owner.rank, people.get(&owner.person)?.clone()));
         fleet.owners = taken
             .iter()
-            .map(|one| (one.server.id, one.owners(known.owners.get(&one.server.id), &ids)))
+            .map(|one| (one.server.id, one.owners(&ids)))
             .map(|(server, owners)| (server, owners.into_iter().filter_map(named).collect::<Vec<_>>()))
             .filter(|(_, owners)| !owners.is_empty())
             .collect();

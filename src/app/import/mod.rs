@@ -11,7 +11,7 @@ mod table;
 mod windows;
 
 use std::collections::hash_map::Entry::Vacant;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
 
@@ -31,6 +31,7 @@ use crate::domain::timeline::{Due, next_for_window};
 use crate::domain::window::Window;
 use crate::store::Tx;
 use crate::store::records::Subject;
+use columns::Column;
 use compare::Meanings;
 pub use read::Problem;
 use read::{Entry, Sheet};
@@ -82,6 +83,7 @@ pub enum Absent {
 
 /// The inventory as it is.
 struct Known {
+    /// By name; those that a file has are taken out while it is compared.
     servers: BTreeMap<String, Server>,
     owners: HashMap<ServerId, Vec<(Rank, Address)>>,
     people: HashMap<Address, PersonId>,
@@ -89,10 +91,11 @@ struct Known {
 
 /// A server of the file, with what is to be written of it.
 struct Taken {
-    entry: Entry,
     server: Server,
     known: bool,
     changes: Vec<String>,
+    /// The owners as they will be.
+    owners: Vec<(Rank, Address)>,
     windows: Vec<(Window, bool)>,
 }
 
@@ -121,15 +124,15 @@ impl App {
         let spelt = headings(&mut self.store.read().await?).await?;
         let mut sheet = read::read(file, &spelt.others);
         let mut tx = if apply == Apply::Now { self.store.begin().await? } else { self.store.read().await? };
-        let known = known(&mut tx).await?;
+        let mut known = known(&mut tx).await?;
         let mut preview = Preview {
             errors: std::mem::take(&mut sheet.errors),
             warnings: std::mem::take(&mut sheet.warnings),
             before: known.servers.values().filter(|server| server.active).count(),
             ..Preview::default()
         };
-        let taken = self.compared(&mut tx, &mut sheet, &known, &mut preview).await?;
-        let leaving = self.leaving(&mut tx, &known, &taken, absent, &mut preview).await?;
+        let taken = self.compared(&mut tx, &mut sheet, &mut known, &mut preview).await?;
+        let leaving = self.leaving(&mut tx, &mut known, absent, &mut preview).await?;
         let handed = self.handed_over(&mut tx, &known.owners, &taken).await?;
         preview.handed_over = handed.iter().flat_map(owners::HandedOver::told).collect();
         if apply == Apply::Preview || !preview.errors.is_empty() {
@@ -147,37 +150,39 @@ impl App {
         Ok(preview)
     }
 
-    /// Each server of a file beside what the database has.
+    /// Each server of a file beside what the database has, which is taken out of what is known.
     async fn compared(
         &self,
         tx: &mut Tx,
         sheet: &mut Sheet,
-        known: &Known,
+        known: &mut Known,
         preview: &mut Preview,
     ) -> Result<Vec<Taken>, Failure> {
         let entries = std::mem::take(&mut sheet.entries);
         let planned = self.known_windows(tx, &entries).await?;
         let mut taken = Vec::with_capacity(entries.len());
         let mut meanings = Meanings::default();
-        for mut entry in entries {
-            let old = known.servers.get(&entry.name);
-            let owners = old.and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
+        for entry in entries {
+            let old = known.servers.remove(&entry.name);
+            let before =
+                old.as_ref().and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
             let (mut server, represented) =
-                compare::server(self, sheet, &mut entry, old, &planned, &mut meanings);
-            let changes = match old {
+                compare::server(self, sheet, &entry, old.as_ref(), &planned, &mut meanings);
+            let changes = match &old {
                 Some(old) => {
-                    compare::differences(sheet, old, &server, owners, &entry, represented, &mut meanings)
+                    compare::differences(sheet, old, &server, before, &entry, represented, &mut meanings)
                 }
                 None => Vec::new(),
             };
-            match (old, changes.is_empty()) {
+            match (&old, changes.is_empty()) {
                 (None, _) => preview.new.push(entry.name.clone()),
                 (Some(_), true) => preview.unchanged = preview.unchanged.saturating_add(1),
                 (Some(_), false) => preview.changed.push((entry.name.clone(), changes.clone())),
             }
             let windows = self.windows_from(&entry, &server, &planned, preview);
-            compare::keep_unplanned(&mut server, &entry, &windows);
-            taken.push(Taken { known: old.is_some(), entry, server, changes, windows });
+            compare::keep_unplanned(&mut server, sheet, &entry, &windows);
+            let owners = owning(sheet, &entry, before);
+            taken.push(Taken { known: old.is_some(), server, changes, owners, windows });
         }
         Ok(taken)
     }
@@ -186,15 +191,13 @@ impl App {
     async fn leaving(
         &self,
         tx: &mut Tx,
-        known: &Known,
-        taken: &[Taken],
+        known: &mut Known,
         absent: Absent,
         preview: &mut Preview,
     ) -> Result<Vec<(Server, Vec<Window>)>, Failure> {
-        let named: HashSet<&str> = taken.iter().map(|one| one.entry.name.as_str()).collect();
-        let missing = |server: &&Server| server.active && !named.contains(server.name.as_str());
         let mut leaving = Vec::new();
-        for server in known.servers.values().filter(missing) {
+        let missing = std::mem::take(&mut known.servers).into_values();
+        for server in missing.filter(|server| server.active) {
             preview.absent.push(server.name.clone());
             if absent == Absent::Stay {
                 continue;
@@ -220,7 +223,7 @@ impl App {
                     });
                 }
             }
-            leaving.push((server.clone(), windows));
+            leaving.push((server, windows));
         }
         Ok(leaving)
     }
@@ -299,7 +302,7 @@ impl App {
         tx.insert_servers(&new, self.now()).await?;
         let mut ownerships = Vec::new();
         for one in taken.iter().filter(|one| one.is_touched()) {
-            let owners = one.owners(known.owners.get(&one.server.id), &people);
+            let owners = one.owners(&people);
             if one.known {
                 tx.update_server(&one.server, self.now()).await?;
                 tx.set_owners(one.server.id, &owners).await?;
@@ -373,35 +376,31 @@ impl Taken {
     }
 
     /// Everybody whom the file names. Who patches a server is written to when its pre-checks fail, and decides nothing.
-    fn people(&self) -> impl Iterator<Item = Address> + use<> {
-        let patcher = patcher(&self.server);
-        self.entry.primary.clone().into_iter().chain(self.entry.secondary.clone()).chain(patcher)
+    fn people(&self) -> impl Iterator<Item = Address> {
+        self.owners.iter().map(|(_, mail)| mail.clone()).chain(patcher(&self.server))
     }
 
-    /// The owners as they will be: those of the file, and those that stay because the file has no column for them.
-    fn owning(&self, before: &[(Rank, Address)]) -> Vec<(Rank, Address)> {
-        let of_file = [
-            (Rank::Primary, self.entry.primary.as_ref(), self.entry.tells_primary),
-            (Rank::Secondary, self.entry.secondary.as_ref(), self.entry.tells_secondary),
-        ];
-        let present = |rank: Rank| before.iter().find(|(of, _)| *of == rank).map(|(_, mail)| mail);
-        of_file
-            .into_iter()
-            .filter_map(|(rank, mail, told)| Some((rank, if told { mail } else { present(rank) }?.clone())))
-            .collect()
+    fn owners(&self, people: &HashMap<Address, PersonId>) -> Vec<Ownership> {
+        let known =
+            |(rank, mail): &(Rank, Address)| Some(Ownership { person: *people.get(mail)?, rank: *rank });
+        self.owners.iter().filter_map(known).collect()
     }
+}
 
-    fn owners(
-        &self,
-        before: Option<&Vec<(Rank, Address)>>,
-        people: &HashMap<Address, PersonId>,
-    ) -> Vec<Ownership> {
-        let owning = self.owning(before.map_or(&[][..], Vec::as_slice));
-        owning
-            .into_iter()
-            .filter_map(|(rank, mail)| Some(Ownership { person: *people.get(&mail)?, rank }))
-            .collect()
-    }
+/// The owners as they will be: those of the file, and those that stay because the file has no column for them.
+fn owning(sheet: &Sheet, entry: &Entry, before: &[(Rank, Address)]) -> Vec<(Rank, Address)> {
+    let of_file = [
+        (Rank::Primary, Column::PrimaryOwner, &entry.primary),
+        (Rank::Secondary, Column::SecondaryOwner, &entry.secondary),
+    ];
+    let present = |rank: Rank| before.iter().find(|(of, _)| *of == rank).map(|(_, mail)| mail);
+    of_file
+        .into_iter()
+        .filter_map(|(rank, column, mail)| {
+            let mail = if sheet.tells(column) { mail.as_ref() } else { present(rank) };
+            Some((rank, mail?.clone()))
+        })
+        .collect()
 }
 
 async fn known(tx: &mut Tx) -> Result<Known, Failure> {

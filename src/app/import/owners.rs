@@ -46,7 +46,7 @@ impl App {
         let mut all = Vec::new();
         for one in taken.iter().filter(|one| one.known && one.is_touched()) {
             let before = owners.get(&one.server.id).map_or(&[][..], Vec::as_slice);
-            let after = one.owning(before);
+            let after = &one.owners;
             let keeps = |mail: &Address| after.iter().any(|(_, kept)| kept == mail);
             let former: Vec<Address> =
                 before.iter().map(|(_, mail)| mail).filter(|mail| !keeps(mail)).cloned().collect();

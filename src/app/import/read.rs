@@ -1,6 +1,6 @@
 //! Reads an inventory file: one entry for each server, and one sentence for every cell that is wrong. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
@@ -35,23 +35,12 @@ pub(crate) struct Entry {
     pub(crate) zone: Tz,
     pub(crate) primary: Option<Address>,
     pub(crate) secondary: Option<Address>,
-    pub(crate) group: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) system: Option<String>,
     pub(crate) address: Option<String>,
     pub(crate) port: Option<u16>,
-    pub(crate) user: Option<String>,
-    pub(crate) jump: Option<String>,
     pub(crate) reboot: Option<RebootRule>,
     pub(crate) quarters: [QuarterCell; 4],
-    /// The quarters' cells as they were written.
-    pub(crate) written: Vec<(Column, String)>,
-    /// Every other column, by its heading.
-    pub(crate) attributes: BTreeMap<String, String>,
-    /// Whether the file has a column for the primary owner.
-    pub(crate) tells_primary: bool,
-    /// Whether it has one for the secondary owner.
-    pub(crate) tells_secondary: bool,
+    /// All of its cells as they were written.
+    record: StringRecord,
 }
 
 /// Something wrong with a file, with its place.
@@ -84,11 +73,39 @@ pub(crate) struct Sheet {
     pub(crate) headings: Vec<String>,
     /// Those among them that are kept as attributes.
     pub(crate) others: Vec<String>,
-    /// What the file tells about every server; other columns stay as they are.
-    pub(crate) columns: BTreeSet<Column>,
+    /// What stands under each of them.
+    meanings: Vec<Option<Column>>,
+    /// What the file tells about every server, and under which heading; other columns stay as they are.
+    columns: BTreeMap<Column, usize>,
 }
 
 impl Sheet {
+    /// Whether the file has a column.
+    pub(crate) fn tells(&self, column: Column) -> bool {
+        self.columns.contains_key(&column)
+    }
+
+    /// What stands in a column; nothing when the cell is empty.
+    pub(crate) fn cell<'e>(&self, entry: &'e Entry, column: Column) -> Option<&'e str> {
+        entry.record.get(*self.columns.get(&column)?).filter(|cell| !cell.is_empty())
+    }
+
+    /// The quarters' cells as they were written.
+    pub(crate) fn written<'e>(&self, entry: &'e Entry) -> impl Iterator<Item = (Column, &'e str)> {
+        let cells = self.meanings.iter().zip(&entry.record);
+        cells
+            .filter_map(|(column, cell)| Some(((*column)?, cell)))
+            .filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
+    }
+
+    /// Every other column, under its heading.
+    pub(crate) fn attributes<'e>(&'e self, entry: &'e Entry) -> impl Iterator<Item = (&'e str, &'e str)> {
+        let cells = self.headings.iter().zip(&self.meanings).zip(&entry.record);
+        cells
+            .filter(|((_, column), cell)| column.is_none() && !cell.is_empty())
+            .map(|((heading, _), cell)| (heading.as_str(), cell))
+    }
+
     fn wrong(&mut self, line: u64, column: Option<&str>, sentence: impl Into<String>) {
         let column = column.map(str::to_owned);
         self.errors.push(Problem { line, column, sentence: sentence.into() });
@@ -124,38 +141,20 @@ pub(crate) fn read(bytes: &[u8], spelt: &[String]) -> Sheet {
         return sheet;
     }
     let names = table.headings.iter().zip(&columns);
-    let names: Vec<String> = names
+    sheet.headings = names
         .map(|(heading, column)| if column.is_none() { as_spelt(heading, spelt) } else { heading.clone() })
         .collect();
-    let of_column =
-        columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
-    let mut reader =
-        Rows { table: &table, names: &names, columns: &columns, of_column, seen: Seen::default() };
-    let mut seen: HashMap<String, u64> = HashMap::with_capacity(table.rows.len());
-    sheet.entries.reserve(table.rows.len());
-    for (line, record) in &table.rows {
-        let Some(entry) = reader.entry(*line, record, &mut sheet) else { continue };
-        match seen.insert(entry.name.clone(), *line) {
-            Some(first) => {
-                let name = entry.name;
-                let sentence = format!("{name} is already in line {first}; a server stands in one line");
-                sheet.wrong(*line, reader.heading(Column::Name), sentence);
-                seen.insert(name, first);
-            }
-            None => sheet.entries.push(entry),
-        }
-    }
-    if sheet.entries.is_empty() && sheet.errors.is_empty() {
-        sheet.wrong(table.heading_line, None, "the file has no servers");
-    }
-    sheet.others = names
+    sheet.others = sheet
+        .headings
         .iter()
         .zip(&columns)
         .filter(|(name, column)| column.is_none() && !name.is_empty())
         .map(|(name, _)| name.clone())
         .collect();
-    sheet.headings = names;
-    sheet.columns = columns.into_iter().flatten().collect();
+    sheet.columns =
+        columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
+    sheet.meanings = columns;
+    sheet.read_rows(table);
     sheet
 }
 
@@ -214,19 +213,47 @@ fn as_spelt(heading: &str, spelt: &[String]) -> String {
     spelt.iter().find(|known| fold(known) == folded).map_or(heading, String::as_str).to_owned()
 }
 
+/// The rows under the headings while they are read.
 struct Rows<'a> {
-    table: &'a Table,
-    /// The headings as they are kept.
-    names: &'a [String],
-    columns: &'a [Option<Column>],
-    of_column: BTreeMap<Column, usize>,
+    sheet: &'a mut Sheet,
+    /// The headings as the file writes them.
+    headings: &'a [String],
     seen: Seen,
 }
 
-/// Cells that were read already: a fleet has few zones and few dates.
+impl Sheet {
+    /// Reads the rows, each one's cells going over into its entry.
+    fn read_rows(&mut self, table: Table) {
+        let Table { heading_line, headings, rows, .. } = table;
+        let mut seen: HashMap<String, u64> = HashMap::with_capacity(rows.len());
+        let mut entries = Vec::with_capacity(rows.len());
+        let mut reader = Rows { sheet: self, headings: &headings, seen: Seen::default() };
+        for (line, record) in rows {
+            let Some(entry) = reader.entry(line, record) else { continue };
+            match seen.get(&entry.name) {
+                Some(first) => {
+                    let sentence =
+                        format!("{} is already in line {first}; a server stands in one line", entry.name);
+                    reader.wrong(line, Column::Name, sentence);
+                }
+                None => {
+                    seen.insert(entry.name.clone(), line);
+                    entries.push(entry);
+                }
+            }
+        }
+        if entries.is_empty() && self.errors.is_empty() {
+            self.wrong(heading_line, None, "the file has no servers");
+        }
+        self.entries = entries;
+    }
+}
+
+/// Cells that were read already: a fleet has few zones, few dates and few owners.
 #[derive(Default)]
 struct Seen {
     zones: Cells<Tz>,
+    people: Cells<Address>,
     dates: Cells<NaiveDate>,
     times: Cells<NaiveTime>,
     statuses: Cells<FileStatus>,
@@ -236,38 +263,33 @@ struct Seen {
 type Cells<T> = HashMap<String, Result<T, String>>;
 
 impl Rows<'_> {
-    /// The heading of a column as the file writes it.
-    fn heading(&self, column: Column) -> Option<&str> {
-        self.of_column.get(&column).and_then(|index| self.table.headings.get(*index)).map(String::as_str)
+    fn wrong(&mut self, line: u64, column: Column, sentence: String) {
+        let heading = self.sheet.columns.get(&column).and_then(|index| self.headings.get(*index));
+        self.sheet.wrong(line, heading.map(String::as_str), sentence);
     }
 
-    fn get<'r>(&self, record: &'r StringRecord, wanted: Column) -> Option<&'r str> {
-        let index = self.of_column.get(&wanted)?;
-        record.get(*index).filter(|cell| !cell.is_empty())
-    }
-
-    fn entry(&mut self, line: u64, record: &StringRecord, sheet: &mut Sheet) -> Option<Entry> {
-        let before = sheet.errors.len();
-        if record.len() > self.names.len() {
+    fn entry(&mut self, line: u64, record: StringRecord) -> Option<Entry> {
+        let before = self.sheet.errors.len();
+        if record.len() > self.headings.len() {
             let sentence = format!(
                 "there are {} cells under {} headings; a cell that contains the separator must stand in quotes",
                 record.len(),
-                self.names.len()
+                self.headings.len()
             );
-            sheet.wrong(line, None, sentence);
+            self.sheet.wrong(line, None, sentence);
             return None;
         }
         for (index, cell) in record.iter().enumerate() {
             if cell.starts_with('#') && FORMULA_ERRORS.contains(&cell) {
-                let heading = self.table.headings.get(index).map(String::as_str);
+                let heading = self.headings.get(index).map(String::as_str);
                 let sentence = format!("{cell} is a formula without a value; put the value there");
-                sheet.wrong(line, heading, sentence);
+                self.sheet.wrong(line, heading, sentence);
             }
         }
-        if sheet.errors.len() > before {
+        if self.sheet.errors.len() > before {
             return None;
         }
-        let mut row = Row { rows: self, line, record, sheet };
+        let mut row = Row { rows: self, line, record: &record };
         let name = row.parsed(Column::Name, |cell| {
             patchbot_commands::ServerName::parse(cell)
                 .map(|name| name.as_str().to_owned())
@@ -278,8 +300,8 @@ impl Rows<'_> {
         let zone = row.remembered(Column::Zone, |seen| &mut seen.zones, parse);
         row.needs(Column::Zone, "the server's time zone is missing");
         let address = |cell: &str| Address::parse(cell).map_err(|error| error.to_string());
-        let primary = row.parsed(Column::PrimaryOwner, address);
-        let secondary = row.parsed(Column::SecondaryOwner, address);
+        let primary = row.remembered(Column::PrimaryOwner, |seen| &mut seen.people, address);
+        let secondary = row.remembered(Column::SecondaryOwner, |seen| &mut seen.people, address);
         let port = row.parsed(Column::Port, |cell| {
             cell.parse()
                 .ok()
@@ -303,47 +325,21 @@ impl Rows<'_> {
             time: row.remembered(Column::Time(of), |seen| &mut seen.times, time),
             approval: row.remembered(Column::Approval(of), |seen| &mut seen.statuses, status),
         });
-        if sheet.errors.len() > before {
+        if self.sheet.errors.len() > before {
             return None;
         }
-        let text = |wanted: Column| self.get(record, wanted).map(str::to_owned);
         Some(Entry {
             line,
             name: name?,
             zone: zone?,
             primary,
             secondary,
-            group: text(Column::Group),
-            environment: text(Column::Environment),
-            system: text(Column::System),
             address: host,
             port,
-            user: text(Column::User),
-            jump: text(Column::Jump),
             reboot,
             quarters,
-            written: self.written(record),
-            attributes: self.attributes(record),
-            tells_primary: self.of_column.contains_key(&Column::PrimaryOwner),
-            tells_secondary: self.of_column.contains_key(&Column::SecondaryOwner),
+            record,
         })
-    }
-
-    fn written(&self, record: &StringRecord) -> Vec<(Column, String)> {
-        let cells = self.columns.iter().zip(record.iter());
-        cells
-            .filter_map(|(column, cell)| Some(((*column)?, cell)))
-            .filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
-            .map(|(column, cell)| (column, cell.to_owned()))
-            .collect()
-    }
-
-    fn attributes(&self, record: &StringRecord) -> BTreeMap<String, String> {
-        let cells = self.names.iter().zip(self.columns).zip(record.iter());
-        cells
-            .filter(|((_, column), cell)| column.is_none() && !cell.is_empty())
-            .map(|((heading, _), cell)| (heading.clone(), cell.to_owned()))
-            .collect()
     }
 }
 
@@ -352,45 +348,42 @@ struct Row<'r, 'a> {
     rows: &'r mut Rows<'a>,
     line: u64,
     record: &'r StringRecord,
-    sheet: &'r mut Sheet,
 }
 
-impl Row<'_, '_> {
+impl<'r> Row<'r, '_> {
+    fn get(&self, wanted: Column) -> Option<&'r str> {
+        self.record.get(*self.rows.sheet.columns.get(&wanted)?).filter(|cell| !cell.is_empty())
+    }
+
     /// Reads a cell; what is wrong with it becomes an error with its place.
     fn parsed<T>(&mut self, wanted: Column, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let cell = self.rows.get(self.record, wanted)?;
-        match parse(cell) {
-            Ok(value) => Some(value),
-            Err(sentence) => {
-                self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
-                None
-            }
-        }
+        let cell = self.get(wanted)?;
+        parse(cell).map_err(|sentence| self.rows.wrong(self.line, wanted, sentence)).ok()
     }
 
     fn needs(&mut self, wanted: Column, sentence: &str) {
-        if self.rows.get(self.record, wanted).is_none() {
-            self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
+        if self.get(wanted).is_none() {
+            self.rows.wrong(self.line, wanted, sentence.to_owned());
         }
     }
 
     /// The same for a kind of cells of which many are alike: each is read once.
-    fn remembered<T: Copy>(
+    fn remembered<T: Clone>(
         &mut self,
         wanted: Column,
         of: impl Fn(&mut Seen) -> &mut Cells<T>,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let cell = self.rows.get(self.record, wanted)?;
+        let cell = self.get(wanted)?;
         let cells = of(&mut self.rows.seen);
         if !cells.contains_key(cell) {
             cells.insert(cell.to_owned(), parse(cell));
         }
         match cells.get(cell)? {
-            Ok(value) => Some(*value),
+            Ok(value) => Some(value.clone()),
             Err(sentence) => {
                 let sentence = sentence.clone();
-                self.sheet.wrong(self.line, self.rows.heading(wanted), sentence);
+                self.rows.wrong(self.line, wanted, sentence);
                 None
             }
         }
@@ -488,8 +481,9 @@ mod tests {
             }
         );
         assert_eq!((first.port, sheet.entries[1].quarters[0].time), (Some(22), time("21:30").ok()));
-        let attributes: Vec<String> =
-            first.attributes.iter().map(|(heading, cell)| format!("{heading}={cell}")).collect();
+        let mut attributes: Vec<String> =
+            sheet.attributes(first).map(|(heading, cell)| format!("{heading}={cell}")).collect();
+        attributes.sort();
         insta::assert_snapshot!(format!("{}\n{}", told_bytes(file), attributes.join(" ")), @r#"
         web01 Europe/Berlin Some("ada@owners.test")
         db01 UTC Some("bob@owners.test")
@@ -511,7 +505,7 @@ mod tests {
         let sheet = read(b"server_name,tz,Owner,Owner Email\nweb01,UTC,Ada,ada@owners.test\n", &[]);
         let first = sheet.entries.first().unwrap();
         assert_eq!(first.primary.as_ref().map(Address::as_str), Some("ada@owners.test"));
-        assert_eq!(first.attributes.get("Owner").map(String::as_str), Some("Ada"));
+        assert_eq!(sheet.attributes(first).collect::<Vec<_>>(), [("Owner", "Ada")]);
     }
 
     #[test]
@@ -524,15 +518,15 @@ mod tests {
     fn a_heading_keeps_the_spelling_that_the_inventory_has() {
         let sheet = read(b"server_name,tz,cost_center\nweb01,UTC,4711\n", &["Cost Center".to_owned()]);
         assert_eq!(sheet.others, ["Cost Center"]);
-        assert!(sheet.entries[0].attributes.contains_key("Cost Center"));
+        assert_eq!(sheet.attributes(&sheet.entries[0]).collect::<Vec<_>>(), [("Cost Center", "4711")]);
     }
 
     #[test]
     fn unknown_columns_are_kept_as_they_are() {
         let sheet = read(b"server_name,tz,Cost Center,note\nweb01,UTC,4711,\"two\nlines\"\n", &[]);
         let entry = sheet.entries.first().unwrap();
-        assert_eq!(entry.attributes.get("Cost Center").map(String::as_str), Some("4711"));
-        assert_eq!(entry.attributes.get("note").map(String::as_str), Some("two\nlines"));
+        let attributes: Vec<(&str, &str)> = sheet.attributes(entry).collect();
+        assert_eq!(attributes, [("Cost Center", "4711"), ("note", "two\nlines")]);
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! The windows that a file's dates make: each in the quarter it belongs to, and never against a decision.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry::Vacant;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{Datelike, NaiveDate};
 
@@ -22,20 +22,23 @@ const YEARS: i32 = 2;
 
 /// The windows that there are in the quarters of a file's dates.
 #[derive(Default)]
-pub(super) struct Known(HashMap<Quarter, HashMap<ServerId, Window>>);
+pub(super) struct Known {
+    windows: HashMap<Quarter, HashMap<ServerId, Window>>,
+    /// The quarter of each date: an inventory has few of them, many times over.
+    quarters: HashMap<NaiveDate, Quarter>,
+}
 
 impl Known {
     fn of(&self, server: ServerId, quarter: Quarter) -> Option<&Window> {
-        self.0.get(&quarter)?.get(&server)
+        self.windows.get(&quarter)?.get(&server)
     }
 
     /// Whether the database has a window with a time in the quarter of a file's date.
-    pub(super) fn stands_for(&self, app: &App, server: &Server, entry: &Entry, of: usize) -> bool {
+    pub(super) fn stands_for(&self, server: &Server, entry: &Entry, of: usize) -> bool {
         let date = entry.quarters.get(of).and_then(|cell| cell.date);
-        date.is_some_and(|date| {
-            let quarter = app.quarters.of(date);
+        date.and_then(|date| self.quarters.get(&date)).is_some_and(|quarter| {
             usize::from(quarter.number()) == of.saturating_add(1)
-                && self.of(server.id, quarter).is_some_and(|window| window.plan.is_some())
+                && self.of(server.id, *quarter).is_some_and(|window| window.plan.is_some())
         })
     }
 }
@@ -45,10 +48,12 @@ impl App {
         let this_year = self.now().year();
         let near = |date: &NaiveDate| date.year().abs_diff(this_year) <= YEARS.unsigned_abs();
         let mut known = Known::default();
-        for date in entries.iter().flat_map(|entry| entry.quarters).filter_map(|cell| cell.date).filter(near)
-        {
-            let quarter = self.quarters.of(date);
-            if let Vacant(place) = known.0.entry(quarter) {
+        let dates: HashSet<NaiveDate> =
+            entries.iter().flat_map(|entry| entry.quarters).filter_map(|cell| cell.date).collect();
+        known.quarters = dates.iter().map(|date| (*date, self.quarters.of(*date))).collect();
+        for date in dates.iter().filter(|date| near(date)) {
+            let quarter = self.quarters.of(*date);
+            if let Vacant(place) = known.windows.entry(quarter) {
                 let windows = tx.windows_of_quarter(quarter).await?;
                 place.insert(windows.into_iter().map(|window| (window.server, window)).collect());
             }
@@ -73,7 +78,7 @@ impl App {
                 let column = Some(format!("q{number}_{what}"));
                 preview.warnings.push(Problem { line: entry.line, column, sentence });
             };
-            let quarter = self.quarters.of(date);
+            let Some(quarter) = known.quarters.get(&date).copied() else { continue };
             if quarter.number() != number {
                 odd(
                     "patch_date",
@@ -86,7 +91,7 @@ impl App {
             if date < today {
                 continue;
             }
-            if !known.0.contains_key(&quarter) {
+            if !known.windows.contains_key(&quarter) {
                 odd(
                     "patch_date",
                     format!("{date} is more than {YEARS} years ahead; it is kept as text and plans nothing"),

@@ -36,7 +36,7 @@ fn proposed() -> Facts {
         reach: Reach::default(),
         host_key: None,
         reboot: None,
-        attributes: std::collections::BTreeMap::new(),
+        attributes: crate::domain::attributes::Attributes::default(),
         active: true,
         version: 0,
     };

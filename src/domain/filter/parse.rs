@@ -360,7 +360,16 @@ pub(crate) fn fold(heading: &str) -> String {
 
 /// Whether two headings are the same but for case, blanks and signs.
 pub(crate) fn same_heading(one: &str, other: &str) -> bool {
-    folded(one).eq(folded(other))
+    // Most differ in the first letter already, and that is seen without folding.
+    let first = |heading: &str| heading.bytes().find(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+    match (first(one), first(other)) {
+        (Some(one), Some(other))
+            if one.is_ascii() && other.is_ascii() && !one.eq_ignore_ascii_case(&other) =>
+        {
+            false
+        }
+        _ => folded(one).eq(folded(other)),
+    }
 }
 
 fn folded(heading: &str) -> impl Iterator<Item = char> {

@@ -19,12 +19,13 @@ fn server() -> Server {
         host_key: None,
         reboot: None,
         attributes: [
-            ("Cost Center".to_owned(), "4711".to_owned()),
-            ("bought".to_owned(), "2024-05-01".to_owned()),
-            ("Application".to_owned(), "billing".to_owned()),
-            ("role".to_owned(), "standby".to_owned()),
+            ("Cost Center", "4711"),
+            ("bought", "2024-05-01"),
+            ("Application", "billing"),
+            ("role", "standby"),
         ]
-        .into(),
+        .into_iter()
+        .collect(),
         active: true,
         version: 0,
     }

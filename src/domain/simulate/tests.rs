@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::assume::Lots;
 use super::replay::Replay;
 use super::*;
+use crate::domain::attributes::Attributes;
 use crate::domain::bounds::Bounds;
 use crate::domain::days::Days;
 use crate::domain::decision::Act;
@@ -48,7 +49,7 @@ fn server(number: usize, group: &str, environment: &str, zone: Tz) -> Server {
         reach: Reach::default(),
         host_key: None,
         reboot: None,
-        attributes: BTreeMap::new(),
+        attributes: Attributes::default(),
         active: true,
         version: 0,
     }
@@ -314,7 +315,8 @@ fn worlds() -> impl Strategy<Value = World> {
                 let environment = if canary { "canary" } else { "prod" };
                 let mut server = server(number, ["web", "db"][group], environment, zone);
                 if group == 1 {
-                    server.attributes.insert("service".to_owned(), format!("shop{}", number % 2));
+                    let service = format!("shop{}", number % 2);
+                    server.attributes = [("service", service.as_str())].into_iter().collect();
                 }
                 world.servers.push(server);
                 let mut owners = vec![(Rank::Primary, person(["ada", "eve", "joe"][number % 3]))];
@@ -405,7 +407,7 @@ proptest! {
     fn more_failures_never_mean_more_patched_servers(world in worlds(), assumed in assumed(), more in 0..=100_u32) {
         // Where nobody moves, and no start waits for another one to end.
         let mut world = World { places: 1000, ..world };
-        world.servers.iter_mut().for_each(|server| server.attributes.clear());
+        world.servers.iter_mut().for_each(|server| server.attributes = Attributes::default());
         let still = Assumptions { moving: Share::percent(0), ..assumed };
         let worse = Assumptions { failing: still.failing.max(Share::percent(more)), ..still };
         let patched = |assumed: &Assumptions| world.simulated(assumed).patched;

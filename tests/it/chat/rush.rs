@@ -345,7 +345,7 @@ async fn keep_server(app: &App, name: &str, owner: PersonId) -> WindowId {
         reach: Reach::default(),
         host_key: Some("ssh-ed25519 AAAA".to_owned()),
         reboot: None,
-        attributes: BTreeMap::new(),
+        attributes: patchbot::domain::attributes::Attributes::default(),
         active: true,
         version: 0,
     };

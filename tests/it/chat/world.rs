@@ -183,7 +183,7 @@ impl World {
             reach: Reach::default(),
             host_key: Some("ssh-ed25519 AAAA".to_owned()),
             reboot: None,
-            attributes: std::collections::BTreeMap::new(),
+            attributes: patchbot::domain::attributes::Attributes::default(),
             active: true,
             version: 0,
         };

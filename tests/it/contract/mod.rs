@@ -87,7 +87,7 @@ pub(crate) fn server(name: &str) -> Server {
         reach: Reach { port: Some(2222), ..Reach::default() },
         host_key: None,
         reboot: None,
-        attributes: [("Cost Center".to_owned(), "4711".to_owned())].into(),
+        attributes: [("Cost Center", "4711")].into_iter().collect(),
         active: true,
         version: 0,
     }
