@@ -3,13 +3,15 @@
 //! Each function does one event that was claimed, writes it together with what comes next, and is refused as `Stale`
 //! when a person was faster.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::domain::event::{Actor, AuditEvent, What};
-use crate::domain::ids::{PersonId, WindowId};
+use crate::domain::ids::{PersonId, ServerId, WindowId};
 use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
 use crate::domain::notice::{Asked, Digest, Notice};
 use crate::domain::person::Person;
 use crate::domain::quarter::Quarter;
-use crate::domain::server::{Rank, Server};
+use crate::domain::server::Server;
 use crate::domain::timeline::{Event, answer_by, next_for_owner, next_for_window};
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
@@ -31,6 +33,13 @@ enum As {
     Owner,
     /// As one whom the rules name to approve.
     Named,
+}
+
+impl As {
+    /// The owner, when it is one who reads.
+    fn own(self, reader: &Person) -> Option<&Person> {
+        (self == Self::Owner).then_some(reader)
+    }
 }
 
 impl App {
@@ -58,14 +67,13 @@ impl App {
         claimed: &Claimed,
         person: PersonId,
     ) -> Result<Vec<(Server, Window)>, Failure> {
-        let mut windows = Vec::new();
-        for window in tx.windows_of_owner(person, claimed.quarter).await? {
-            let owners = tx.owners_of(window.server).await?;
-            let first = owners.iter().any(|owner| owner.person == person && owner.rank == Rank::Primary);
-            if first && !window.state.is_settled() {
-                windows.push((tx.server_by_id(window.server).await?, window));
-            }
-        }
+        let mut servers: HashMap<ServerId, Server> =
+            tx.servers_led_by(person).await?.into_iter().map(|server| (server.id, server)).collect();
+        let open = tx.windows_of_owner(person, claimed.quarter).await?.into_iter();
+        let mut windows: Vec<(Server, Window)> = open
+            .filter(|window| !window.state.is_settled())
+            .filter_map(|window| Some((servers.remove(&window.server)?, window)))
+            .collect();
         in_lines(&mut windows);
         Ok(windows)
     }
@@ -100,13 +108,13 @@ impl App {
         // To the minute: who gets windows by a second plan on the same day is told about them as well.
         let key = format!("{}/{}", claimed.quarter, claimed.due.at.format("%Y-%m-%dT%H:%M"));
         if !windows.is_empty() {
-            let digest = self.proposals_for(&mut tx, claimed, &reader, &windows).await?;
+            let digest = self.proposals_for(&mut tx, claimed, (&reader, As::Owner), &windows).await?;
             self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &windows, &key).await?;
-            self.post_cards_of(&mut tx, &reader, &windows).await?;
+            self.post_cards_of(&mut tx, &reader, claimed.quarter, &windows).await?;
         }
         let named = self.named_for(&mut tx, claimed, &reader).await?;
         if !named.is_empty() {
-            let digest = self.proposals_for(&mut tx, claimed, &reader, &named).await?;
+            let digest = self.proposals_for(&mut tx, claimed, (&reader, As::Named), &named).await?;
             let notice = Notice::MonthlyNotice(Self::as_named(digest));
             self.mail_digest(&mut tx, &reader, notice, &named, &format!("approver/{key}")).await?;
             self.post_cards_to_approve(&mut tx, &reader, &named).await?;
@@ -134,7 +142,7 @@ impl App {
         &self,
         tx: &mut Tx,
         claimed: &Claimed,
-        reader: &Person,
+        (reader, reads): (&Person, As),
         windows: &[(Server, Window)],
     ) -> Result<Digest, Failure> {
         let days =
@@ -145,7 +153,7 @@ impl App {
             self.silence_sentence(windows),
         );
         let mut digest = self.digest(reader, claimed, windows, deadline, silence);
-        self.look_back(tx, &mut digest.windows, windows).await?;
+        self.look_back(tx, reads.own(reader), &mut digest.windows, windows).await?;
         Ok(digest)
     }
 
@@ -154,14 +162,15 @@ impl App {
         &self,
         tx: &mut Tx,
         reader: &Person,
+        quarter: Quarter,
         windows: &[(Server, Window)],
     ) -> Result<(), Failure> {
-        let mut new = Vec::new();
-        for (server, window) in windows {
-            if tx.cards_of(window.id).await?.is_empty() {
-                new.push((server, window));
-            }
+        if !self.chat.is_any_on() {
+            return Ok(());
         }
+        let shown: HashSet<WindowId> = tx.windows_on_cards(reader.id, quarter).await?.into_iter().collect();
+        let new: Vec<&(Server, Window)> =
+            windows.iter().filter(|(_, window)| !shown.contains(&window.id)).collect();
         let ids: Vec<WindowId> = new.iter().map(|(_, window)| window.id).collect();
         if ids.len() <= SINGLE_CARDS || !self.post_many(tx, reader.id, &ids).await? {
             for (server, window) in new {
@@ -227,7 +236,7 @@ impl App {
             let deadline = self.for_reader(deadline, reader);
             let digest = self.digest(reader, claimed, &windows, deadline, silence);
             let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
-            self.look_back(tx, &mut digest.windows, &windows).await?;
+            self.look_back(tx, reads.own(reader), &mut digest.windows, &windows).await?;
             self.mail_digest(tx, reader, Notice::ApprovalRequest(digest), &windows, key).await?;
         }
         Ok(others)
@@ -255,7 +264,7 @@ impl App {
         let deadline = self.for_reader(first.unwrap_or(self.now() + chrono::TimeDelta::days(7)), reader);
         let digest = self.digest(reader, claimed, &waiting, deadline, self.silence_sentence(&waiting));
         let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
-        self.look_back(tx, &mut digest.windows, &waiting).await?;
+        self.look_back(tx, reads.own(reader), &mut digest.windows, &waiting).await?;
         self.mail_digest(tx, reader, Notice::WeeklyFollowup(digest), &waiting, key).await
     }
 

@@ -86,6 +86,12 @@ impl ChatPlaces {
         }
     }
 
+    /// Whether there is any platform to show something on.
+    #[must_use]
+    pub fn is_any_on(&self) -> bool {
+        [Medium::Slack, Medium::Discord].into_iter().any(|medium| self.is_on(medium))
+    }
+
     /// Whether a platform is on.
     #[must_use]
     pub fn is_on(&self, medium: Medium) -> bool {

@@ -1,13 +1,17 @@
 //! Mondays: what still waits for an answer, and what is patched this week; and what the last look at a server found.
 
+use std::collections::HashMap;
+
 use super::notices::{Letter, answerable};
 use super::prechecks::{OLDEST_LOOK, look_sentence};
 use super::{App, Failure};
+use crate::domain::ids::ServerId;
 use crate::domain::notice::{Notice, WeekAhead, WindowLine};
 use crate::domain::person::Person;
 use crate::domain::server::Server;
 use crate::domain::window::Window;
 use crate::store::Tx;
+use crate::store::records::PrecheckRow;
 
 impl App {
     /// Tells an owner what is patched this week.
@@ -23,7 +27,7 @@ impl App {
             .zip(windows)
             .map(|(number, (server, window))| self.window_line(number, server, window, reader.zone))
             .collect();
-        self.look_back(tx, &mut lines, windows).await?;
+        self.look_back(tx, Some(reader), &mut lines, windows).await?;
         let numbered: Vec<(usize, &Window)> = (1..).zip(windows.iter().map(|(_, window)| window)).collect();
         let answerable = answerable(&numbered, self.now());
         let notice = Notice::WeeklyReminder(WeekAhead {
@@ -42,15 +46,24 @@ impl App {
         self.mail(tx, reader, letter).await
     }
 
-    /// Puts into each line what the last look at the server found.
+    /// Puts into each line what the last look at the server found; `own` is the reader when all of them are his.
     pub(crate) async fn look_back(
         &self,
         tx: &mut Tx,
+        own: Option<&Person>,
         lines: &mut [WindowLine],
         windows: &[(Server, Window)],
     ) -> Result<(), Failure> {
+        let Some(owner) = own else {
+            for (line, (server, _)) in lines.iter_mut().zip(windows) {
+                line.today = self.last_look(tx, server).await?;
+            }
+            return Ok(());
+        };
+        let looks = tx.latest_prechecks_of(owner.id, self.now() - OLDEST_LOOK).await?;
+        let looks: HashMap<ServerId, PrecheckRow> = looks.into_iter().map(|row| (row.server, row)).collect();
         for (line, (server, _)) in lines.iter_mut().zip(windows) {
-            line.today = self.last_look(tx, server).await?;
+            line.today = looks.get(&server.id).map(|row| look_sentence(row, server.zone, self.now()));
         }
         Ok(())
     }

@@ -207,6 +207,8 @@ forward! {
     servers::all_servers() -> Vec<Server>;
     /// The active servers somebody owns, by name.
     servers::servers_of(person: PersonId) -> Vec<Server>;
+    /// The servers whose primary owner somebody is, also those that left the inventory.
+    servers::servers_led_by(person: PersonId) -> Vec<Server>;
     /// The active servers whose names contain this, those that begin with it first; of one owner, or of everybody.
     servers::servers_like(text: &str, owner: Option<PersonId>, most: i64) -> Vec<Server>;
     /// The owners of a server, the primary first.
@@ -374,6 +376,8 @@ forward! {
     prechecks::insert_precheck(row: &PrecheckRow) -> ();
     /// The latest facts and findings of a server.
     prechecks::latest_precheck(server: ServerId) -> Option<PrecheckRow>;
+    /// The last ones of each server that somebody owns, when they were made since.
+    prechecks::latest_prechecks_of(owner: PersonId, since: DateTime<Utc>) -> Vec<PrecheckRow>;
     /// The last look at each server since an instant, where it would have blocked.
     prechecks::blocked_since(since: DateTime<Utc>) -> Vec<PrecheckRow>;
     /// The loads that probes found since a time, in thousandths per CPU.
@@ -462,6 +466,8 @@ forward! {
     cards::put_card(card: &CardRow, now: DateTime<Utc>) -> ();
     /// The chat messages that show a window.
     cards::cards_of(window: WindowId) -> Vec<CardRow>;
+    /// The windows of the servers that somebody owns, in a quarter, that are shown in chat.
+    cards::windows_on_cards(owner: PersonId, quarter: Quarter) -> Vec<WindowId>;
     /// The windows that a chat message shows, in the order of its lines.
     cards::cards_on(platform: Medium, message: &str) -> Vec<CardRow>;
     /// The windows whose story is told in a thread that has an id of its own.

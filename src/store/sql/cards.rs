@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use const_format::concatcp;
 use sqlx::Row as _;
 
-use super::{Conn, Row, word};
-use crate::domain::ids::{Revision, WindowId};
+use super::{Conn, Row, all, word};
+use crate::domain::ids::{PersonId, Revision, WindowId};
+use crate::domain::quarter::Quarter;
 use crate::store::error::StoreError;
 use crate::store::records::{CardRow, Medium};
 
@@ -16,6 +17,9 @@ statements! {
         ON CONFLICT (platform, channel, window_id) DO UPDATE SET message = excluded.message, line = excluded.line, \
         revision = excluded.revision, thread = excluded.thread, updated_at = excluded.updated_at");
     OF_WINDOW = concatcp!("SELECT ", COLS, " FROM cards WHERE window_id = $1 ORDER BY platform, channel");
+    // CROSS JOIN keeps SQLite to this order: one person's servers first.
+    SHOWN_OF = "SELECT DISTINCT c.window_id FROM ownerships o CROSS JOIN windows w CROSS JOIN cards c \
+        WHERE o.person_id = $1 AND w.server_id = o.server_id AND w.quarter = $2 AND c.window_id = w.id";
     ON_MESSAGE = concatcp!("SELECT ", COLS, " FROM cards WHERE platform = $1 AND message = $2 ORDER BY line, window_id");
     IN_THREAD = concatcp!("SELECT ", COLS, " FROM cards WHERE platform = $1 AND thread = $2 ORDER BY line, window_id");
 }
@@ -57,6 +61,15 @@ pub(in crate::store) async fn cards_of(
     window: WindowId,
 ) -> Result<Vec<CardRow>, StoreError> {
     sqlx::query(OF_WINDOW).bind(window.0).fetch_all(conn).await?.iter().map(card).collect()
+}
+
+pub(in crate::store) async fn windows_on_cards(
+    conn: &mut Conn,
+    owner: PersonId,
+    quarter: Quarter,
+) -> Result<Vec<WindowId>, StoreError> {
+    let read = |row: &Row| Ok(WindowId(row.try_get("window_id")?));
+    all(conn, sqlx::query(SHOWN_OF).bind(owner.0).bind(quarter.to_string()), read).await
 }
 
 pub(in crate::store) async fn cards_on(

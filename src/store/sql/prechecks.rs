@@ -7,8 +7,8 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Row, json, word};
-use crate::domain::ids::{RunId, ServerId, WindowId};
+use super::{Conn, Row, all, json, word};
+use crate::domain::ids::{PersonId, RunId, ServerId, WindowId};
 use crate::store::error::StoreError;
 use crate::store::records::{PrecheckRow, Purpose};
 
@@ -25,6 +25,10 @@ statements! {
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at AND l.reboot_pending IS NOT NULL)";
     BLOCKED = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.taken_at >= $1 AND p.blocked = $2 AND NOT EXISTS \
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at)");
+    LATEST_OF = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.server_id IN \
+        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) AND p.taken_at >= $2 AND NOT EXISTS \
+        (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND (l.taken_at > p.taken_at OR \
+        (l.taken_at = p.taken_at AND l.id > p.id)))");
     OF_RUN = concatcp!("SELECT ", COLS, " FROM precheck_results WHERE run_id = $1 AND purpose = $2 \
         ORDER BY taken_at DESC, id DESC LIMIT 1");
 }
@@ -71,6 +75,14 @@ pub(in crate::store) async fn latest_precheck(
     server: ServerId,
 ) -> Result<Option<PrecheckRow>, StoreError> {
     sqlx::query(LATEST).bind(server.0).fetch_optional(conn).await?.as_ref().map(precheck).transpose()
+}
+
+pub(in crate::store) async fn latest_prechecks_of(
+    conn: &mut Conn,
+    owner: PersonId,
+    since: DateTime<Utc>,
+) -> Result<Vec<PrecheckRow>, StoreError> {
+    all(conn, sqlx::query(LATEST_OF).bind(owner.0).bind(since), precheck).await
 }
 
 pub(in crate::store) async fn blocked_since(

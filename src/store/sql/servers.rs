@@ -30,6 +30,8 @@ statements! {
     EVERY = concatcp!("SELECT ", COLS, " FROM servers s ORDER BY s.name");
     OF_PERSON = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $2 AND s.id IN \
         (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1) ORDER BY s.name");
+    LED_BY = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.id IN \
+        (SELECT o.server_id FROM ownerships o WHERE o.person_id = $1 AND o.rank = 'primary')");
     LIKE = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' \
         ORDER BY CASE WHEN s.name LIKE $2 ESCAPE '!' THEN 0 ELSE 1 END, s.name LIMIT $3");
     LIKE_OF = concatcp!("SELECT ", COLS, " FROM servers s WHERE s.active = $4 AND s.name LIKE $1 ESCAPE '!' AND s.id IN \
@@ -194,6 +196,13 @@ pub(in crate::store) async fn servers_of(
     person: PersonId,
 ) -> Result<Vec<Server>, StoreError> {
     sqlx::query(OF_PERSON).bind(person.0).bind(true).fetch_all(conn).await?.iter().map(server).collect()
+}
+
+pub(in crate::store) async fn servers_led_by(
+    conn: &mut Conn,
+    person: PersonId,
+) -> Result<Vec<Server>, StoreError> {
+    all(conn, sqlx::query(LED_BY).bind(person.0), server).await
 }
 
 /// What a name is looked for with: anything before and behind it, nothing in it meaning more than itself.
