@@ -269,6 +269,9 @@ impl Bounds<'_> {
                 }
             }
         }
+        if floor.max(self.policy.quorum) == 0 {
+            return Ok(());
+        }
         // Who overlaps this window at different times is not down at once: what counts is its worst instant.
         let down_at = |instant: DateTime<Utc>| -> Vec<String> {
             let down = others.iter().filter_map(|other| match (&other.down, other.span) {
@@ -290,39 +293,38 @@ impl Bounds<'_> {
     fn by_canaries(&self, at: DateTime<Utc>, plan: &Plan) -> Result<(), Broken> {
         let (policy, taken, group) = (self.policy, self.taken, &self.place.group);
         let zone = self.zone;
-        let after = |name: &str, end: Option<DateTime<Utc>>| match end.map(|end| on(end, policy.soak)) {
-            Some(limit) if at < limit => {
-                Err(Broken::Canary { group: name.to_owned(), limit, is_canary: false, zone })
-            }
+        let after = |name: &dyn Fn() -> String, end: Option<DateTime<Utc>>| match end
+            .map(|end| on(end, policy.soak))
+        {
+            Some(limit) if at < limit => Err(Broken::Canary { group: name(), limit, is_canary: false, zone }),
             _ => Ok(()),
         };
-        let before = |name: &str, start: Option<DateTime<Utc>>, soak: TimeDelta| match start
+        let before = |name: &dyn Fn() -> String, start: Option<DateTime<Utc>>, soak: TimeDelta| match start
             .map(|start| back(start, soak))
         {
             Some(limit) if plan.ends_at > limit => {
-                Err(Broken::Canary { group: name.to_owned(), limit, is_canary: true, zone })
+                Err(Broken::Canary { group: name(), limit, is_canary: true, zone })
             }
             _ => Ok(()),
         };
         if self.place.canary {
-            before(&format!("the rest of {}", self.group_name()), taken.others_start(group), policy.soak)?;
+            let rest = || format!("the rest of {}", self.group_name());
+            before(&rest, taken.others_start(group), policy.soak)?;
         } else {
+            let canaries = || format!("the canaries of {}", self.group_name());
             if let Some(server) = taken.without_time(group, true) {
-                return Err(Broken::NoCanaryYet {
-                    group: format!("the canaries of {}", self.group_name()),
-                    server: server.to_owned(),
-                });
+                return Err(Broken::NoCanaryYet { group: canaries(), server: server.to_owned() });
             }
-            after(&format!("the canaries of {}", self.group_name()), taken.canaries_end(group))?;
+            after(&canaries, taken.canaries_end(group))?;
         }
         for earlier in &policy.after {
             if let Some(server) = taken.without_time(earlier, false) {
                 return Err(Broken::NoCanaryYet { group: earlier.clone(), server: server.to_owned() });
             }
-            after(earlier, taken.group_ends(earlier))?;
+            after(&|| earlier.clone(), taken.group_ends(earlier))?;
         }
         for (later, soak) in &policy.followers {
-            before(later, taken.group_starts(later), *soak)?;
+            before(&|| later.clone(), taken.group_starts(later), *soak)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::occupancy::{Occupancy, Place};
 use super::policy::{Policies, Policy};
 use super::quarter::{Quarter, Quarters};
 use super::refusal::Refusal;
+use super::rule::Broken;
 use super::window::Plan;
 
 /// A server that wants a time.
@@ -121,9 +122,17 @@ type Rank = (u64, u32, DateTime<Utc>);
 #[derive(Debug)]
 struct Day {
     date: NaiveDate,
+    /// Those that are not taken for everybody yet.
     starts: Vec<(DateTime<Utc>, Plan)>,
-    /// Whether every start of it is taken for everybody.
-    full: bool,
+}
+
+/// Whether a start stays refused for a whole group while a plan is made: what is taken only grows meanwhile.
+fn is_for_everybody(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::SlotFull { .. }
+            | Refusal::Rule(Broken::SlotTaken { .. } | Broken::Concurrent { .. } | Broken::Gap { .. })
+    )
 }
 
 /// A number that a seed makes of a name, the same in every version of the program.
@@ -223,7 +232,7 @@ impl Planner<'_> {
         let bounds = self.bounds(candidate, taken, None);
         let days = bounds.patch_days(NaiveDate::MIN).map(|date| {
             let starts = bounds.starts_of(date).filter_map(|at| Some((at, bounds.by_calendar(at).ok()?)));
-            Day { date, starts: starts.collect(), full: false }
+            Day { date, starts: starts.collect() }
         });
         Regular { days: days.filter(|day| !day.starts.is_empty()).collect(), none: None }
     }
@@ -269,10 +278,9 @@ impl Planner<'_> {
         from: NaiveDate,
     ) -> Option<Assigned> {
         let (policy, taken) = (candidate.policy, bounds.taken);
-        for day in regular.days.iter_mut().filter(|day| !day.full && day.date >= from) {
+        for day in regular.days.iter_mut().filter(|day| day.date >= from) {
             let mut best: Option<(Rank, Plan)> = None;
-            let mut taken_for_all = true;
-            for (at, plan) in &day.starts {
+            day.starts.retain(|(at, plan)| {
                 let room = bounds
                     .by_history(*at, plan)
                     .map_err(Refusal::Rule)
@@ -285,13 +293,11 @@ impl Planner<'_> {
                         if best.as_ref().is_none_or(|(other, _)| key < *other) {
                             best = Some((key, *plan));
                         }
-                        taken_for_all = false;
+                        true
                     }
-                    Err(Refusal::SlotFull { .. }) => {}
-                    Err(_) => taken_for_all = false,
+                    Err(refusal) => !is_for_everybody(&refusal),
                 }
-            }
-            day.full = taken_for_all;
+            });
             if let Some((_, plan)) = best {
                 let plan = self.spread(candidate, bounds, plan);
                 let why = Why {
