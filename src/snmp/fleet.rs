@@ -1,4 +1,4 @@
-//! The date of many hosts at once over SNMP v2c: one socket for all, each question numbered, retries in rounds.
+//! The date of many hosts at once: one socket for all, each question numbered, retries in rounds.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,26 +7,30 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use snmp::{Oid, Pdu};
 use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::users::{Met, Speaking, discovery, engine_of, numbered};
 use super::{Access, Agent, HostTime, Probe, SYSTEM_DATE, SnmpError, Told, parse, told};
 use crate::config::secret::Secret;
 
-/// So many names are looked up, or v3 agents asked, at the same time.
+/// So many names are looked up, or keys made, at the same time.
 const AT_ONCE: usize = 64;
 /// So many answers may come at the same moment: they must fit the socket's buffer.
 const OPEN: usize = 256;
 /// Whoever has not answered by then does not hold up the questions to others.
 const FRESH: Duration = Duration::from_millis(50);
+/// How often an agent may say that its clock or its count of restarts is another one.
+const CORRECTIONS: u8 = 3;
 // The types of BER that a question is made of.
 const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
+pub(super) const OCTETS: u8 = 0x04;
 const NULL: u8 = 0x05;
 const OBJECT: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
+pub(super) const SEQUENCE: u8 = 0x30;
 const GET: u8 = 0xa0;
 /// SNMP v2c as it is written in a message.
-const V2C: u8 = 1;
+const V2C: i32 = 1;
 
 /// A host's date and time, and how long ago it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +45,13 @@ pub struct Heard {
 type Outcome = Result<(HostTime, Instant), SnmpError>;
 
 /// An agent that has not answered.
-#[derive(Clone, Copy)]
 struct Waiting {
     /// Its place among the agents.
     index: usize,
     address: SocketAddr,
+    /// With SNMP v3: what is known of its engine.
+    met: Met,
+    corrected: u8,
 }
 
 impl Probe {
@@ -57,18 +63,7 @@ impl Probe {
         access: &Access,
         done: impl Fn(usize) + Sync,
     ) -> Vec<Result<Heard, SnmpError>> {
-        let outcomes: Vec<Outcome> = match access {
-            Access::V2c(community) => self.over_one_socket(agents, community, done).await,
-            Access::V3(_) => {
-                let done = &done;
-                let asked = agents.iter().map(|agent| async move {
-                    let outcome = self.host_time(agent, access).await;
-                    done(1);
-                    outcome.map(|time| (time, Instant::now()))
-                });
-                stream::iter(asked).buffered(AT_ONCE).collect().await
-            }
-        };
+        let outcomes = self.over_one_socket(agents, access, done).await;
         let now = Instant::now();
         let heard = |(time, at): (HostTime, Instant)| Heard { time, ago: now.saturating_duration_since(at) };
         outcomes.into_iter().map(|outcome| outcome.map(heard)).collect()
@@ -77,7 +72,7 @@ impl Probe {
     async fn over_one_socket(
         &self,
         agents: &[Agent],
-        community: &Secret,
+        access: &Access,
         done: impl Fn(usize) + Sync,
     ) -> Vec<Outcome> {
         let addresses: Vec<Result<SocketAddr, SnmpError>> =
@@ -89,7 +84,7 @@ impl Probe {
         for (index, address) in addresses.into_iter().enumerate() {
             match address {
                 Ok(address) => {
-                    let waiting = Waiting { index, address };
+                    let waiting = Waiting { index, address, met: Met::Nobody, corrected: 0 };
                     let family = if address.is_ipv4() { &mut v4 } else { &mut v6 };
                     family.insert(super::next_question(), waiting);
                 }
@@ -108,7 +103,9 @@ impl Probe {
                 continue;
             }
             let Ok(socket) = UdpSocket::bind(SocketAddr::new(own, 0)).await else { continue };
-            let mut sweep = Sweep { socket, community, timeout: self.timeout, agents, waiting };
+            let (timeout, keys) = (self.timeout, JoinSet::new());
+            let (fresh, deadlines) = (VecDeque::with_capacity(OPEN), VecDeque::new());
+            let mut sweep = Sweep { socket, access, timeout, agents, waiting, keys, fresh, deadlines };
             for _ in 0..asked {
                 sweep.ask(&mut outcomes, &done).await;
             }
@@ -121,44 +118,61 @@ impl Probe {
 /// Everybody who has not answered yet, by the number of his question: the same in every round, so that a late answer counts.
 struct Sweep<'a> {
     socket: UdpSocket,
-    community: &'a Secret,
+    access: &'a Access,
     timeout: Duration,
     agents: &'a [Agent],
     waiting: HashMap<i32, Waiting>,
+    /// Keys that are being made for an agent's engine: with SNMP v3 a password is hashed for a megabyte.
+    keys: JoinSet<(i32, Speaking)>,
+    /// By the order in which they were asked: those that may answer at any moment, and when each has had its time.
+    fresh: VecDeque<(Instant, i32)>,
+    deadlines: VecDeque<(Instant, i32)>,
 }
 
 impl Sweep<'_> {
     /// Asks each of them once, and waits until all have answered or had their time.
     async fn ask(&mut self, outcomes: &mut [Outcome], done: &(impl Fn(usize) + Sync)) {
         let mut coming = self.waiting.keys().copied().collect::<Vec<_>>().into_iter();
-        // By the order in which they were asked: those that may answer at any moment, and when each has had its time.
-        let mut fresh: VecDeque<(Instant, i32)> = VecDeque::with_capacity(OPEN);
-        let mut deadlines: VecDeque<(Instant, i32)> = VecDeque::new();
         let mut buffer = vec![0; 2048];
+        self.fresh.clear();
+        self.deadlines.clear();
         loop {
-            let now = Instant::now();
-            while fresh.len() < OPEN
+            while self.fresh.len() < OPEN
+                && self.keys.len() < AT_ONCE
                 && let Some(number) = coming.next()
             {
-                let Some(Waiting { address, .. }) = self.waiting.get(&number) else { continue };
-                // A question that cannot be sent is one that gets no answer.
-                let _ = self.socket.send_to(&question(number, self.community), address).await;
-                fresh.push_back((now + FRESH, number));
-                deadlines.push_back((now + self.timeout, number));
+                self.send(number).await;
             }
-            let Some((deadline, _)) = deadlines.front() else { return };
-            let more = fresh.front().filter(|_| coming.len() > 0).map(|(until, _)| *until);
-            let wake = more.map_or(*deadline, |until| until.min(*deadline));
-            // Else the time is over, or an ICMP message tells about some earlier question.
-            if let Ok(Ok((length, from))) = timeout_at(wake, self.socket.recv_from(&mut buffer)).await
-                && let Some((index, outcome)) = self.answered(buffer.get(..length).unwrap_or_default(), from)
-                && let Some(place) = outcomes.get_mut(index)
-            {
-                *place = outcome;
-                done(1);
+            let deadline = self.deadlines.front().map(|(at, _)| *at);
+            if deadline.is_none() && self.keys.is_empty() {
+                return;
+            }
+            let more = self.fresh.front().filter(|_| coming.len() > 0).map(|(until, _)| *until);
+            let idle = Instant::now() + self.timeout;
+            let wake = deadline.into_iter().chain(more).min().unwrap_or(idle);
+            tokio::select! {
+                Some(made) = self.keys.join_next() => {
+                    if let Ok((number, speaking)) = made
+                        && let Some(waiting) = self.waiting.get_mut(&number)
+                    {
+                        waiting.met = Met::Somebody(Box::new(speaking));
+                        self.send(number).await;
+                    }
+                }
+                // Else the time is over, or an ICMP message tells about some earlier question.
+                come = timeout_at(wake, self.socket.recv_from(&mut buffer)) => {
+                    if let Ok(Ok((length, from))) = come
+                        && let Some((index, outcome)) =
+                            self.heard(buffer.get(..length).unwrap_or_default(), from).await
+                        && let Some(place) = outcomes.get_mut(index)
+                    {
+                        *place = outcome;
+                        done(1);
+                    }
+                }
             }
             let now = Instant::now();
-            for queue in [&mut fresh, &mut deadlines] {
+            for queue in [&mut self.fresh, &mut self.deadlines] {
                 while queue
                     .front()
                     .is_some_and(|(at, number)| *at <= now || !self.waiting.contains_key(number))
@@ -169,44 +183,103 @@ impl Sweep<'_> {
         }
     }
 
+    /// Puts an agent's question, or with SNMP v3 first of all the one who it is.
+    async fn send(&mut self, number: i32) {
+        let Some(Waiting { address, met, .. }) = self.waiting.get_mut(&number) else { return };
+        let message = match (self.access, met) {
+            (Access::V2c(community), _) => question(number, community),
+            (Access::V3(_), Met::Nobody) => discovery(number),
+            (Access::V3(_), Met::KeysAreMade) => return,
+            (Access::V3(_), Met::Somebody(speaking)) => speaking.question(number, &request(number, true)),
+        };
+        // A question that cannot be sent is one that gets no answer.
+        let _ = self.socket.send_to(&message, *address).await;
+        let now = Instant::now();
+        self.fresh.push_back((now + FRESH, number));
+        self.deadlines.push_back((now + self.timeout, number));
+    }
+
     /// An answer counts only from the address that was asked, with the question's number.
-    fn answered(&mut self, bytes: &[u8], from: SocketAddr) -> Option<(usize, Outcome)> {
-        let answer = Pdu::from_bytes(bytes).ok()?;
-        let expected = answer.community == self.community.expose().as_bytes()
-            && self.waiting.get(&answer.req_id).is_some_and(|waiting| waiting.address == from);
-        if !expected {
-            return None;
-        }
-        let waiting = self.waiting.remove(&answer.req_id)?;
-        let agent = self.agents.get(waiting.index)?.clone();
-        let outcome = match told(&answer, &Oid::from(SYSTEM_DATE).ok()?) {
-            Told::Date(bytes) => {
-                let time = parse(&bytes).map_err(|why| SnmpError::Garbage { agent, why: why.to_string() });
-                time.map(|time| (time, Instant::now()))
+    async fn heard(&mut self, bytes: &[u8], from: SocketAddr) -> Option<(usize, Outcome)> {
+        match self.access {
+            Access::V2c(community) => {
+                let answer = Pdu::from_bytes(bytes).ok()?;
+                let expected = answer.community == community.expose().as_bytes()
+                    && self.waiting.get(&answer.req_id).is_some_and(|waiting| waiting.address == from);
+                expected.then(|| self.settled(answer.req_id, told_by(&answer)))?
             }
-            Told::NoSuchObject => Err(SnmpError::NoSuchObject { agent }),
-            Told::Else => Err(SnmpError::Garbage { agent, why: "it is of another type".to_owned() }),
+            Access::V3(user) => {
+                let number = numbered(bytes)?;
+                let waiting = self.waiting.get_mut(&number).filter(|waiting| waiting.address == from)?;
+                match &mut waiting.met {
+                    Met::Nobody => {
+                        let engine = engine_of(bytes)?;
+                        waiting.met = Met::KeysAreMade;
+                        let user = user.clone();
+                        self.keys.spawn_blocking(move || (number, Speaking::with(&user, &engine)));
+                        None
+                    }
+                    Met::KeysAreMade => None,
+                    Met::Somebody(speaking) => {
+                        let answer = speaking.answer(bytes, number);
+                        let again = matches!(answer, Err(snmp::Error::AuthUpdated));
+                        if again && waiting.corrected < CORRECTIONS {
+                            waiting.corrected = waiting.corrected.saturating_add(1);
+                            self.send(number).await;
+                            return None;
+                        }
+                        self.settled(number, answer.map_err(Some))
+                    }
+                }
+            }
+        }
+    }
+
+    /// What came of an agent, which is not asked any more.
+    fn settled(&mut self, number: i32, told: Result<Told, Option<snmp::Error>>) -> Option<(usize, Outcome)> {
+        let waiting = self.waiting.remove(&number)?;
+        let agent = self.agents.get(waiting.index)?.clone();
+        let outcome = match (told, self.access) {
+            (Ok(Told::Date(bytes)), _) => match parse(&bytes) {
+                Ok(time) => Ok((time, Instant::now())),
+                Err(why) => Err(SnmpError::Garbage { agent, why: why.to_string() }),
+            },
+            (Ok(Told::NoSuchObject), _) => Err(SnmpError::NoSuchObject { agent }),
+            // A report in the place of an answer is about the user.
+            (
+                Ok(Told::Else) | Err(Some(snmp::Error::AuthFailure(_) | snmp::Error::AuthUpdated)),
+                Access::V3(user),
+            ) => Err(SnmpError::LoginRefused { agent, user: user.name.clone() }),
+            (Err(Some(error)), _) => Err(SnmpError::Garbage { agent, why: error.to_string() }),
+            (Ok(Told::Else) | Err(None), _) => {
+                Err(SnmpError::Garbage { agent, why: "it is of another type".to_owned() })
+            }
         };
         Some((waiting.index, outcome))
     }
 }
 
-/// A GetRequest for hrSystemDate.0.
-fn question(number: i32, community: &Secret) -> Vec<u8> {
-    let name = match Oid::from(SYSTEM_DATE) {
-        Ok(name) => part(OBJECT, name.as_bytes()),
-        Err(_) => return Vec::new(),
-    };
+fn told_by(answer: &Pdu<'_>) -> Result<Told, Option<snmp::Error>> {
+    Oid::from(SYSTEM_DATE).map(|question| told(answer, &question)).map_err(|_| None)
+}
+
+/// A GetRequest for hrSystemDate.0, or for nothing.
+pub(super) fn request(number: i32, for_date: bool) -> Vec<u8> {
+    let name = Oid::from(SYSTEM_DATE).map(|name| part(OBJECT, name.as_bytes())).unwrap_or_default();
     let binding = part(SEQUENCE, &[name, part(NULL, &[])].concat());
-    let request = [
-        part(INTEGER, shortest(&number.to_be_bytes())),
-        part(INTEGER, &[0]),
-        part(INTEGER, &[0]),
-        part(SEQUENCE, &binding),
-    ];
-    let message =
-        [part(INTEGER, &[V2C]), part(OCTETS, community.expose().as_bytes()), part(GET, &request.concat())];
+    let bindings = if for_date { binding } else { Vec::new() };
+    part(GET, &[integer(number), integer(0), integer(0), part(SEQUENCE, &bindings)].concat())
+}
+
+/// A question over SNMP v2c.
+fn question(number: i32, community: &Secret) -> Vec<u8> {
+    let message = [integer(V2C), part(OCTETS, community.expose().as_bytes()), request(number, true)];
     part(SEQUENCE, &message.concat())
+}
+
+/// A number that is not negative.
+pub(super) fn integer(number: i32) -> Vec<u8> {
+    part(INTEGER, shortest(&number.to_be_bytes()))
 }
 
 /// The bytes of a positive number without those that say nothing.
@@ -220,7 +293,7 @@ fn shortest(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// A type, a length, and what is that long.
-fn part(kind: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn part(kind: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let mut bytes = vec![kind];
     match u8::try_from(length) {

@@ -14,6 +14,7 @@
 
 mod date;
 mod fleet;
+mod users;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -113,3 +113,44 @@ async fn silence_costs_its_timeouts_and_a_missing_agent_nothing() -> Result<()> 
     assert!(matches!(error, SnmpError::OutsideLab { .. }), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_fleet_is_asked_in_a_users_name_over_one_socket() -> Result<()> {
+    let lab = Lab::start().await?;
+    let tokyo = lab.snmpd("Asia/Tokyo", 40, "").await?;
+    let mut agents: Vec<Agent> = tokyo.addresses().iter().map(agent).collect();
+    // Nobody answers at the one, and the other is outside the lab.
+    let [a, b, c, _] = tokyo.addresses()[0].octets();
+    agents.insert(20, agent(&format!("{a}.{b}.{c}.250")));
+    agents.push(agent(&"192.0.2.1"));
+    let probe = Probe { timeout: std::time::Duration::from_secs(2), ..quick() };
+    for user in [
+        user("labsha", Digest::Sha, Some(Cipher::Aes)),
+        user("labmd5", Digest::Md5, Some(Cipher::Des)),
+        user("labauth", Digest::Sha, None),
+    ] {
+        let name = user.name.clone();
+        let settled = std::sync::atomic::AtomicUsize::new(0);
+        let count = |more| drop(settled.fetch_add(more, std::sync::atomic::Ordering::Relaxed));
+        let mut times = probe.host_times(&agents, &Access::V3(user), count).await;
+        assert_eq!(settled.into_inner(), agents.len(), "{name}");
+        let outside = times.pop().context("no answer")?.unwrap_err();
+        assert!(matches!(outside, SnmpError::OutsideLab { .. }), "{outside}");
+        let silent = times.remove(20).unwrap_err();
+        assert!(matches!(silent, SnmpError::NoAnswer { asked: 2, .. }), "{silent}");
+        for time in times {
+            let heard = time.map_err(|error| format!("{name}: {error}")).unwrap();
+            assert_eq!(heard.time.offset, FixedOffset::east_opt(9 * 3600), "{name}");
+        }
+    }
+    let mut wrong = user("labsha", Digest::Sha, Some(Cipher::Aes));
+    wrong.authentication = Some((Digest::Sha, Secret::new("wrong-password")));
+    for user in [user("nobody", Digest::Sha, Some(Cipher::Aes)), wrong] {
+        let some = agents.get(..3).context("no agents")?;
+        for time in probe.host_times(some, &Access::V3(user), |_| {}).await {
+            let error = time.unwrap_err();
+            assert!(matches!(error, SnmpError::LoginRefused { .. }), "{error}");
+        }
+    }
+    Ok(())
+}
