@@ -115,11 +115,11 @@ impl App {
         else {
             return Ok(());
         };
+        let pending = tx.members_waiting_for_reboot(service).await?;
         for member in tx.members_of(service, quarter).await? {
             let rules = self.policy(&member.server);
             let theirs = Place::of(&member.server, rules);
-            let pending = tx.latest_precheck(member.server.id).await?.and_then(|row| row.reboot_pending);
-            let down = why_down(member.window.as_ref(), pending == Some(true));
+            let down = why_down(member.window.as_ref(), pending.contains(&member.server.id));
             taken.enlist(member.server.id, &member.server.name, &theirs, rules, down);
             let plan =
                 member.window.filter(|window| window.state.holds_slot()).and_then(|window| window.plan);

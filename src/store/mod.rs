@@ -388,6 +388,8 @@ forward! {
     prechecks::seen_since(since: DateTime<Utc>) -> Vec<ServerId>;
     /// The servers that waited for a reboot when they were last looked at, since a time.
     prechecks::waiting_for_reboot(since: DateTime<Utc>) -> Vec<ServerId>;
+    /// The members of a service that waited for a reboot when they were last looked at.
+    prechecks::members_waiting_for_reboot(service: &str) -> Vec<ServerId>;
     /// A run's facts of one purpose, the latest.
     prechecks::precheck_of_run(run: RunId, purpose: records::Purpose) -> Option<PrecheckRow>;
 

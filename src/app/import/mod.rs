@@ -119,7 +119,8 @@ impl App {
         absent: Absent,
         actor: &Actor,
     ) -> Result<Preview, Failure> {
-        let actor = &actor.clone().because_of(Some(format!("sha256 {}", sha256(file))));
+        let hash = sha256(file);
+        let actor = &actor.clone().because_of(Some(format!("sha256 {hash}")));
         // Reading takes a while, and nobody else can write while a transaction that writes is open.
         let spelt = headings(&mut self.store.read().await?).await?;
         let mut sheet = read::read(file, &spelt.others);
@@ -145,7 +146,7 @@ impl App {
             ended.extend(self.retire(&mut tx, server, windows, actor).await?);
         }
         self.tell_together(&mut tx, &ended, (&actor.name, actor.channel), None).await?;
-        self.audit_import(&mut tx, file, &sheet, &preview, actor).await?;
+        self.audit_import(&mut tx, &hash, &sheet, &preview, actor).await?;
         tx.commit().await?;
         Ok(preview)
     }
@@ -337,7 +338,7 @@ impl App {
     async fn audit_import(
         &self,
         tx: &mut Tx,
-        file: &[u8],
+        hash: &str,
         sheet: &Sheet,
         preview: &Preview,
         actor: &Actor,
@@ -346,7 +347,7 @@ impl App {
         let value =
             serde_json::to_value(&headings).map_err(|error| Failure::Bug(format!("{HEADINGS}: {error}")))?;
         tx.put_configuration(HEADINGS, &value, self.now()).await?;
-        tx.put_configuration(INVENTORY, &json!([self.now(), sha256(file)]), self.now()).await?;
+        tx.put_configuration(INVENTORY, &json!([self.now(), hash]), self.now()).await?;
         tx.append_audit(&AuditEvent {
             at: self.now(),
             actor: actor.clone(),

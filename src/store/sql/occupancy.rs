@@ -1,12 +1,17 @@
 //! Who else is patched when: groups, services, and the rows that decisions must not pass each other on.
 
+use std::collections::HashMap;
+
 use const_format::concatcp;
 use sqlx::Row as _;
 
 use super::servers;
 use super::windows;
-use super::{Conn, Row};
+use super::{Conn, Row, all};
+use crate::domain::ids::ServerId;
 use crate::domain::quarter::Quarter;
+use crate::domain::server::Server;
+use crate::domain::window::Window;
 use crate::store::error::StoreError;
 use crate::store::records::{MemberRow, SpanRow, StateRow};
 
@@ -32,6 +37,8 @@ statements! {
         JOIN windows w ON w.server_id = s.id AND w.quarter = $2 \
         WHERE s.group_key = $1 AND s.active = $3 AND LOWER(s.environment) = $4 GROUP BY w.state";
     MEMBERS = concatcp!("SELECT ", servers::COLS, " FROM servers s WHERE s.service = $1 AND s.active = $2 ORDER BY s.name");
+    WINDOWS_OF_MEMBERS = concatcp!("SELECT ", windows::COLS, " FROM servers s CROSS JOIN windows w \
+        WHERE s.service = $1 AND s.active = $2 AND w.server_id = s.id AND w.quarter = $3");
     LOCK = "INSERT INTO locks (name, count) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET count = locks.count + 1";
 }
 
@@ -96,14 +103,13 @@ pub(in crate::store) async fn members_of(
     service: &str,
     quarter: Quarter,
 ) -> Result<Vec<MemberRow>, StoreError> {
-    let rows = sqlx::query(MEMBERS).bind(service).bind(true).fetch_all(&mut *conn).await?;
-    let mut members = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let server = servers::server(row)?;
-        let window = windows::window_of(conn, server.id, quarter).await?;
-        members.push(MemberRow { server, window });
-    }
-    Ok(members)
+    let servers = all(&mut *conn, sqlx::query(MEMBERS).bind(service).bind(true), servers::server).await?;
+    let query = sqlx::query(WINDOWS_OF_MEMBERS).bind(service).bind(true).bind(quarter.to_string());
+    let windows = all(conn, query, windows::window).await?;
+    let mut windows: HashMap<ServerId, Window> =
+        windows.into_iter().map(|window| (window.server, window)).collect();
+    let with_window = |server: Server| MemberRow { window: windows.remove(&server.id), server };
+    Ok(servers.into_iter().map(with_window).collect())
 }
 
 pub(in crate::store) async fn lock(conn: &mut Conn, name: &str) -> Result<(), StoreError> {

@@ -23,6 +23,10 @@ statements! {
     SEEN = "SELECT DISTINCT server_id FROM precheck_results WHERE taken_at >= $1 AND facts IS NOT NULL";
     PENDING = "SELECT p.server_id FROM precheck_results p WHERE p.taken_at >= $1 AND p.reboot_pending = $2 AND NOT EXISTS \
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at AND l.reboot_pending IS NOT NULL)";
+    MEMBERS_PENDING = "SELECT p.server_id FROM servers s JOIN precheck_results p ON p.server_id = s.id \
+        WHERE s.service = $1 AND p.reboot_pending = $2 AND NOT EXISTS \
+        (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND (l.taken_at > p.taken_at OR \
+        (l.taken_at = p.taken_at AND l.id > p.id)))";
     BLOCKED = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.taken_at >= $1 AND p.blocked = $2 AND NOT EXISTS \
         (SELECT 1 FROM precheck_results l WHERE l.server_id = p.server_id AND l.taken_at > p.taken_at)");
     LATEST_OF = concatcp!("SELECT ", COLS, " FROM precheck_results p WHERE p.server_id IN \
@@ -126,6 +130,14 @@ pub(in crate::store) async fn waiting_for_reboot(
 ) -> Result<Vec<ServerId>, StoreError> {
     let rows = sqlx::query(PENDING).bind(since).bind(true).fetch_all(conn).await?;
     rows.iter().map(|row| Ok(ServerId(row.try_get("server_id")?))).collect()
+}
+
+pub(in crate::store) async fn members_waiting_for_reboot(
+    conn: &mut Conn,
+    service: &str,
+) -> Result<Vec<ServerId>, StoreError> {
+    let read = |row: &Row| Ok(ServerId(row.try_get("server_id")?));
+    all(conn, sqlx::query(MEMBERS_PENDING).bind(service).bind(true), read).await
 }
 
 pub(in crate::store) async fn seen_since(

@@ -14,7 +14,7 @@ use crate::domain::window::{Consent, Plan, Window};
 use crate::store::error::{StoreError, one};
 use crate::store::records::{FeedRow, WindowCount};
 
-const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
+pub(super) const COLS: &str = "w.id, w.server_id, w.quarter, w.revision, w.local_time, w.zone, w.starts_at, w.ends_at, w.state_data, \
     w.moves, w.crossed_by, w.version, w.consents";
 
 const FEED: &str = concatcp!(
@@ -52,7 +52,7 @@ statements! {
         AND w.state <> 'unscheduled' ORDER BY w.starts_at, w.id");
 }
 
-fn window(row: &Row) -> Result<Window, StoreError> {
+pub(super) fn window(row: &Row) -> Result<Window, StoreError> {
     const T: &str = "windows";
     let local: Option<NaiveDateTime> = row.try_get("local_time")?;
     let plan = match local {
