@@ -24,11 +24,13 @@ use patchbot::app::handle::Request;
 use patchbot::app::import::{Apply, Preview};
 use patchbot::app::plan::{Keep, Order};
 use patchbot::app::selection::Among;
+use patchbot::app::simulate::{Question, Simulated};
 use patchbot::clock::Clock;
 use patchbot::domain::answer::{Channel, Verdict};
 use patchbot::domain::person::{Address, Identity};
 use patchbot::domain::policy::{Policies, Policy};
 use patchbot::domain::quarter::Quarter;
+use patchbot::domain::simulate::Assumptions;
 use patchbot::domain::timeline::{Due, Event};
 use patchbot::store::Store;
 use patchbot::store::records::Subject;
@@ -37,11 +39,12 @@ use sqlx::{Connection, Executor};
 use measure::{Cost, Costs, app, cost, cpu_seconds, megabytes, root, scheduler};
 
 /// What is measured, in this order, each on the database that the one before has left.
-const ACTS: [(&str, &str); 11] = [
+const ACTS: [(&str, &str); 12] = [
     ("preview", "import, preview of a new inventory"),
     ("apply", "import, applied"),
     ("again", "import of the same once more, applied"),
     ("plan", "plan of a quarter, written"),
+    ("simulate", "simulation of that quarter"),
     ("idle", "tick, nothing due"),
     ("due", "ticks, 100 owners' monthly notices due"),
     ("slots", "slots, said by an owner"),
@@ -133,6 +136,11 @@ async fn act(what: &str, database: &str, file: &Path) -> Cost {
         "plan" => {
             let report = app.plan(&Order::whole(quarter, Keep::Yes), &root()).await.unwrap();
             assert_eq!((report.proposed.len(), report.wrong), (rows, Vec::new()));
+        }
+        "simulate" => {
+            let assumed = Assumptions::default();
+            let question = Question { quarter, only: None, inventory: None, places: 8, assumed: &assumed };
+            assert!(matches!(app.simulate(question).await.unwrap(), Simulated::Report(_)));
         }
         "idle" => {
             let scheduler = scheduler(&app);
