@@ -145,7 +145,9 @@ fn without_greeting<'a, 'b>(lines: &'a [&'b str]) -> &'a [&'b str] {
 
 /// Cuts the sign-off and the name below it; anything below that is not a name makes the reply unclear.
 fn without_sign_off<'a, 'b>(lines: &'a [&'b str]) -> Result<&'a [&'b str], NotUnderstood> {
-    let is_sign_off = |line: &&str| SIGN_OFFS.contains(&folded_words(line).join(" ").as_str());
+    let is_sign_off = |line: &&str| {
+        !line.contains(['?', '\u{ff1f}']) && SIGN_OFFS.contains(&folded_words(line).join(" ").as_str())
+    };
     let Some(at) = lines.iter().position(is_sign_off) else { return Ok(lines) };
     let (body, signed) = lines.split_at(at);
     let strange = signed.iter().skip(1).enumerate().find(|(index, line)| {
@@ -386,7 +388,15 @@ impl fmt::Display for AskBack {
             Self::Contradiction => {
                 f.write_str("That says two things that may touch the same servers, so nothing was decided.")
             }
-            Self::NotByMail(name) => write!(f, "\"{name}\" cannot be said by mail, so nothing was decided."),
+            Self::NotByMail(name) => {
+                let surfaces = crate::spec_of(name).map_or(&[][..], |spec| spec.surfaces);
+                let or_terminal =
+                    if surfaces.contains(&Surface::Terminal) { " or in the terminal" } else { "" };
+                write!(
+                    f,
+                    "\"{name}\" cannot be said by mail, so nothing was decided; say it in chat{or_terminal}."
+                )
+            }
             Self::TooMuch => {
                 f.write_str("There is more in your reply than a decision, so nothing was decided.")
             }
@@ -522,6 +532,7 @@ mod tests {
             ("\n \n", "nothing"),
             ("Is this the one with the reboot?", "question"),
             ("approve?", "question"),
+            ("approve\nThanks?", "question"),
             ("status of web01?", "question"),
             ("approved but only after the release", "condition"),
             ("approve if the backup is done", "condition"),

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{PersonId, ServerId, WindowId};
 use crate::domain::mondays::{is_requested, is_this_week, still_waits, was_asked_lately};
+use crate::domain::moves::{MovesLeft, moves_sentence};
 use crate::domain::notice::{Asked, Digest, Notice};
 use crate::domain::person::Person;
 use crate::domain::quarter::Quarter;
@@ -18,7 +19,7 @@ use crate::store::Tx;
 use crate::store::records::{Claimed, Subject};
 
 use super::decide::window_json;
-use super::notices::{About, Letter, answerable, next_steps};
+use super::notices::{About, Letter, answerable};
 use super::{App, Failure};
 
 /// An owner with more windows than this gets them on one card.
@@ -289,6 +290,7 @@ impl App {
                 Some(others) => format!("{others} {silence}"),
                 None => silence,
             },
+            moves: self.moves_sentence(windows),
             note: None,
             asked: if windows.iter().all(|(server, _)| self.is_approved_by_others(reader, server)) {
                 Asked::Time
@@ -296,6 +298,19 @@ impl App {
                 Asked::Decision
             },
         }
+    }
+
+    /// How often these windows can still be moved by their owners, and until when.
+    fn moves_sentence(&self, windows: &[(Server, Window)]) -> Option<String> {
+        let movable = windows.iter().filter(|(_, window)| {
+            matches!(
+                window.state,
+                WindowState::Unscheduled | WindowState::Proposed | WindowState::Approved(_)
+            )
+        });
+        let each: Vec<(&str, MovesLeft)> =
+            movable.map(|(server, window)| (server.name.as_str(), self.moves_left(server, window))).collect();
+        moves_sentence(&each)
     }
 
     async fn mail_digest(
@@ -333,7 +348,7 @@ impl App {
         let today = self.last_look(&mut tx, &server).await?;
         for reader in self.readers_of(&mut tx, &server).await? {
             let about = About { server: &server, window: &window, occasion: "reminder".to_owned() };
-            let next = next_steps(&window, &server.name);
+            let next = self.next_steps(&window, &server);
             let mut told = self.window_notice(&about, &reader, sentences.clone(), next);
             told.window.today.clone_from(&today);
             let notice = Notice::DailyReminder(told);

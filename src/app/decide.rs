@@ -13,6 +13,7 @@ use crate::domain::decision::{Act, Case, Change, Decided, Via, decide};
 use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::WindowId;
 use crate::domain::message::Tone;
+use crate::domain::moves::{MovesLeft, moves_sentence};
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::domain::shown::{line, typed};
@@ -115,6 +116,7 @@ impl App {
         let mut done = Vec::new();
         let mut refused = Vec::new();
         let mut dropped = Vec::new();
+        let mut moved = Vec::new();
         for aim in aims {
             let server = aim.server.clone();
             if matches!(command, Command::Undo(_))
@@ -129,6 +131,11 @@ impl App {
                     let undo_until = undo_until(self.policy(&server), self.now(), change.before, plan)
                         .filter(|_| change.decided != Decided::Undone);
                     let reason = reason.map(|reason| reason.as_str().to_owned());
+                    if matches!(change.decided, Decided::Moved | Decided::Deferred)
+                        && !aim.permit.is_operator()
+                    {
+                        moved.push((server.name.clone(), self.moves_left(&server, &change.window)));
+                    }
                     done.push(Done { server, change, reason, undo_until });
                 }
                 Err(Stop::Refused(refusal)) => {
@@ -145,6 +152,9 @@ impl App {
             answer.verdict = Verdict::Partly;
         }
         answer.lines.splice(0..0, dropped);
+        let moved: Vec<(&str, MovesLeft)> =
+            moved.iter().map(|(server, left)| (server.as_str(), *left)).collect();
+        answer.lines.extend(moves_sentence(&moved));
         Ok(Dealt { answer, done, servers, pending: None })
     }
 

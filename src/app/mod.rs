@@ -48,10 +48,12 @@ use chrono_tz::Tz;
 
 use crate::clock::{Clock, Ids};
 use crate::domain::ids::{DecisionId, InboxId, NoticeId, PersonId, RequestId, RunId, ServerId, WindowId};
+use crate::domain::moves::MovesLeft;
 use crate::domain::policy::{Policies, Policy};
 use crate::domain::quarter::Quarters;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
+use crate::domain::window::Window;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::records::Medium;
@@ -167,6 +169,11 @@ impl App {
     #[must_use]
     pub fn policy(&self, server: &Server) -> &Policy {
         self.policies.of(server.host_group.as_deref())
+    }
+
+    /// How often a window can still be moved by its owners, and until when.
+    pub(crate) fn moves_left(&self, server: &Server, window: &Window) -> MovesLeft {
+        MovesLeft::of(window, self.policy(server), &self.quarters)
     }
 
     pub(crate) fn server_id(&self) -> ServerId {

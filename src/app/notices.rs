@@ -10,6 +10,7 @@ use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::message::{Alert, Answerable, Message, Offer, ShownWindow, Tone};
+use crate::domain::moves::MovesLeft;
 use crate::domain::notice::{
     DecidedLine, DecisionNotice, DecisionsNotice, Notice, ShownTime, WindowLine, WindowNotice,
 };
@@ -179,7 +180,7 @@ impl App {
             decided_at: shown(self.now(), done.server.zone, reader.zone),
             reason: done.reason.clone(),
             before: moved_from(done).map(|plan| shown(plan.starts_at, plan.zone, reader.zone)),
-            next: next_steps(window, &done.server.name),
+            next: self.next_steps(window, &done.server),
         });
         // The version makes each decision a message of its own, whatever was decided before.
         let occasion = format!("decision/{}", window.version.saturating_add(1));
@@ -249,6 +250,11 @@ impl App {
             self.tell_ops(tx, note).await?;
         }
         Ok(())
+    }
+
+    /// What an owner can say about a window as it is now, one sentence each.
+    pub(crate) fn next_steps(&self, window: &Window, server: &Server) -> Vec<String> {
+        next_steps(window, &server.name, self.moves_left(server, window))
     }
 
     /// Puts a mail about one window into the outbox.
@@ -508,7 +514,7 @@ fn moved_from(done: &Done) -> Option<Plan> {
 }
 
 /// What an owner can say about a window as it is now, one sentence each.
-pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
+fn next_steps(window: &Window, server: &str, left: MovesLeft) -> Vec<String> {
     let say = |text: &str| text.to_owned();
     match &window.state {
         WindowState::Unscheduled => {
@@ -518,10 +524,12 @@ pub(crate) fn next_steps(window: &Window, server: &str) -> Vec<String> {
         }
         WindowState::Proposed => vec![
             say("To approve, reply \"approve\"."),
-            another_time(window),
+            another_time(window, left),
             say("To say no, reply \"decline\"."),
         ],
-        WindowState::Approved(_) => vec![say("To take it back, reply \"withdraw\"."), another_time(window)],
+        WindowState::Approved(_) => {
+            vec![say("To take it back, reply \"withdraw\"."), another_time(window, left)]
+        }
         WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
         WindowState::Declined(_) | WindowState::Deferred { .. } => {
             vec![say("To take that back, reply \"withdraw\".")]
@@ -559,9 +567,12 @@ fn next_steps_of(windows: &[(usize, &Window)]) -> Vec<String> {
 }
 
 /// How another time is asked for, with an example that makes sense: the same hour a week later.
-fn another_time(window: &Window) -> String {
+fn another_time(window: &Window, left: MovesLeft) -> String {
+    if left.count == 0 {
+        return left.sentence();
+    }
     let later = window.plan.and_then(|plan| plan.local.checked_add_days(chrono::Days::new(7)));
     let example =
         later.map_or_else(|| "next Thursday 20:00".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
-    format!("For another time, reply for example \"move to {example}\".")
+    format!("For another time, reply for example \"move to {example}\". {}", left.sentence())
 }

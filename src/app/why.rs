@@ -48,13 +48,7 @@ impl App {
         };
         let mut lines = vec![format!("The next free times for {}:", server.name)];
         lines.extend(offers.iter().map(|offer| format!("{}{}", line(offer.at, server.zone), cost(offer))));
-        let policy = self.policy(&server);
-        let left = i64::from(policy.moves).saturating_sub(window.moves).max(0);
-        lines.push(format!(
-            "{}; the last day for owners is {}.",
-            moves_left(left),
-            bounds.last_for_owners().format("%a %-d %b %Y")
-        ));
+        lines.push(self.moves_left(&server, &window).sentence());
         Ok(done(lines).then(format!(
             "Say for example \"move {} to {}\".",
             server.name,
@@ -180,13 +174,4 @@ pub(crate) fn costs(offer: &Offer) -> Vec<String> {
         costs.push("the last day in this quarter".to_owned());
     }
     costs
-}
-
-/// How often an owner can still move a window.
-pub(crate) fn moves_left(left: i64) -> String {
-    match left {
-        0 => "No move is left to owners".to_owned(),
-        1 => "One move is left to owners".to_owned(),
-        left => format!("{left} moves are left to owners"),
-    }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days as DayCount, NaiveDate, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::calendar::{instant, thawed};
 use super::days::Hours;
 use super::history::Usual;
 use super::ids::ServerId;
+use super::moves::last_day;
 use super::occupancy::{Occupancy, Place, hour_of};
 use super::policy::{Policy, RebootRule};
 use super::quarter::{Quarter, Quarters};
@@ -367,8 +368,7 @@ impl Bounds<'_> {
     /// The last day to which owners can put the window off.
     #[must_use]
     pub fn last_for_owners(&self) -> NaiveDate {
-        let last = self.quarters.last_day(self.quarter);
-        last.checked_sub_days(DayCount::new(u64::from(self.policy.deadline_days))).unwrap_or(last)
+        last_day(self.quarters, self.quarter, self.policy)
     }
 
     /// The regular starts of one day that exist once.

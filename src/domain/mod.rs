@@ -24,6 +24,7 @@ pub mod introduction;
 pub mod look;
 pub mod message;
 pub mod mondays;
+pub mod moves;
 pub mod notice;
 pub mod occupancy;
 pub mod permit;

@@ -59,6 +59,9 @@ pub struct Digest {
     pub deadline: String,
     /// What happens without an answer, as a full sentence.
     pub silence: String,
+    /// How often these windows can still be moved, and until when, as a full sentence.
+    #[serde(default)]
+    pub moves: Option<String>,
     /// Why the reader gets it, when it was for somebody else at first; a full sentence.
     #[serde(default)]
     pub note: Option<String>,
@@ -540,6 +543,8 @@ impl Notice {
         match &mut notice {
             Self::MonthlyNotice(digest) | Self::ApprovalRequest(digest) | Self::WeeklyFollowup(digest) => {
                 digest.windows = left;
+                // It may name those that are gone.
+                digest.moves = None;
             }
             Self::WeeklyReminder(week) => week.windows = left,
             Self::Word(word) => word.windows = left,

@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use super::{Footing, ReplyTo};
 use crate::domain::answer::Verdict;
 use crate::domain::notice::{
-    AlertNotice, Asked, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest,
-    FailureNotice, FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section, ShownTime,
-    Tally, Transcript, WeekAhead, WindowLine, WindowNotice, WordNotice,
+    AlertNotice, Asked, CompletionNotice, DecidedLine, DecisionNotice, DecisionsNotice, Digest, EntryAct,
+    EntryChange, FailureNotice, FindingLine, LinkCode, Notice, PackageLine, PrecheckAlert, Report, Section,
+    ShownTime, Tally, Transcript, WeekAhead, WindowLine, WindowNotice, WordNotice,
 };
 use crate::domain::shown::{line, shown};
 
@@ -52,6 +52,7 @@ pub fn samples() -> Vec<Sample> {
         answerable("missed", Notice::Missed(missed())),
         answerable("decision-approved", Notice::Decision(approved())),
         answerable("decision-moved", Notice::Decision(moved())),
+        answerable("decision-declined", Notice::Decision(declined())),
         answerable("decisions", Notice::Decisions(decisions())),
         answerable("precheck_alert", Notice::PrecheckAlert(alert())),
         final_word("completion_notice", Notice::CompletionNotice(completion())),
@@ -59,6 +60,7 @@ pub fn samples() -> Vec<Sample> {
         answerable("transcript-done", Notice::Transcript(partly())),
         answerable("transcript-not_understood", Notice::Transcript(not_understood())),
         answerable("transcript-confirm", Notice::Transcript(confirm())),
+        answerable("transcript-counter", Notice::Transcript(counter())),
         final_word("transcript-refused", Notice::Transcript(refused())),
         final_word("daily_report", Notice::DailyReport(report("4 servers were patched, 1 failed."))),
         final_word("weekly_report", Notice::WeeklyReport(report("31 servers were patched, 2 failed."))),
@@ -162,6 +164,7 @@ fn no_time() -> WindowLine {
 }
 
 fn digest(windows: &[WindowLine], silence: &str) -> Digest {
+    let who = if windows.len() == 1 { "It" } else { "Each of them" };
     let numbered = windows.iter().zip(1..).map(|(window, number)| WindowLine { number, ..window.clone() });
     Digest {
         reader: "Ada".to_owned(),
@@ -169,6 +172,7 @@ fn digest(windows: &[WindowLine], silence: &str) -> Digest {
         windows: numbered.collect(),
         deadline: line(hours(-226), BERLIN),
         silence: silence.to_owned(),
+        moves: Some(format!("{who} can be moved twice more, to Sun 31 Jan 2027 at the latest.")),
         note: None,
         asked: Asked::Decision,
     }
@@ -317,6 +321,23 @@ fn operator_alert() -> AlertNotice {
     }
 }
 
+/// The time that a calendar proposed is not free.
+fn counter() -> Transcript {
+    let why = "Fri 4 Dec 2026, 03:00 lies outside of the hours of the group web (20:00 to 24:00).";
+    let window = web01("waits for approval");
+    Transcript {
+        verdict: Verdict::Refused,
+        said: Vec::new(),
+        lines: vec![why.to_owned()],
+        next: vec![
+            "Reply \"move 1 to 2026-12-10 21:00\", or with another time between 20:00 and 24:00.".to_owned(),
+        ],
+        windows: vec![window.clone()],
+        entries: vec![EntryChange { window, act: EntryAct::CounterDeclined(why.to_owned()) }],
+        ..partly()
+    }
+}
+
 fn confirm() -> Transcript {
     Transcript {
         verdict: Verdict::Confirm,
@@ -378,6 +399,18 @@ fn approved() -> DecisionNotice {
         reason: None,
         before: None,
         next: vec!["Reply \"withdraw\" to take it back; that is possible until the run starts.".to_owned()],
+    }
+}
+
+fn declined() -> DecisionNotice {
+    let reason = "the quarter is closed that night";
+    DecisionNotice {
+        window: web01(&format!("declined by charles@owners.test because \"{reason}\"")),
+        what: "declined".to_owned(),
+        by: "charles@owners.test".to_owned(),
+        reason: Some(reason.to_owned()),
+        next: vec!["To take that back, reply \"withdraw\".".to_owned()],
+        ..approved()
     }
 }
 

@@ -239,7 +239,8 @@ impl Outbox {
             Ok(_) => Delivery::Sent { message_id: Some(mail.message_id) },
             Err(SendError::Permanent(why)) => Delivery::Parked { why },
             // With the same Message-ID: a mail that did arrive is seen as the same one.
-            Err(SendError::Transient(why) | SendError::Ambiguous(why)) => self.later(message, why),
+            Err(error @ SendError::Ambiguous(_)) => self.later(message, error.to_string()),
+            Err(SendError::Transient(why)) => self.later(message, why),
         })
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use crate::app::decide::Done;
 use crate::app::handle::Said;
-use crate::app::notices::{Letter, OpsNote, answerable, next_steps};
+use crate::app::notices::{Letter, OpsNote, answerable};
 use crate::app::targets::Aim;
 use crate::app::{App, Failure};
 use crate::domain::exception::day_name;
@@ -140,7 +140,7 @@ impl App {
                 },
             ],
             windows: vec![self.window_line(1, server, window, asker.zone)],
-            next: next_steps(window, &server.name),
+            next: self.next_steps(window, server),
         });
         let key = format!("exception/{}/{}", wish.id, window.version);
         let answerable = answerable(&[(1, window)], self.now());
@@ -200,7 +200,7 @@ impl App {
                     time.clone(),
                 ],
                 windows: vec![self.window_line(1, server, new, reader.zone)],
-                next: next_steps(new, name),
+                next: self.next_steps(new, server),
             });
             let answerable = answerable(&[(1, new)], self.now());
             let key = format!("exception/ended/{}", new.id);

@@ -314,6 +314,7 @@ async fn another_time_is_chosen_from_a_list_or_typed_into_a_form() {
     let chosen = ada.chooses(&times, "Thu 10 Dec 2026, 20:30").unwrap();
     insta::assert_snapshot!(chosen.answer().await.unwrap().as_text(), @"
     web01.example.org moves to Thu 10 Dec 2026, 20:30 Europe/Berlin (19:30 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     [Undo]
@@ -337,6 +338,7 @@ async fn another_time_is_chosen_from_a_list_or_typed_into_a_form() {
     let right = form.sends(&[("Or a date of your own", "2026-12-17"), ("Its time of day", "21:00")]).unwrap();
     insta::assert_snapshot!(right.answer().await.unwrap().as_text(), @"
     web01.example.org moves to Thu 17 Dec 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
+    It can be moved once more, to Sun 31 Jan 2027 at the latest.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     [Undo]

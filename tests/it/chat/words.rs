@@ -48,8 +48,9 @@ async fn an_owner_approves_moves_and_declines_by_words() {
     assert!(matches!(world.window(&web01).await.state, WindowState::Approved(_)));
 
     let answer = told(ada.slash("/patch", "move web01 to Friday 21:30").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org moves to Fri 27 Nov 2026, 21:30 Europe/Berlin (20:30 UTC). The approval it had is void; it waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     [Undo]
@@ -140,7 +141,7 @@ async fn why_shows_the_gates_and_help_what_can_be_said() {
     • Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) — 7 days more unpatched
     • Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC) — 14 days more unpatched
     • Thu 17 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) — 14 days more unpatched
-    • 3 moves are left to owners; the last day for owners is Sun 31 Jan 2027.
+    • It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
     Say for example /patch move web01.example.org to 2026-11-26 20:00.
     ");
     world.ends().await;
@@ -171,8 +172,9 @@ async fn what_is_not_understood_is_shown_with_a_mark_under_the_place() {
     Did you mean web01.example.org?
     "#);
     let answer = told(ada.slash("/patch", "move web01 to 2026-11-26 20:00").await.unwrap()).await;
-    insta::assert_snapshot!(answer, @r"
+    insta::assert_snapshot!(answer, @"
     web01.example.org moves to Thu 26 Nov 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     If that suits you, say /patch approve web01.example.org.
     A mistake? Say /patch undo web01.example.org until Wed 25 Nov 2026, 10:30 Europe/Berlin (09:30 UTC).
     [Undo]

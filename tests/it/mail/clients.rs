@@ -56,10 +56,12 @@ async fn calendar_programs_read_the_entry_of_a_notice_as_it_was_meant() {
     let mail = lab.mail().await.unwrap();
     let smtp = Smtp::new(plain_to(mail.relay())).unwrap();
     let token = Token::new(*b"twenty random bytes!");
-    for (id, sample) in (1..).zip(["daily_reminder", "decision-moved", "decisions"]) {
+    let samples =
+        ["daily_reminder", "decision-moved", "decisions", "decision-declined", "transcript-counter"];
+    for (id, sample) in (1..).zip(samples) {
         smtp.send(&notice(sample, id, &token)).await.unwrap();
     }
-    let received = mail.wait_for("ada@owners.test", 3, PATIENCE).await.unwrap();
+    let received = mail.wait_for("ada@owners.test", samples.len(), PATIENCE).await.unwrap();
     let mut read = Vec::new();
     for message in &received {
         read.extend(calendars(message).await.unwrap());

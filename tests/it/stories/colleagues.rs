@@ -190,6 +190,7 @@ async fn who_is_away_names_somebody_who_decides() {
 
     Please answer by Wed 9 Dec 2026, 00:00 Europe/Berlin (Tue 8 Dec, 23:00 UTC).
     If you do not answer by then, I do not patch these servers, and I tell the operators.
+    It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
 
     To answer, reply to this mail. At the top of your reply:
      * write "approve" if this time suits you,
@@ -268,7 +269,7 @@ async fn a_trade_needs_both_and_then_both_times_change_at_once() {
         Thu 17 Dec 2026, 20:00–22:00 UTC
 
     To approve, reply "approve".
-    For another time, reply for example "move to 2026-12-24 21:00".
+    For another time, reply for example "move to 2026-12-24 21:00". It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     To say no, reply "decline".
 
     Questions? Write to olga@patchbot.test, a person reads it.

@@ -87,11 +87,12 @@ async fn slots_are_offered_and_taken() {
     Thu 10 Dec 2026, 21:00 America/New_York (Fri 11 Dec, 02:00 UTC)
     Thu 17 Dec 2026, 20:00 America/New_York (Fri 18 Dec, 01:00 UTC) — 7 days more unpatched
     Thu 17 Dec 2026, 21:00 America/New_York (Fri 18 Dec, 02:00 UTC) — 7 days more unpatched
-    3 moves are left to owners; the last day for owners is Sun 31 Jan 2027.
+    It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
     Say for example "move web01.example.org to 2026-11-26 20:00".
     "#);
     insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 20:30").await, @r#"
     web01.example.org moves to Thu 10 Dec 2026, 20:30 America/New_York (Fri 11 Dec, 01:30 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     If that suits you, say "approve web01.example.org".
     A mistake? Say "undo web01.example.org" until Tue 24 Nov 2026, 03:30 America/New_York (08:30 UTC).
     "#);

@@ -121,6 +121,7 @@ async fn a_new_blackout_changes_each_window_by_its_groups_strategy_and_tells_its
     web01 is approved for Thu 3 Dec 2026, 23:30 Europe/Berlin (22:30 UTC).
     web02 is approved for Thu 24 Dec 2026, 20:00 Europe/Berlin (19:00 UTC).
     web03 moves to Thu 7 Jan 2027, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
 
     A mistake? Say "undo web01 web02" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     If that suits you, say "approve web03".
@@ -176,7 +177,7 @@ async fn a_corrected_zone_keeps_the_time_on_the_servers_own_clock_and_asks_again
         Fri 11 Dec 2026, 01:00–03:00 UTC
 
     To approve, reply "approve".
-    For another time, reply for example "move to 2026-12-17 20:00".
+    For another time, reply for example "move to 2026-12-17 20:00". It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
     To say no, reply "decline".
 
     Questions? Write to olga@patchbot.test, a person reads it.
@@ -322,7 +323,7 @@ async fn a_new_owner_is_asked_about_what_the_former_one_approved_and_gets_the_no
         Thu 10 Dec 2026, 19:00–21:00 UTC
 
     To approve, reply "approve".
-    For another time, reply for example "move to 2026-12-17 20:00".
+    For another time, reply for example "move to 2026-12-17 20:00". It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
     To say no, reply "decline".
 
     Questions? Write to olga@patchbot.test, a person reads it.

@@ -31,7 +31,7 @@ async fn without_an_answer_the_time_slips_a_week_and_is_asked_about_again() {
         Thu 17 Dec 2026, 19:00–21:00 UTC
 
     To approve, reply "approve".
-    For another time, reply for example "move to 2026-12-24 20:00".
+    For another time, reply for example "move to 2026-12-24 20:00". It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.
     To say no, reply "decline".
 
     Questions? Write to olga@patchbot.test, a person reads it.
