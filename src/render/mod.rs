@@ -334,6 +334,22 @@ mod tests {
     }
 
     #[test]
+    fn in_outlook_no_two_boxes_touch_and_the_width_is_given() {
+        for (sample, rendered) in rendered() {
+            let joined: String = rendered.html.lines().map(str::trim).collect();
+            for box_ in ["class=\"box\"", "width=\"100%\""] {
+                let touching = format!("</table><table role=\"presentation\" {box_}");
+                assert!(!joined.contains(&touching), "{}", sample.name);
+            }
+            assert!(
+                joined.contains("<!--[if mso]><table role=\"presentation\" width=\"640\""),
+                "{}",
+                sample.name
+            );
+        }
+    }
+
+    #[test]
     fn subjects_name_the_quarter_and_the_server_and_end_with_the_token() {
         for (sample, rendered) in rendered() {
             let subject = &rendered.subject;
@@ -412,6 +428,7 @@ mod tests {
 
         Please answer by Tue 24 Nov 2026, 16:00 Europe/Berlin (15:00 UTC).
         Without an answer by then, the time slips by one week, and I ask you again.
+        Each of them can be moved twice more, to Sun 31 Jan 2027 at the latest.
 
         To answer, reply to this mail. At the top of your reply:
          * write "approve all" if all of these times suit you,
