@@ -6,3 +6,4 @@ mod corpus;
 mod imap;
 mod roundtrip;
 mod smtp;
+mod soak;
