@@ -4,6 +4,7 @@ mod auth;
 mod clients;
 mod corpus;
 mod imap;
+mod program;
 mod roundtrip;
 mod smtp;
 mod soak;

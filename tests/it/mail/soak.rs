@@ -347,10 +347,7 @@ async fn letters(world: &mut World, mail: &Mail, seconds: u64) -> Vec<Composed> 
         let letter = Letter::new(&address, BOT, world.app.now())
             .subject(&format!("Re: {}", notice.subject))
             .header("In-Reply-To", &notice.message_id)
-            .text(&format!(
-                "status\r\n\r\nOn Tue, Nov 24, 2026 patchbot <{BOT}> wrote:\r\n{}",
-                quoted.replace('\n', "\r\n")
-            ));
+            .text(&format!("status\n\nOn Tue, Nov 24, 2026 patchbot <{BOT}> wrote:\n{quoted}"));
         letters.push(Composed {
             id: NoticeId(Uuid::from_u128(number.into())),
             from: address,

@@ -65,6 +65,29 @@ async fn a_late_notice_is_no_lost_one() {
 }
 
 #[tokio::test]
+async fn that_a_notice_was_read_or_deleted_decides_nothing_and_is_told_to_nobody() {
+    let (mut world, notice) = noticed().await;
+    for disposition in ["displayed", "deleted"] {
+        let mut receipt = Letter::answering(&notice, "ada", "");
+        receipt.subject = format!("Read: {}", notice.subject);
+        receipt.headers.push(
+            "Content-Type: multipart/report; report-type=disposition-notification; boundary=b".to_owned(),
+        );
+        receipt.body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\napprove\r\n--b\r\nContent-Type: message/disposition-notification\r\n\r\n\
+             Final-Recipient: rfc822; ada@owners.test\r\nOriginal-Message-ID: {}\r\n\
+             Disposition: manual-action/MDN-sent-manually; {disposition}\r\n--b--\r\n",
+            notice.message_id
+        );
+        assert_eq!(world.receives(&receipt).await, "ignored", "{disposition}");
+    }
+    insta::assert_snapshot!(world.why().await, @"machine: It is a receipt.");
+    assert_eq!(world.state("web01").await, "waits for approval");
+    assert_eq!(world.alerts().await, Vec::<String>::new());
+    world.done();
+}
+
+#[tokio::test]
 async fn an_absence_has_the_second_owner_asked_as_well_until_it_ends() {
     let (mut world, notice) = noticed().await;
     assert_eq!(world.receives(&away(&notice, "I am away until 7 December.\r\n")).await, "ignored");
