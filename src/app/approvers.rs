@@ -106,7 +106,7 @@ impl App {
 
     /// A digest as it is for somebody who is only named to approve.
     pub(crate) fn as_named(digest: Digest) -> Digest {
-        Digest { note: Some(NAMED.to_owned()), asked: Asked::YesOrNo, ..digest }
+        Digest { note: Some(NAMED.to_owned()), asked: Asked::YesOrNo, moves: None, ..digest }
     }
 
     /// Shows somebody the windows that he is named to approve on cards, unless he has them.

@@ -54,9 +54,7 @@ impl Pools {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            // Rows come from a thread of the driver's own; the fewer there may wait, the more often both threads do.
-            .row_buffer_size(1000);
+            .busy_timeout(Duration::from_secs(5));
         let pool = |most: u32| {
             SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30))
         };
