@@ -77,7 +77,7 @@ async fn what_a_mail_would_come_to_and_whose_mail_counts_can_be_asked_before_it_
     let replayed = office.replay("genuine.eml", &office.mail.sign(&genuine).await.unwrap()).await;
     assert_eq!(replayed["end"], "execute", "{replayed}");
     assert_eq!(replayed["servers"], serde_json::json!(["srv-ada"]), "{replayed}");
-    for (words, end) in [("approve if it rains", "clarify"), ("move to next Friday 20:00", "confirm")] {
+    for (words, end) in [("approve if it rains", "clarify"), ("move to Friday 20:00", "confirm")] {
         let letter = office.answer(&notice, words).signed();
         let replayed = office.replay("other.eml", &office.mail.sign(&letter).await.unwrap()).await;
         assert_eq!(replayed["end"], end, "{replayed}");

@@ -26,7 +26,7 @@ use patchbot::mail::send::{Mailer, SendError, Smtp, SmtpSettings};
 use patchbot::render::Renderer;
 use patchbot::work::inbox::{InboxReader, accept};
 use patchbot::work::outbox::{Outbox, Postman};
-use patchbot_lab::{Lab, Letter, Mail, PASSWORD};
+use patchbot_lab::{Dns, Lab, Letter, Mail, PASSWORD};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -103,6 +103,51 @@ struct Day {
 }
 
 impl Day {
+    fn new(app: &App, mail: &Mail, dns: &Dns, letters: Vec<Composed>) -> Self {
+        let ours = Ours::new(Address::parse(BOT).unwrap());
+        let postman = Postman {
+            mailer: Mailer::Smtp(Arc::new(Smtp::new(submission(mail)).unwrap())),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
+            ours: ours.clone(),
+            name: "patchbot".to_owned(),
+            contact: "olga@patchbot.test".to_owned(),
+            signer: None,
+        };
+        let authenticator = Authenticator::new(AuthSettings {
+            resolver: Some(dns.address()),
+            timeout: Duration::from_secs(5),
+            authserv_ids: Vec::new(),
+            trusted_domains: Vec::new(),
+        });
+        let limits = Limits { per_person: 1_000_000, per_hour: 1_000_000, guesses: 5 };
+        Self {
+            app: app.clone(),
+            outbox: Outbox::mail(app.clone(), postman, "soak".to_owned(), 4),
+            reader: InboxReader::new(app.clone(), ours, authenticator.unwrap(), limits, "soak".to_owned()),
+            theirs: Smtp::new(plain_to(mail.mx())).unwrap(),
+            waiting: Vec::new(),
+            letters,
+            written: 0,
+            ambiguous: 0,
+            decisions: 0,
+        }
+    }
+
+    /// The whole day, in so many seconds.
+    async fn passes(&mut self, seconds: u64, mut dice: Dice) {
+        let begin = Instant::now();
+        let mut passed = Duration::ZERO;
+        while passed < Duration::from_secs(seconds) {
+            self.step(&mut dice).await;
+            dice.wait(10, 60).await;
+            let now = begin.elapsed();
+            let ahead = TimeDelta::days(1).num_milliseconds() as u128 * (now - passed).as_millis();
+            let ahead = TimeDelta::milliseconds((ahead / (u128::from(seconds) * 1000)) as i64);
+            self.app.clock.set(self.app.now() + ahead);
+            passed = now;
+        }
+    }
+
     /// Owners and patchbot say something, everything that waits is tried.
     async fn step(&mut self, dice: &mut Dice) {
         if dice.below(3) == 0 {
@@ -171,6 +216,7 @@ impl Day {
 }
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "what was counted, for who lets it run for long")]
 async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
     let (seconds, seed) = (number("PATCHBOT_SOAK_SECONDS", 40), number("PATCHBOT_SOAK_SEED", 20_261_128));
     let log = Log::default();
@@ -188,50 +234,13 @@ async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
     let letters = letters(&mut world, &mail, seconds).await;
     let app = world.app.clone();
     let before = app.store.read().await.unwrap().latest_notifications(1000).await.unwrap().len();
-    let ours = Ours::new(Address::parse(BOT).unwrap());
-    let postman = Postman {
-        mailer: Mailer::Smtp(Arc::new(Smtp::new(submission(&mail)).unwrap())),
-        renderer: Arc::new(Renderer::new(None).unwrap()),
-        ours: ours.clone(),
-        name: "patchbot".to_owned(),
-        contact: "olga@patchbot.test".to_owned(),
-        signer: None,
-    };
-    let authenticator = Authenticator::new(AuthSettings {
-        resolver: Some(dns.address()),
-        timeout: Duration::from_secs(5),
-        authserv_ids: Vec::new(),
-        trusted_domains: Vec::new(),
-    });
-    let limits = Limits { per_person: 1_000_000, per_hour: 1_000_000, guesses: 5 };
-    let mut day = Day {
-        app: app.clone(),
-        outbox: Outbox::mail(app.clone(), postman, "soak".to_owned(), 4),
-        reader: InboxReader::new(app.clone(), ours, authenticator.unwrap(), limits, "soak".to_owned()),
-        theirs: Smtp::new(plain_to(mail.mx())).unwrap(),
-        waiting: Vec::new(),
-        letters,
-        written: 0,
-        ambiguous: 0,
-        decisions: 0,
-    };
+    let mut day = Day::new(&app, &mail, &dns, letters);
     let end = CancellationToken::new();
     let fetching = tokio::spawn(fetch(app.clone(), inbox(&mail), end.clone()));
     let sinks: Vec<_> = OWNERS.iter().map(|owner| mail.mailbox(&format!("{owner}@owners.test"))).collect();
     let over = CancellationToken::new();
     let passing = async {
-        let mut dice = Dice(seed);
-        let begin = Instant::now();
-        let mut passed = Duration::ZERO;
-        while passed < Duration::from_secs(seconds) {
-            day.step(&mut dice).await;
-            dice.wait(10, 60).await;
-            let now = begin.elapsed();
-            let ahead = TimeDelta::days(1).num_milliseconds() as u128 * (now - passed).as_millis();
-            let ahead = TimeDelta::milliseconds((ahead / (u128::from(seconds) * 1000)) as i64);
-            app.clock.set(app.now() + ahead);
-            passed = now;
-        }
+        day.passes(seconds, Dice(seed)).await;
         over.cancel();
     };
     let ((), (mail, stops)) = tokio::join!(passing, restarts(mail, Dice(seed ^ 1), over.clone()));
