@@ -75,7 +75,7 @@ fn closing_quote(c: char) -> Option<&'static [char]> {
 }
 
 /// Characters that change how text is displayed without being seen: never part of a word.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::error::{ParseError, Problem};
-use super::lex::Words;
+use super::lex::{Words, is_hidden};
 
 /// Why somebody decides so; between 1 and 500 characters, one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +15,14 @@ impl Reason {
     /// Takes a reason from text that came from a form.
     ///
     /// # Errors
-    /// A sentence, when it is empty or too long.
+    /// A sentence, when it is empty, too long, or not what it seems.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         if joined.is_empty() {
             return Err("The reason is empty: write it behind \"because\".");
+        }
+        if joined.chars().any(is_hidden) {
+            return Err("The reason holds a character that cannot be seen: type it again.");
         }
         if joined.chars().count() > LONGEST {
             return Err("The reason is longer than 500 characters: say it shorter.");

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use super::error::ParseError;
+use super::error::{ParseError, Problem};
+use super::lex::Span;
 use super::meaning::{self, is_negation};
 use super::reason::Reason;
 use super::target::{LineRange, Target};
@@ -242,13 +243,25 @@ fn classify(words: &[String], error: ParseError) -> AskBack {
     not_a_command(error)
 }
 
+fn not_a_reason(clause: &str, why: &'static str) -> AskBack {
+    let problem = Problem::BadReason(why);
+    not_a_command(ParseError {
+        problem,
+        span: Span { start: 0, end: clause.len() },
+        line: clause.to_owned(),
+        usage: None,
+    })
+}
+
 fn not_a_command(error: ParseError) -> AskBack {
     AskBack::NotACommand(Box::new(error))
 }
 
 /// The fixed phrases, and the numbered lines of a digest; each may carry a reason.
 fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
-    let (head, reason) = split_reason(clause)?;
+    let (head, reason) = split_reason(clause);
+    // What cannot be kept as a reason is not left out: it may hold what the decision hangs on.
+    let reason = || reason.clone().map_err(|why| not_a_reason(clause, why));
     let words = folded_words(head);
     // A mark before the words ("| approve", "> approve") says that they are somebody else's.
     let plain = |c: char| {
@@ -256,24 +269,24 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
     };
     let said = if head.chars().all(plain) { words.join(" ") } else { String::new() };
     if YES.contains(&said.as_str()) {
-        return Ok(Some(Command::Approve(Approve { target: Target::These, reason })));
+        return Ok(Some(Command::Approve(Approve { target: Target::These, reason: reason()? })));
     }
     if NO.contains(&said.as_str()) {
-        return Ok(Some(Command::Decline(Decline { target: Target::These, reason })));
+        return Ok(Some(Command::Decline(Decline { target: Target::These, reason: reason()? })));
     }
     let Some((lines, verb)) = leading_lines(head) else { return Ok(None) };
     let target = Target::Lines(lines);
     match folded_words(verb).join(" ").as_str() {
         "ok" | "okay" | "yes" | "approve" | "approved" | "go ahead" => {
-            Ok(Some(Command::Approve(Approve { target, reason })))
+            Ok(Some(Command::Approve(Approve { target, reason: reason()? })))
         }
         "no" | "decline" | "declined" | "not approved" => {
-            Ok(Some(Command::Decline(Decline { target, reason })))
+            Ok(Some(Command::Decline(Decline { target, reason: reason()? })))
         }
         // "5 move 2026-12-14 22:00" is "move 5 2026-12-14 22:00".
         _ => {
             let (name, rest) = verb.split_once(' ').unwrap_or((verb, ""));
-            let because = reason.map(|reason| format!(" because {reason}")).unwrap_or_default();
+            let because = reason()?.map(|reason| format!(" because {reason}")).unwrap_or_default();
             // The number of days must not be taken for one more line.
             let by = if rest.starts_with(|c: char| c.is_ascii_digit())
                 && rest.ends_with(|c: char| c.is_alphabetic())
@@ -296,15 +309,14 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
 }
 
 /// Splits `head because reason` and `head: reason`.
-fn split_reason(clause: &str) -> Result<(&str, Option<Reason>), AskBack> {
+fn split_reason(clause: &str) -> (&str, Result<Option<Reason>, &'static str>) {
     let because = clause.to_ascii_lowercase().find(" because ").map(|at| (at, " because ".len()));
     let colon = clause.find(": ").map(|at| (at, 2));
-    let Some((at, length)) = [because, colon].into_iter().flatten().min() else { return Ok((clause, None)) };
+    let Some((at, length)) = [because, colon].into_iter().flatten().min() else { return (clause, Ok(None)) };
     let (Some(head), Some(tail)) = (clause.get(..at), clause.get(at.saturating_add(length)..)) else {
-        return Ok((clause, None));
+        return (clause, Ok(None));
     };
-    let reason = Reason::new(tail.trim().trim_matches(['"', '“', '”'])).ok();
-    Ok((head, reason))
+    (head, Reason::new(tail.trim().trim_matches(['"', '“', '”'])).map(Some))
 }
 
 /// Splits `1-4, 7 rest` into its lines and the rest.
@@ -519,6 +531,19 @@ mod tests {
         ] {
             assert!(!is_confirmation(said), "{said}");
         }
+    }
+
+    #[test]
+    fn a_reason_that_cannot_be_kept_is_not_left_out() {
+        // Found by fuzzing: it was kept with a character that no database takes.
+        assert_eq!(outcome("decline 6: dk \0 dk6"), "ask back: no command");
+        assert_eq!(outcome("no: it \u{202e}syas woh"), "ask back: no command");
+        // What stands behind so many words may be what the decision hangs on.
+        let long = "fine with us, ".repeat(40);
+        for reply in [format!("approve: {long} but only after the release"), format!("3 ok because {long}")] {
+            assert_eq!(outcome(&reply), "ask back: no command");
+        }
+        assert_eq!(outcome("decline because \"\""), "ask back: no command");
     }
 
     #[test]
