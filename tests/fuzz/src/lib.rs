@@ -90,7 +90,9 @@ pub fn words(text: &str) {
     };
     for command in &commands {
         let said = command.to_string();
-        assert_eq!(parse(&said).as_ref(), Ok(command), "{said:?} is said back and not understood");
+        // Typographic quotes in a reason become plain ones, once.
+        let again = parse(&said).map(|again| again.to_string());
+        assert_eq!(again.as_ref(), Ok(&said), "{said:?} is said back and not understood");
     }
     if text.contains(['?', '\u{ff1f}']) {
         assert!(commands.iter().all(|command| matches!(command, Command::Status(_))), "a question decides");
