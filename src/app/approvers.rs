@@ -1,10 +1,9 @@
 //! Who approves without owning: the people whom the rules name are asked about what waits for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{App, Failure};
-use crate::domain::ids::WindowId;
-use crate::domain::notice::{Asked, Digest};
+use crate::domain::ids::{ServerId, WindowId};
 use crate::domain::permit::is_named;
 use crate::domain::person::{Address, Person};
 use crate::domain::server::Server;
@@ -13,14 +12,13 @@ use crate::store::Tx;
 use crate::store::records::Medium;
 
 /// Why somebody who owns none of the servers gets a notice about them.
-const NAMED: &str = "You get this because the rules name you as one who approves these servers. \
+pub(crate) const NAMED: &str = "You get this because the rules name you as one who approves these servers. \
     Their owners choose the times; you say yes or no.";
 
 impl App {
     /// Adds the people whom any rules name, and has them asked in this quarter and the next.
     pub(crate) async fn know_approvers(&self, tx: &mut Tx) -> Result<(), Failure> {
-        let policies = std::iter::once(&self.policies.default).chain(self.policies.groups.values());
-        let named: BTreeSet<&Address> = policies.flat_map(|policy| &policy.approvers).collect();
+        let named: BTreeSet<&Address> = self.policies.approvers().collect();
         let current = self.quarters.current(self.now(), self.zone);
         for mail in named {
             let person = self.person_for(tx, mail).await?;
@@ -31,17 +29,17 @@ impl App {
         Ok(())
     }
 
-    /// The people whom the rules of a server name to approve and who do not own it.
-    pub(crate) async fn approvers_of(&self, tx: &mut Tx, server: &Server) -> Result<Vec<Person>, Failure> {
-        let approvers = &self.policy(server).approvers;
-        if approvers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let owners = tx.owners_of(server.id).await?;
-        let mut people = Vec::with_capacity(approvers.len());
-        for mail in approvers {
+    /// The people whom the rules of a server name to approve and who are not among its readers.
+    pub(crate) async fn approvers_beside(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        readers: &[Person],
+    ) -> Result<Vec<Person>, Failure> {
+        let mut people = Vec::new();
+        for mail in &self.policy(server).approvers {
             if let Some(person) = tx.person_by_mail(mail).await?
-                && !owners.iter().any(|owner| owner.person == person.id)
+                && !readers.iter().any(|reader| reader.id == person.id)
             {
                 people.push(person);
             }
@@ -57,18 +55,16 @@ impl App {
         tx: &mut Tx,
         person: &Person,
     ) -> Result<Vec<(Server, Window)>, Failure> {
-        let policies = &self.policies;
-        let named = |group: Option<&str>| is_named(person, &policies.of(group).approvers);
-        if !is_named(person, &policies.default.approvers)
-            && !policies.groups.values().any(|policy| is_named(person, &policy.approvers))
-        {
+        if !self.policies.approvers().any(|mail| person.mail.as_ref() == Some(mail)) {
             return Ok(Vec::new());
         }
-        let own = tx.servers_of(person.id).await?;
+        let own: HashSet<ServerId> =
+            tx.servers_of(person.id).await?.into_iter().map(|server| server.id).collect();
         let mut windows = Vec::new();
         for row in tx.feed_of_all(self.now()).await? {
-            let waits = row.window.state == WindowState::Proposed && named(row.host_group.as_deref());
-            if waits && !own.iter().any(|server| server.id == row.window.server) {
+            let policy = self.policies.of(row.host_group.as_deref());
+            let waits = row.window.state == WindowState::Proposed && is_named(person, &policy.approvers);
+            if waits && !own.contains(&row.window.server) {
                 windows.push((tx.server_by_id(row.window.server).await?, row.window));
             }
         }
@@ -102,11 +98,6 @@ impl App {
     pub(crate) fn is_approved_by_others(&self, reader: &Person, server: &Server) -> bool {
         let approvers = &self.policy(server).approvers;
         !approvers.is_empty() && !is_named(reader, approvers)
-    }
-
-    /// A digest as it is for somebody who is only named to approve.
-    pub(crate) fn as_named(digest: Digest) -> Digest {
-        Digest { note: Some(NAMED.to_owned()), asked: Asked::YesOrNo, moves: None, ..digest }
     }
 
     /// Shows somebody the windows that he is named to approve on cards, unless he has them.

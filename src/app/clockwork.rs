@@ -18,6 +18,7 @@ use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::{Claimed, Subject};
 
+use super::approvers::NAMED;
 use super::decide::window_json;
 use super::notices::{About, Letter, answerable};
 use super::{App, Failure};
@@ -116,8 +117,8 @@ impl App {
         let named = self.named_for(&mut tx, claimed, &reader).await?;
         if !named.is_empty() {
             let digest = self.proposals_for(&mut tx, claimed, (&reader, As::Named), &named).await?;
-            let notice = Notice::MonthlyNotice(Self::as_named(digest));
-            self.mail_digest(&mut tx, &reader, notice, &named, &format!("approver/{key}")).await?;
+            let key = format!("approver/{key}");
+            self.mail_digest(&mut tx, &reader, Notice::MonthlyNotice(digest), &named, &key).await?;
             self.post_cards_to_approve(&mut tx, &reader, &named).await?;
         }
         self.settle_owner(&mut tx, claimed, &reader).await?;
@@ -153,7 +154,7 @@ impl App {
             "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
             self.silence_sentence(windows),
         );
-        let mut digest = self.digest(reader, claimed, windows, deadline, silence);
+        let mut digest = self.digest((reader, reads), claimed, windows, deadline, silence);
         self.look_back(tx, reads.own(reader), &mut digest.windows, windows).await?;
         Ok(digest)
     }
@@ -235,8 +236,7 @@ impl App {
         if let Some(deadline) = deadline {
             let silence = self.silence_sentence(&windows);
             let deadline = self.for_reader(deadline, reader);
-            let digest = self.digest(reader, claimed, &windows, deadline, silence);
-            let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
+            let mut digest = self.digest((reader, reads), claimed, &windows, deadline, silence);
             self.look_back(tx, reads.own(reader), &mut digest.windows, &windows).await?;
             self.mail_digest(tx, reader, Notice::ApprovalRequest(digest), &windows, key).await?;
         }
@@ -263,15 +263,15 @@ impl App {
             .filter_map(|(server, window)| window.plan.map(|plan| answer_by(&plan, self.policy(server))))
             .min();
         let deadline = self.for_reader(first.unwrap_or(self.now() + chrono::TimeDelta::days(7)), reader);
-        let digest = self.digest(reader, claimed, &waiting, deadline, self.silence_sentence(&waiting));
-        let mut digest = if reads == As::Named { Self::as_named(digest) } else { digest };
+        let silence = self.silence_sentence(&waiting);
+        let mut digest = self.digest((reader, reads), claimed, &waiting, deadline, silence);
         self.look_back(tx, reads.own(reader), &mut digest.windows, &waiting).await?;
         self.mail_digest(tx, reader, Notice::WeeklyFollowup(digest), &waiting, key).await
     }
 
     fn digest(
         &self,
-        reader: &Person,
+        (reader, reads): (&Person, As),
         claimed: &Claimed,
         windows: &[(Server, Window)],
         deadline: String,
@@ -281,22 +281,28 @@ impl App {
             .iter()
             .zip(1..)
             .map(|((server, window), number)| self.window_line(number, server, window, reader.zone));
-        Digest {
+        let digest = Digest {
             reader: reader.name.clone(),
             quarter: claimed.quarter.to_string(),
             windows: lines.collect(),
             deadline,
+            silence,
+            moves: None,
+            note: None,
+            asked: Asked::YesOrNo,
+        };
+        if reads == As::Named {
+            return Digest { note: Some(NAMED.to_owned()), ..digest };
+        }
+        let only_time = windows.iter().all(|(server, _)| self.is_approved_by_others(reader, server));
+        Digest {
             silence: match self.others_approve(reader, windows) {
-                Some(others) => format!("{others} {silence}"),
-                None => silence,
+                Some(others) => format!("{others} {}", digest.silence),
+                None => digest.silence,
             },
             moves: self.moves_sentence(windows),
-            note: None,
-            asked: if windows.iter().all(|(server, _)| self.is_approved_by_others(reader, server)) {
-                Asked::Time
-            } else {
-                Asked::Decision
-            },
+            asked: if only_time { Asked::Time } else { Asked::Decision },
+            ..digest
         }
     }
 

@@ -139,8 +139,8 @@ impl App {
             let mut readers = self.readers_of(tx, &one.server).await?;
             // Whoever must approve hears of what waits for him again.
             if one.change.window.state == WindowState::Proposed {
-                let more = self.approvers_of(tx, &one.server).await?;
-                readers.extend(more.into_iter().filter(|it| it.mail.is_some()));
+                let more = self.approvers_beside(tx, &one.server, &readers).await?;
+                readers.extend(more);
             }
             for reader in readers {
                 match told.iter_mut().find(|(known, _)| known.id == reader.id) {

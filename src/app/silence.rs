@@ -75,8 +75,8 @@ impl App {
         let is_first =
             |person: &Person| owners.iter().any(|it| it.person == person.id && it.rank == Rank::Primary);
         let mut readers = self.readers_of(tx, server).await?;
-        let named = self.approvers_of(tx, server).await?;
-        readers.extend(named.iter().filter(|it| it.mail.is_some()).cloned());
+        let named = self.approvers_beside(tx, server, &readers).await?;
+        readers.extend(named.iter().cloned());
         let first: Vec<String> = readers.iter().filter(|it| is_first(it)).map(|it| it.name.clone()).collect();
         readers.retain(|person| !is_first(person));
         if readers.is_empty() {

@@ -336,6 +336,11 @@ impl Policies {
         group.and_then(|group| self.groups.get(&group.to_lowercase())).unwrap_or(&self.default)
     }
 
+    /// Everybody whom the rules of any group name to approve; some of them several times.
+    pub fn approvers(&self) -> impl Iterator<Item = &Address> {
+        std::iter::once(&self.default).chain(self.groups.values()).flat_map(|policy| &policy.approvers)
+    }
+
     /// Tells each group which groups wait for it; to be called once all are known.
     #[must_use]
     pub fn knowing_each_other(mut self) -> Self {

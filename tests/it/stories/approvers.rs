@@ -59,6 +59,16 @@ async fn she_says_yes_or_no_and_the_owners_choose_the_time() {
 }
 
 #[tokio::test]
+async fn who_stands_in_for_an_owner_as_well_is_told_once() {
+    let mut world = world(Silence::Hold).await;
+    world.says("ada", "delegate web01 to lena@owners.test until 2026-12-20").await;
+    world.mails();
+    world.says("ada", "move web01 to 2026-12-17 21:00").await;
+    let told = world.mail_to("lena");
+    assert_eq!(told.headline(), "lena@owners.test: 2027-Q1: web01 was moved by ada@owners.test");
+}
+
+#[tokio::test]
 async fn who_reads_in_slack_gets_cards_to_press_once() {
     let mut world = world(Silence::Hold).await;
     let hers = Identity::Slack { team: "T1".to_owned(), user: "U0LENA".to_owned() };
