@@ -10,7 +10,7 @@ use crate::domain::answer::Channel;
 use crate::domain::decision::Decided;
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::message::{Alert, Answerable, Message, Offer, ShownWindow, Tone};
-use crate::domain::moves::MovesLeft;
+use crate::domain::moves::{MovesLeft, a_week_later};
 use crate::domain::notice::{
     DecidedLine, DecisionNotice, DecisionsNotice, Notice, ShownTime, WindowLine, WindowNotice,
 };
@@ -254,7 +254,8 @@ impl App {
 
     /// What an owner can say about a window as it is now, one sentence each.
     pub(crate) fn next_steps(&self, window: &Window, server: &Server) -> Vec<String> {
-        next_steps(window, &server.name, self.moves_left(server, window))
+        let again = a_week_later(window.plan, self.now(), server.zone);
+        next_steps(window, &server.name, self.moves_left(server, window), &again)
     }
 
     /// Puts a mail about one window into the outbox.
@@ -514,7 +515,7 @@ fn moved_from(done: &Done) -> Option<Plan> {
 }
 
 /// What an owner can say about a window as it is now, one sentence each.
-fn next_steps(window: &Window, server: &str, left: MovesLeft) -> Vec<String> {
+fn next_steps(window: &Window, server: &str, left: MovesLeft, again: &str) -> Vec<String> {
     let say = |text: &str| text.to_owned();
     match &window.state {
         WindowState::Unscheduled => {
@@ -524,11 +525,11 @@ fn next_steps(window: &Window, server: &str, left: MovesLeft) -> Vec<String> {
         }
         WindowState::Proposed => vec![
             say("To approve, reply \"approve\"."),
-            another_time(window, left),
+            another_time(left, again),
             say("To say no, reply \"decline\"."),
         ],
         WindowState::Approved(_) => {
-            vec![say("To take it back, reply \"withdraw\"."), another_time(window, left)]
+            vec![say("To take it back, reply \"withdraw\"."), another_time(left, again)]
         }
         WindowState::Locked(_) => vec![say("Until the start you can still say no: reply \"decline\".")],
         WindowState::Declined(_) | WindowState::Deferred { .. } => {
@@ -567,12 +568,9 @@ fn next_steps_of(windows: &[(usize, &Window)]) -> Vec<String> {
 }
 
 /// How another time is asked for, with an example that makes sense: the same hour a week later.
-fn another_time(window: &Window, left: MovesLeft) -> String {
+fn another_time(left: MovesLeft, again: &str) -> String {
     if left.count == 0 {
         return left.sentence();
     }
-    let later = window.plan.and_then(|plan| plan.local.checked_add_days(chrono::Days::new(7)));
-    let example =
-        later.map_or_else(|| "next Thursday 20:00".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
-    format!("For another time, reply for example \"move to {example}\". {}", left.sentence())
+    format!("For another time, reply for example \"move to {again}\". {}", left.sentence())
 }

@@ -1,7 +1,6 @@
 //! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ use crate::domain::event::What;
 use crate::domain::facts::Facts;
 use crate::domain::ids::WindowId;
 use crate::domain::message::{Offer, Tone};
+use crate::domain::moves::a_week_later;
 use crate::domain::notice::{CompletionNotice, FailureNotice, Notice, PackageLine, WordNotice};
 use crate::domain::run::{Outcome, Reboot, RunPlan, RunState, Step, headline, next, stopped};
 use crate::domain::server::Server;
@@ -558,17 +558,6 @@ pub(crate) fn state_after(step: Step) -> &'static str {
         Step::Reboot => "The updates are installed.",
         Step::Validate => "The updates are installed. Something that ran before does not run now.",
     }
-}
-
-/// A time as it is typed that somebody may put his own in place of: a window's hour, so many weeks on that it is to come.
-pub(crate) fn a_week_later(plan: Option<Plan>, now: DateTime<Utc>, zone: Tz) -> String {
-    let Some(plan) = plan else {
-        let week = now.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(now);
-        return format!("{} 20:00", week.with_timezone(&zone).format("%Y-%m-%d"));
-    };
-    let passed = now.signed_duration_since(plan.starts_at).num_weeks().max(0);
-    let weeks = TimeDelta::try_weeks(passed.saturating_add(1)).unwrap_or_default();
-    plan.local.checked_add_signed(weeks).unwrap_or(plan.local).format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// What to do after a failure, one sentence each; `again` is another time as it is typed.

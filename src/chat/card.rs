@@ -12,8 +12,9 @@ use super::facts::Facts;
 use super::press::{Act, Press};
 use super::screen::{Button, Screen, Style};
 use super::text::{Line, Paragraph, Span};
-use crate::app::run::{a_week_later, next_after_failure};
+use crate::app::run::next_after_failure;
 use crate::domain::ids::{Revision, WindowId};
+use crate::domain::moves::a_week_later;
 use crate::domain::window::{Approver, WindowState};
 use draft::{Draft, failure};
 

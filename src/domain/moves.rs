@@ -1,10 +1,11 @@
 //! How often owners can still move a window, and to which day: told with each notice that asks, and after each move.
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::policy::Policy;
 use super::quarter::{Quarter, Quarters};
-use super::window::Window;
+use super::window::{Plan, Window};
 
 /// What is left to owners of moving a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,18 @@ pub fn moves_sentence(each: &[(&str, MovesLeft)]) -> Option<String> {
             Some(format!("{}.", parts.join("; ")))
         }
     }
+}
+
+/// A time as it is typed that somebody may put his own in place of: a window's hour, so many weeks on that it is to come.
+#[must_use]
+pub fn a_week_later(plan: Option<Plan>, now: DateTime<Utc>, zone: Tz) -> String {
+    let Some(plan) = plan else {
+        let week = now.checked_add_signed(TimeDelta::weeks(1)).unwrap_or(now);
+        return format!("{} 20:00", week.with_timezone(&zone).format("%Y-%m-%d"));
+    };
+    let passed = now.signed_duration_since(plan.starts_at).num_weeks().max(0);
+    let weeks = TimeDelta::try_weeks(passed.saturating_add(1)).unwrap_or_default();
+    plan.local.checked_add_signed(weeks).unwrap_or(plan.local).format("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]

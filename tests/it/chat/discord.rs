@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use patchbot::app::{App, ChatPlaces};
 use patchbot::chat::discord::{Discord, Settings};
 use patchbot::chat::{Chat, Health};
 use patchbot::config::secret::Secret;
 use patchbot::domain::calendar::plan_at;
-use patchbot::domain::ids::{NoticeId, PersonId, ServerId, WindowId};
+use patchbot::domain::ids::{NoticeId, PersonId, WindowId};
 use patchbot::domain::message::{Alert, Message as Outgoing, Tone};
 use patchbot::domain::person::{Address, Identity, Person, Role};
-use patchbot::domain::server::{Ownership, Rank, Reach, Server};
+use patchbot::domain::server::{Ownership, Rank};
 use patchbot::domain::window::{Window, WindowState};
 use patchbot::store::records::{Medium, Notification};
 use patchbot::work::outbox::Outbox;
@@ -22,6 +21,7 @@ use patchbot_standins::discord::{BOT, Cut, Discord as Standin, GUILD, Member, Se
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::rush::server_called;
 use super::world::{START, app_on, utc};
 
 struct World {
@@ -116,20 +116,7 @@ impl World {
     }
 
     async fn server(&self, name: &str, owners: &[&Person]) -> Window {
-        let server = Server {
-            id: ServerId(self.app.ids.next()),
-            name: name.to_owned(),
-            zone: Tz::Europe__Berlin,
-            host_group: Some("Web".to_owned()),
-            environment: None,
-            operating_system: None,
-            reach: Reach::default(),
-            host_key: Some("ssh-ed25519 AAAA".to_owned()),
-            reboot: None,
-            attributes: patchbot::domain::attributes::Attributes::default(),
-            active: true,
-            version: 0,
-        };
+        let server = server_called(&self.app, name);
         let quarter = "2027-Q1".parse().unwrap();
         let window = Window::unscheduled(WindowId(self.app.ids.next()), server.id, quarter)
             .with_plan(plan_at(utc(START), server.zone, TimeDelta::hours(2)));

@@ -334,8 +334,9 @@ async fn keep_person(app: &App, number: usize, identity: &Identity) -> PersonId 
     id
 }
 
-async fn keep_server(app: &App, name: &str, owner: PersonId) -> WindowId {
-    let server = Server {
+/// A server in Berlin that is enrolled, as chat's stories have them.
+pub(crate) fn server_called(app: &App, name: &str) -> Server {
+    Server {
         id: ServerId(app.ids.next()),
         name: name.to_owned(),
         zone: Tz::Europe__Berlin,
@@ -348,7 +349,11 @@ async fn keep_server(app: &App, name: &str, owner: PersonId) -> WindowId {
         attributes: patchbot::domain::attributes::Attributes::default(),
         active: true,
         version: 0,
-    };
+    }
+}
+
+async fn keep_server(app: &App, name: &str, owner: PersonId) -> WindowId {
+    let server = server_called(app, name);
     let plan = plan_at(utc(START), server.zone, TimeDelta::hours(2));
     let window = Window::unscheduled(WindowId(app.ids.next()), server.id, "2027-Q1".parse().unwrap());
     let window = window.with_plan(plan);

@@ -13,18 +13,20 @@ use patchbot::clock::{Clock, Ids};
 use patchbot::config::secret::Secret;
 use patchbot::domain::answer::{Answer, Channel};
 use patchbot::domain::calendar::plan_at;
-use patchbot::domain::ids::{NoticeId, PersonId, ServerId, WindowId};
+use patchbot::domain::ids::{NoticeId, PersonId, WindowId};
 use patchbot::domain::message::Message as Outgoing;
 use patchbot::domain::person::{Address, Identity, Person, Role};
 use patchbot::domain::policy::Policies;
 use patchbot::domain::quarter::Quarters;
-use patchbot::domain::server::{Ownership, Rank, Reach, Server};
+use patchbot::domain::server::{Ownership, Rank, Server};
 use patchbot::domain::window::Window;
 use patchbot::store::Store;
 use patchbot::store::records::{Claim, Delivery, Medium, Notification};
 use patchbot_standins::slack as standin;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::rush::server_called;
 
 /// A Wednesday, on which owners may choose freely.
 pub(crate) const NOW: &str = "2026-11-25T09:00:00Z";
@@ -173,20 +175,7 @@ impl World {
     }
 
     pub(crate) async fn server_at(&self, name: &str, owners: &[&Person], start: DateTime<Utc>) -> Planned {
-        let server = Server {
-            id: ServerId(self.app.ids.next()),
-            name: name.to_owned(),
-            zone: Tz::Europe__Berlin,
-            host_group: Some("Web".to_owned()),
-            environment: Some("production".to_owned()),
-            operating_system: None,
-            reach: Reach::default(),
-            host_key: Some("ssh-ed25519 AAAA".to_owned()),
-            reboot: None,
-            attributes: patchbot::domain::attributes::Attributes::default(),
-            active: true,
-            version: 0,
-        };
+        let server = Server { environment: Some("production".to_owned()), ..server_called(&self.app, name) };
         let window =
             Window::unscheduled(WindowId(self.app.ids.next()), server.id, "2027-Q1".parse().unwrap())
                 .with_plan(plan_at(start, server.zone, TimeDelta::hours(2)));

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,6 @@ use patchbot::domain::inbound::Limits;
 use patchbot::domain::person::{Address, Identity};
 use patchbot::mail::auth::{AuthSettings, Authenticator};
 use patchbot::mail::compose::Composed;
-use patchbot::mail::connect::{Place, Security};
 use patchbot::mail::fetch::{After, ImapSettings, Mailbox, RENEW};
 use patchbot::mail::ours::Ours;
 use patchbot::mail::send::{Mailer, SendError, Smtp, SmtpSettings};
@@ -31,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::smtp::plain_to;
+use crate::world::post::place;
 use crate::world::{BOT, World};
 
 const TUESDAY: &str = "2026-11-24 09:00 Europe/Berlin";
@@ -379,19 +378,9 @@ async fn fetch(app: App, settings: ImapSettings, end: CancellationToken) {
     mailbox.run(keep, || 0.0, end).await;
 }
 
-fn place(address: SocketAddr, mail: &Mail) -> Place {
-    Place {
-        host: address.ip().to_string(),
-        port: address.port(),
-        security: Security::Starttls,
-        ca_file: Some(mail.authority()),
-        timeout: Duration::from_secs(10),
-    }
-}
-
 fn submission(mail: &Mail) -> SmtpSettings {
     SmtpSettings {
-        place: place(mail.submission(), mail),
+        place: place(mail.submission(), mail, Duration::from_secs(10)),
         login: Some((BOT.to_owned(), Secret::new(PASSWORD))),
         hello: "patchbot.test".to_owned(),
         connections: 4,
@@ -401,7 +390,7 @@ fn submission(mail: &Mail) -> SmtpSettings {
 
 fn inbox(mail: &Mail) -> ImapSettings {
     ImapSettings {
-        place: place(mail.imap(), mail),
+        place: place(mail.imap(), mail, Duration::from_secs(10)),
         user: BOT.to_owned(),
         password: Secret::new(PASSWORD),
         folder: "INBOX".to_owned(),

@@ -3,7 +3,7 @@
 //! `PATCHBOT_STORIES_ON=postgres` tells every story on PostgreSQL, `PATCHBOT_STORIES_MAIL=lab` by real mail.
 
 pub(crate) mod mails;
-mod post;
+pub(crate) mod post;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

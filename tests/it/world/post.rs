@@ -65,7 +65,7 @@ impl Post {
         let mut boxes = Vec::new();
         for (name, user) in [("INBOX", BOT), ("bounces/INBOX", BOUNCES)] {
             let settings = ImapSettings {
-                place: place(mail.imap(), &mail),
+                place: place(mail.imap(), &mail, PATIENCE),
                 user: user.to_owned(),
                 password: Secret::new(PASSWORD),
                 folder: "INBOX".to_owned(),
@@ -87,7 +87,7 @@ impl Post {
             false => (self.mail.submission(), Some((BOT.to_owned(), Secret::new(PASSWORD)))),
         };
         let settings = SmtpSettings {
-            place: place(address, &self.mail),
+            place: place(address, &self.mail, PATIENCE),
             login,
             hello: "patchbot.test".to_owned(),
             connections: 2,
@@ -210,13 +210,14 @@ impl Post {
     }
 }
 
-fn place(address: SocketAddr, mail: &Mail) -> Place {
+/// Where a server of the lab's mail listens.
+pub(crate) fn place(address: SocketAddr, mail: &Mail, timeout: Duration) -> Place {
     Place {
         host: address.ip().to_string(),
         port: address.port(),
         security: Security::Starttls,
         ca_file: Some(mail.authority()),
-        timeout: PATIENCE,
+        timeout,
     }
 }
 
