@@ -1,5 +1,7 @@
 //! Which windows a command is about: names, lines of a notice, "all", or what is shown.
 
+use std::collections::HashSet;
+
 use patchbot_commands::{Effect, LineRange, ServerName, Target};
 
 use super::{App, Failure, Stop};
@@ -126,6 +128,12 @@ impl App {
         if effect == Effect::Read {
             servers.extend(tx.servers_stood_in_for(person.id, self.now()).await?);
         }
+        // Who is only named to approve has nothing else: "all" is what waits for him.
+        if servers.is_empty() || effect == Effect::Read {
+            servers.extend(self.to_approve(tx, person).await?.into_iter().map(|(server, _)| server));
+        }
+        let mut known = HashSet::new();
+        servers.retain(|server| known.insert(server.id));
         for server in servers {
             let Some(window) = self.present_window(tx, &server).await? else { continue };
             if window.state.is_settled() && !matches!(window.state, WindowState::Declined(_)) {
@@ -133,15 +141,6 @@ impl App {
             }
             let permit = self.permit(tx, person, effect, &server).await?;
             aims.push(Aim { server, window, shown: None, permit });
-        }
-        // Who is only named to approve has nothing else: "all" is what waits for him.
-        if aims.is_empty() || effect == Effect::Read {
-            for (server, window) in self.to_approve(tx, person).await? {
-                let permit = self.permit(tx, person, effect, &server).await?;
-                if !aims.iter().any(|aim| aim.window.id == window.id) {
-                    aims.push(Aim { server, window, shown: None, permit });
-                }
-            }
         }
         if aims.is_empty() { Err(Refusal::NothingOfYours.into()) } else { Ok(aims) }
     }

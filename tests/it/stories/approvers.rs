@@ -59,6 +59,18 @@ async fn she_says_yes_or_no_and_the_owners_choose_the_time() {
 }
 
 #[tokio::test]
+async fn all_is_what_waits_in_this_quarter_and_not_what_is_planned_behind_it() {
+    let mut world = world(Silence::Hold).await;
+    world.plan_quarter("2027-Q2").await;
+    world.mails();
+    world.says("lena", "approve all").await;
+    world.mails();
+    assert_eq!(world.state("web01").await, "approved by lena@owners.test in Slack");
+    let later = world.window_in("web01", "2027-Q2").await.unwrap();
+    assert_eq!(later.state.phrase(), "waits for approval");
+}
+
+#[tokio::test]
 async fn who_stands_in_for_an_owner_as_well_is_told_once() {
     let mut world = world(Silence::Hold).await;
     world.says("ada", "delegate web01 to lena@owners.test until 2026-12-20").await;
