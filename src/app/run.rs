@@ -1,6 +1,6 @@
 //! Runs: opened once per approved revision, written before each effect and after it, closed with the truth.
 
-use chrono::{DateTime, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,6 +25,9 @@ use crate::store::records::{Claimed, Purpose, RunRow};
 
 /// What is wrong is said near the end of a log; more of it is on the host.
 const MOST_LOG_LINES: usize = 15;
+
+/// A claim on what is due holds so long, and whoever works on it renews it.
+pub const LEASE: TimeDelta = TimeDelta::minutes(2);
 
 /// What is told at the end of a run; grows with its steps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +74,7 @@ impl App {
     /// `Stale` when the claim was taken over.
     pub async fn start(&self, claimed: &Claimed, id: WindowId) -> Result<Start, Failure> {
         let mut tx = self.store.begin().await?;
-        tx.renew(claimed, claimed.lease.until).await?;
+        tx.renew(claimed, self.now() + LEASE).await?;
         let window = tx.window_by_id(id).await?;
         let server = tx.server_by_id(window.server).await?;
         if let WindowState::Running { run } = window.state {
@@ -231,15 +234,9 @@ impl App {
     ///
     /// # Errors
     /// `Stale` when the claim was taken over: then somebody else drives the run.
-    pub async fn begin_step(
-        &self,
-        claimed: &Claimed,
-        run: &RunRow,
-        step: Step,
-        until: DateTime<Utc>,
-    ) -> Result<i64, Failure> {
+    pub async fn begin_step(&self, claimed: &Claimed, run: &RunRow, step: Step) -> Result<i64, Failure> {
         let mut tx = self.store.begin().await?;
-        tx.renew(claimed, until).await?;
+        tx.renew(claimed, self.now() + LEASE).await?;
         let number = tx.begin_step(run.plan.run, step, self.now()).await?;
         tx.commit().await?;
         Ok(number)
@@ -249,9 +246,25 @@ impl App {
     ///
     /// # Errors
     /// `Stale` when the claim was taken over.
-    pub async fn renew(&self, claimed: &Claimed, until: DateTime<Utc>) -> Result<(), Failure> {
+    pub async fn renew(&self, claimed: &Claimed) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
-        tx.renew(claimed, until).await?;
+        tx.renew(claimed, self.now() + LEASE).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Writes that the host has taken on the installation of a run.
+    ///
+    /// # Errors
+    /// `Stale` when the claim was taken over: then somebody else drives the run.
+    pub async fn taken_on(&self, claimed: &Claimed, run: &RunRow) -> Result<(), Failure> {
+        let RunState::Applying { since, .. } = run.state else {
+            return Err(Failure::Bug(format!("a host that installs while a run is {}", run.state.as_str())));
+        };
+        let mut tx = self.store.begin().await?;
+        tx.renew(claimed, self.now() + LEASE).await?;
+        let state = RunState::Applying { since, taken_on: Some(self.now()) };
+        tx.update_run(run.plan.run, &state, None).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -287,7 +300,7 @@ impl App {
             return Err(Failure::Bug(format!("an outcome that does not belong to {}", run.state.as_str())));
         };
         let mut tx = self.store.begin().await?;
-        tx.renew(claimed, claimed.lease.until).await?;
+        tx.renew(claimed, self.now() + LEASE).await?;
         let state = match (run.state.step(), tx.stop_of(run.plan.run).await?) {
             (Some(done), Some(stop)) => {
                 let order = format!("{} stopped the run because \"{}\".", stop.asked_name, stop.reason);

@@ -76,6 +76,10 @@ pub enum RunState {
     Applying {
         /// When the bot first meant to start it.
         since: DateTime<Utc>,
+        /// When the host was first seen to have taken the run on. A host that does not know it any more after that was put
+        /// back to an older state, and is not asked again.
+        #[serde(default)]
+        taken_on: Option<DateTime<Utc>>,
     },
     /// The host will be, or was, asked to reboot.
     Rebooting {
@@ -324,7 +328,7 @@ pub fn next(state: &RunState, outcome: Outcome, plan: &RunPlan, now: DateTime<Ut
     match (state, outcome) {
         (RunState::Prechecking, Outcome::Prechecked { blocking }) if blocking.is_empty() => {
             Some(if now < plan.last_begin() {
-                RunState::Applying { since: now }
+                RunState::Applying { since: now, taken_on: None }
             } else {
                 RunState::Missed {
                     reason: "the window was over, or nearly, before the pre-checks were done".to_owned(),
@@ -442,7 +446,7 @@ mod tests {
     }
 
     fn applying() -> RunState {
-        RunState::Applying { since: utc("2026-12-03T19:01:00Z") }
+        RunState::Applying { since: utc("2026-12-03T19:01:00Z"), taken_on: None }
     }
 
     #[test]

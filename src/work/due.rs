@@ -8,9 +8,9 @@ use tokio_util::task::TaskTracker;
 
 use super::Ticked;
 use super::hosts::Hosts;
-use super::runner::{LEASE, Runner, heartbeat};
+use super::runner::{Runner, heartbeat};
 use crate::app::prechecks::Checked;
-use crate::app::run::Start;
+use crate::app::run::{LEASE, Start};
 use crate::app::{App, Failure};
 use crate::domain::ids::WindowId;
 use crate::domain::server::Server;

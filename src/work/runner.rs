@@ -23,9 +23,6 @@ use crate::ssh::Connection;
 use crate::store::error::StoreError;
 use crate::store::records::{Claimed, Purpose, RunRow};
 
-/// A claim holds so long, and is renewed three times in it.
-pub const LEASE: TimeDelta = TimeDelta::minutes(2);
-
 /// Drives one run of one server.
 #[derive(Debug)]
 pub struct Runner<'a> {
@@ -50,14 +47,13 @@ impl<'a> Runner<'a> {
     /// the run goes on when its claim has run out.
     pub async fn drive(&mut self, claimed: &Claimed, mut run: RunRow) -> Result<(), Failure> {
         while let Some(step) = run.state.step() {
-            let until = self.app.now() + LEASE;
-            let number = self.app.begin_step(claimed, &run, step, until).await?;
+            let number = self.app.begin_step(claimed, &run, step).await?;
             tracing::info!(run = %run.plan.run, server = %self.server.name, step = step.as_str(), "{}: {}", self.server.name, step.phrase());
             let stepped = {
                 let heart = heartbeat(self.app, claimed);
                 let late = tell_overrun(self.app, &run, self.hosts.times.poll);
                 tokio::select! {
-                    stepped = self.effect(&run) => stepped?,
+                    stepped = self.effect(claimed, &run) => stepped?,
                     lost = heart => return Err(lost),
                     never = late => match never {},
                 }
@@ -70,10 +66,10 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    async fn effect(&mut self, run: &RunRow) -> Result<Stepped, Failure> {
+    async fn effect(&mut self, claimed: &Claimed, run: &RunRow) -> Result<Stepped, Failure> {
         match &run.state {
             RunState::Prechecking => Ok(self.precheck(run).await),
-            RunState::Applying { .. } => Ok(self.apply(run).await),
+            RunState::Applying { taken_on, .. } => self.apply(claimed, run, taken_on.is_some()).await,
             RunState::Rebooting { boot_id, since } => Ok(self.reboot(run, *boot_id, *since).await),
             RunState::Validating { reboot } => self.validate(run, reboot).await,
             RunState::Succeeded { .. }
@@ -130,36 +126,49 @@ impl<'a> Runner<'a> {
         Stepped { outcome, sentence, checked: Some((Purpose::Before, checked)), report }
     }
 
-    async fn apply(&mut self, run: &RunRow) -> Stepped {
+    /// Has the host do the work, and waits for its end. `taken_on` is whether the host is known to have the run already.
+    async fn apply(
+        &mut self,
+        claimed: &Claimed,
+        run: &RunRow,
+        mut taken_on: bool,
+    ) -> Result<Stepped, Failure> {
         let mut silent_since: Option<DateTime<Utc>> = None;
         loop {
-            let looked = self.look_at_work(run).await;
+            let looked = self.look_at_work(run, taken_on).await;
             let now = self.app.now();
             match looked {
-                Ok(Some(stepped)) => return stepped,
-                Ok(None) => silent_since = None,
+                Ok(Work::Ended(stepped)) => return Ok(*stepped),
+                Ok(Work::NotBegun) => silent_since = None,
+                Ok(Work::GoesOn) => {
+                    silent_since = None;
+                    if !taken_on {
+                        self.app.taken_on(claimed, run).await?;
+                        taken_on = true;
+                    }
+                }
                 Err(error) => {
                     self.connection = None;
                     let since = *silent_since.get_or_insert(now);
                     let patience = TimeDelta::from_std(self.hosts.times.patience).unwrap_or(TimeDelta::MAX);
                     if !error.may_pass() || now.signed_duration_since(since) >= patience {
                         let reason = format!("It is not known whether the updates are installed: {error}.");
-                        return gave_up(reason);
+                        return Ok(gave_up(reason));
                     }
                 }
             }
             if now >= run.plan.patience_ends() {
-                return gave_up(format!(
+                return Ok(gave_up(format!(
                     "The installation has not ended long after the window; it may still be at work on {}.",
                     self.server.name
-                ));
+                )));
             }
             sleep(self.hosts.times.poll).await;
         }
     }
 
-    /// One look at the host's work: starts it when the host does not know it; `None` while it goes on.
-    async fn look_at_work(&mut self, run: &RunRow) -> Result<Option<Stepped>, HostError> {
+    /// One look at the host's work: starts it when the host does not know it and never did.
+    async fn look_at_work(&mut self, run: &RunRow, taken_on: bool) -> Result<Work, HostError> {
         let (hosts, now, server) = (self.hosts, self.app.now(), self.server);
         let connection = self.connection().await?;
         let status = hosts.status(connection, run.plan.run).await?;
@@ -173,12 +182,20 @@ impl<'a> Runner<'a> {
                 RunStatus::Installed(_) => hosts.facts(connection, &[]).await?.facts.reboot_needed(),
                 _ => false,
             };
-            return Ok(ended(&status, boot, reboot_needed));
+            let ended = ended(&status, boot, reboot_needed);
+            return Ok(ended.map_or(Work::GoesOn, |stepped| Work::Ended(Box::new(stepped))));
+        }
+        if taken_on {
+            return Ok(Work::Ended(Box::new(gave_up(format!(
+                "{} had begun the installation and does not know of it any more: it was put back to an older state, or its \
+                 folder /var/lib/patchbot was emptied. It was not asked again.",
+                server.name
+            )))));
         }
         if now >= run.plan.last_begin() {
-            return Ok(Some(not_applied(
+            return Ok(Work::Ended(Box::new(not_applied(
                 "the window was over, or nearly, before the installation could begin",
-            )));
+            ))));
         }
         let hello = hosts.hello(connection).await?;
         // The last moment on the host's own clock, whatever that clock shows.
@@ -186,13 +203,13 @@ impl<'a> Runner<'a> {
         match hosts.apply(connection, &run.plan, not_after).await? {
             Applied::Started => {
                 tracing::info!(run = %run.plan.run, server = %server.name, "{}: the installation has begun", server.name);
-                Ok(None)
+                Ok(Work::GoesOn)
             }
-            Applied::Exists => Ok(None),
-            Applied::Refused(refused) if refused.why.passes() => Ok(None),
+            Applied::Exists => Ok(Work::GoesOn),
+            Applied::Refused(refused) if refused.why.passes() => Ok(Work::NotBegun),
             Applied::Refused(refused) => {
                 let text = refused.text.trim_end_matches('.');
-                Ok(Some(Stepped {
+                Ok(Work::Ended(Box::new(Stepped {
                     outcome: Outcome::Applied {
                         problems: vec![format!("The host did not start the installation: {text}.")],
                         reboot_needed: false,
@@ -204,7 +221,7 @@ impl<'a> Runner<'a> {
                         state: vec!["Nothing on the server was changed.".to_owned()],
                         ..Report::default()
                     },
-                }))
+                })))
             }
         }
     }
@@ -362,17 +379,27 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// What a look at the host's work came to.
+enum Work {
+    /// The host did not take it on; it is asked again.
+    NotBegun,
+    /// The host has it and is not done.
+    GoesOn,
+    /// It is over.
+    Ended(Box<Stepped>),
+}
+
 enum Booted {
     Again,
     NotYet,
     Refused(String),
 }
 
-/// Keeps a claim alive; ends only when it is lost.
+/// Keeps a claim alive, renewed several times while it holds; ends only when it is lost.
 pub(super) async fn heartbeat(app: &App, claimed: &Claimed) -> Failure {
     loop {
         sleep(Duration::from_secs(20)).await;
-        match app.renew(claimed, app.now() + LEASE).await {
+        match app.renew(claimed).await {
             Ok(()) => {}
             Err(Failure::Store(StoreError::Stale(what))) => return Failure::Store(StoreError::Stale(what)),
             // The database may be back before the claim runs out.

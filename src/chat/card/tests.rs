@@ -399,7 +399,7 @@ fn a_locked_window_can_still_be_declined_and_shows_what_would_stop_it() {
 fn a_running_window() {
     let mut facts = approved();
     facts.window.state = WindowState::Running { run: RunId(uuid::Uuid::from_u128(4)) };
-    facts.run = Some(run(RunState::Applying { since: utc(START) }, json!({})));
+    facts.run = Some(run(RunState::Applying { since: utc(START), taken_on: None }, json!({})));
     facts.now = utc("2026-12-03T19:01:00Z");
     insta::assert_snapshot!(text(&facts), @r"
     🔧 web01.example.org is being patched now

@@ -59,6 +59,31 @@ async fn what_takes_longer_than_its_window_is_told_once_and_left_to_finish() {
 }
 
 #[tokio::test]
+async fn a_host_that_has_forgotten_its_run_is_not_patched_again() {
+    let mut night = Night::before_the_start(Plan { package: "lab-slow", ..Plan::default() }).await;
+    night.host.exec("mkdir -p /etc/lab-slow && touch /etc/lab-slow/hold").await.unwrap();
+    night.start();
+    while night
+        .asks("SELECT state FROM patch_history WHERE state_data LIKE '%taken_on\":\"%'")
+        .await
+        .is_none()
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // What a host looks like that was put back to a state from before the night.
+    night.bot.kill().await.unwrap();
+    night.host.exec("rm -r /var/lib/patchbot/runs/*; rm /etc/lab-slow/hold").await.unwrap();
+    night.bot.serve().unwrap();
+    let state = night.until_over().await;
+    assert!(state.starts_with("state: a person must look"), "{state}");
+    let mails = night.mail.wait_for("ada@owners.test", 5, std::time::Duration::from_secs(30)).await.unwrap();
+    let body = String::from_utf8_lossy(&mails.last().unwrap().raw).replace("=\r\n", "").replace("\r\n", " ");
+    assert!(body.contains("does not know of it any more"), "{body}");
+    let (_, runs, _) = night.marks_on_the_host("lab-slow").await;
+    assert_eq!(runs, 0, "it was not asked again");
+}
+
+#[tokio::test]
 async fn a_blocked_pre_check_really_blocks() {
     let tables = "[policy]\nchecks = { critical_services = [\"there-is-no-such-service\"] }\n";
     let mut night = Night::before_the_start(Plan { tables, ..Plan::default() }).await;
