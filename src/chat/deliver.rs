@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::card::{bulk_card, window_card};
@@ -15,7 +16,11 @@ use crate::domain::ids::WindowId;
 use crate::domain::message::{Alert, Tone};
 use crate::domain::person::Identity;
 use crate::domain::window::WindowState;
+use crate::store::error::StoreError;
 use crate::store::records::{BoardRow, CardRow, Medium, Notification};
+
+/// Who meant to post a board so long ago, and did not, is taken for dead.
+const POSTING: TimeDelta = TimeDelta::seconds(30);
 
 /// A card is drawn and put in its place by one task at a time: the older drawing must not arrive last.
 #[derive(Debug, Default)]
@@ -225,7 +230,7 @@ async fn wait_for_the_reader<W: Writer>(writer: &W, place: &str, urgent: bool) -
             None => Ok(None),
         }
     };
-    let quiet: Result<_, crate::store::error::StoreError> = quiet.await;
+    let quiet: Result<_, StoreError> = quiet.await;
     let Some((quiet, zone)) = quiet.map_err(database)? else { return Ok(()) };
     let zone = match zone {
         Some(zone) => zone,
@@ -317,6 +322,15 @@ pub(super) async fn redraw<W: Writer>(
     Ok(())
 }
 
+/// Whether this instance posts a night's board: each draws it, one posts it.
+async fn is_ours_to_post(app: &App, medium: Medium, place: &str, night: &str) -> Result<bool, StoreError> {
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    let ours = tx.claim_board(medium, place, night, now, now - POSTING).await?;
+    tx.commit().await?;
+    Ok(ours)
+}
+
 /// Keeps the message that tells a night: posted once, rewritten when it would say something else.
 pub(super) async fn board<W: Writer>(writer: &W, place: &str, board: &Board) -> Result<bool, Undelivered> {
     let app = writer.app();
@@ -334,6 +348,7 @@ pub(super) async fn board<W: Writer>(writer: &W, place: &str, board: &Board) -> 
             Err(Undelivered::Gone) => None,
             Err(error) => return Err(error),
         },
+        None if !is_ours_to_post(app, W::MEDIUM, place, &night).await.map_err(database)? => return Ok(false),
         None => None,
     };
     let message = match rewritten {

@@ -483,6 +483,8 @@ forward! {
     chat::leave_alone(platform: Medium, channel: &str, until: DateTime<Utc>) -> ();
     /// Remembers the message that tells a night.
     chat::put_board(board: &BoardRow, now: DateTime<Utc>) -> ();
+    /// Whether a night's board is the caller's to post: nobody has posted it, or means to since `stale`.
+    chat::claim_board(platform: Medium, channel: &str, night: &str, now: DateTime<Utc>, stale: DateTime<Utc>) -> bool;
     /// The message that tells a night in a channel.
     chat::board_of(platform: Medium, channel: &str, night: &str) -> Option<BoardRow>;
 

@@ -18,7 +18,10 @@ statements! {
     PUT_BOARD = "INSERT INTO boards (platform, channel, night, message, shows, updated_at) VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (platform, channel, night) DO UPDATE SET message = excluded.message, shows = excluded.shows, \
         updated_at = excluded.updated_at";
-    BOARD = "SELECT platform, channel, night, message, shows FROM boards WHERE platform = $1 AND channel = $2 AND night = $3";
+    CLAIM_BOARD = "INSERT INTO boards (platform, channel, night, message, shows, updated_at) VALUES ($1, $2, $3, '', '', $4) \
+        ON CONFLICT (platform, channel, night) DO UPDATE SET updated_at = excluded.updated_at \
+        WHERE boards.message = '' AND boards.updated_at < $5";
+    BOARD = "SELECT platform, channel, night, message, shows FROM boards WHERE platform = $1 AND channel = $2 AND night = $3 AND message <> ''";
 }
 
 fn time(text: Option<String>, column: &'static str) -> Result<Option<NaiveTime>, StoreError> {
@@ -80,6 +83,21 @@ pub(in crate::store) async fn put_board(
     Ok(())
 }
 
+/// Of several instances one posts a night's board; whoever claimed it before `stale` and did not post it is taken for dead.
+pub(in crate::store) async fn claim_board(
+    conn: &mut Conn,
+    platform: Medium,
+    channel: &str,
+    night: &str,
+    now: DateTime<Utc>,
+    stale: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let claim =
+        sqlx::query(CLAIM_BOARD).bind(platform.as_str()).bind(channel).bind(night).bind(now).bind(stale);
+    Ok(claim.execute(conn).await?.rows_affected() == 1)
+}
+
+/// A board that was posted.
 pub(in crate::store) async fn board_of(
     conn: &mut Conn,
     platform: Medium,

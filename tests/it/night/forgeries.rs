@@ -8,14 +8,15 @@ use super::{Night, Plan};
 
 const BOT: &str = "patchbot@patchbot.test";
 
-struct Notice {
+/// A notice as its reader's mail program answers it.
+pub(super) struct Notice {
     subject: String,
     reply_to: String,
     id: String,
 }
 
 impl Notice {
-    fn of(mail: &Message) -> Self {
+    pub(super) fn of(mail: &Message) -> Self {
         let header = |name: &str| mail.header(name).unwrap();
         let reply_to = header("Reply-To");
         let reply_to = reply_to
@@ -25,7 +26,7 @@ impl Notice {
         Self { subject: header("Subject"), reply_to, id: header("Message-ID") }
     }
 
-    fn answer(&self, night: &Night, from: &str, words: &str) -> Letter {
+    pub(super) fn answer(&self, night: &Night, from: &str, words: &str) -> Letter {
         Letter::new(from, &self.reply_to, night.bot.now())
             .subject(&format!("Re: {}", self.subject))
             .answers(&self.id)
@@ -35,7 +36,7 @@ impl Notice {
 
 impl Night {
     /// Sends a letter and says what became of it: `rejected`, and the reason.
-    async fn receives(&self, letter: &Letter) -> (String, String) {
+    pub(super) async fn receives(&self, letter: &Letter) -> (String, String) {
         let before = self.read_mails().await.len();
         self.mail.send(letter).await.unwrap();
         let all = self

@@ -1,6 +1,7 @@
 //! The real program on real hosts through a night: killed where it hurts, lied to by mail, and what is left afterwards.
 
 mod forgeries;
+mod instances;
 mod killed;
 mod windows;
 
@@ -20,14 +21,16 @@ pub(crate) fn utc(text: &str) -> DateTime<Utc> {
 
 /// One installation with its hosts, mail and name server.
 pub(crate) struct Night {
-    _lab: Lab,
+    lab: Lab,
     pub(crate) mail: Mail,
     pub(crate) dns: Dns,
     pub(crate) bot: Installation,
     pub(crate) host: Host,
     /// Between the program and its host.
     pub(crate) proxy: TcpProxy,
-    _folder: tempfile::TempDir,
+    /// The URL of its database, where that is no file.
+    postgres: Option<String>,
+    folder: tempfile::TempDir,
 }
 
 /// What the night is about.
@@ -36,13 +39,15 @@ pub(crate) struct Plan {
     pub(crate) package: &'static str,
     /// Whether the host has systemd.
     pub(crate) systemd: bool,
+    /// Whether its database is PostgreSQL's.
+    pub(crate) postgres: bool,
     /// More of the configuration.
     pub(crate) tables: &'static str,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { package: "lab-reboot", systemd: false, tables: "" }
+        Self { package: "lab-reboot", systemd: false, postgres: false, tables: "" }
     }
 }
 
@@ -57,7 +62,12 @@ impl Night {
         let proxy = lab.proxy(host.ssh_address()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_patchbot"));
-        let bot = Installation::new(program, folder.path(), utc("2026-11-24T08:00:00Z")).unwrap();
+        let mut bot =
+            Installation::new(program, &folder.path().join("one"), utc("2026-11-24T08:00:00Z")).unwrap();
+        let postgres = if plan.postgres { Some(crate::contract::empty_postgres().await) } else { None };
+        if let Some(url) = &postgres {
+            bot.use_postgres(url).unwrap();
+        }
         let tables = bot.mail_tables(&mail, &dns).unwrap();
         bot.configure(&lab, &format!("{tables}\n{}", plan.tables)).unwrap();
         let sheet = format!(
@@ -71,7 +81,7 @@ impl Night {
         bot.ok(&["enroll", "web01", "--login", Host::USER, "--accept-new"]).await.unwrap();
         bot.ok(&["plan", QUARTER]).await.unwrap();
         lab.repository().publish_updates().await.unwrap();
-        Self { _lab: lab, mail, dns, bot, host, proxy, _folder: folder }
+        Self { lab, mail, dns, bot, host, proxy, postgres, folder }
     }
 
     /// The same, approved by its owner, with the clock shortly before the start.
@@ -92,6 +102,11 @@ impl Night {
 
     /// A single value of the program's database, read from beside it.
     pub(crate) async fn asks(&self, question: &'static str) -> Option<String> {
+        if let Some(url) = &self.postgres {
+            let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+            let row = sqlx::query(question).fetch_optional(&mut connection).await.unwrap();
+            return row.map(|row| row.try_get::<String, _>(0).unwrap());
+        }
         let path = self.bot.folder().join("patchbot.db");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();

@@ -17,6 +17,8 @@ use crate::{Dns, Lab, Mail, PASSWORD};
 pub struct Installation {
     program: PathBuf,
     folder: PathBuf,
+    /// What the configuration says of the database.
+    database: String,
     serving: Option<Child>,
     ahead: TimeDelta,
 }
@@ -59,9 +61,33 @@ impl Installation {
             program.canonicalize().with_context(|| format!("{} is not built", program.display()))?;
         std::fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
-        let mut this = Self { program, folder, serving: None, ahead: TimeDelta::zero() };
+        let database = format!("sqlite = \"{}/patchbot.db\"", folder.display());
+        let mut this = Self { program, folder, database, serving: None, ahead: TimeDelta::zero() };
         this.move_clock(now)?;
         Ok(this)
+    }
+
+    /// With the PostgreSQL database behind this URL, from the next configuration on.
+    ///
+    /// # Errors
+    /// When the URL's file cannot be written.
+    pub fn use_postgres(&mut self, url: &str) -> Result<()> {
+        self.database = format!("postgres = {}", self.secret("database.url", url)?);
+        Ok(())
+    }
+
+    /// Another instance of what is configured here: the same database, mailbox, rules and clock, and pages of its own.
+    ///
+    /// # Errors
+    /// When nothing is configured yet, or the folder cannot be written to.
+    pub fn another(&self, lab: &Lab, folder: &Path) -> Result<Self> {
+        let another = Self::new(&self.program, folder, self.now())?;
+        let pages = Self::pages(lab);
+        let other = SocketAddr::from((pages.ip(), pages.port() + 1));
+        let text = std::fs::read_to_string(self.folder.join("patching.conf"))?
+            .replace(&format!("listen = \"{pages}\""), &format!("listen = \"{other}\""));
+        std::fs::write(another.folder.join("patching.conf"), text)?;
+        Ok(another)
     }
 
     /// Where everything lies.
@@ -80,7 +106,7 @@ impl Installation {
         Ok(format!("{{ file = \"{}\" }}", path.display()))
     }
 
-    /// Writes the configuration: SQLite, the lab's key and clock, and the tables that are given.
+    /// Writes the configuration: the database, the lab's key and clock, and the tables that are given.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -88,7 +114,7 @@ impl Installation {
         let folder = self.folder.display();
         let text = format!(
             r#"[database]
-sqlite = "{folder}/patchbot.db"
+{database}
 
 [ssh]
 key = "{key}"
@@ -104,6 +130,7 @@ clock = "{folder}/ahead"
 
 {tables}
 "#,
+            database = self.database,
             key = lab.ssh_key().display(),
             pages = Self::pages(lab),
         );
