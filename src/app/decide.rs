@@ -286,9 +286,6 @@ impl App {
         aim: &Aim,
     ) -> Result<Change, Stop> {
         let now = self.now();
-        if takes_a_time(command) {
-            tx.lock(&format!("calendar/{}", aim.window.quarter)).await?;
-        }
         let calendar = self.calendar(tx, &aim.server, &aim.window).await?;
         let bounds = self.bounds(&aim.server, &aim.window, &calendar);
         let case = Case { window: &aim.window, server: &aim.server.name, bounds };
@@ -467,11 +464,6 @@ impl App {
     }
 }
 
-/// Whether a command chooses a time: two of them must not pass each other on the way to the last free one.
-fn takes_a_time(command: &Command) -> bool {
-    matches!(command, Command::Reschedule(_) | Command::Defer(_) | Command::Undo(_))
-}
-
 /// A decision's target and reason.
 fn decided_about(command: &Command) -> Option<(&Target, Option<&Reason>)> {
     match command {
@@ -550,6 +542,11 @@ fn after(done: &Done) -> Option<String> {
         Decided::Excepted => Some(format!(
             "An owner can take it back with \"withdraw {server}\". When it ends, {server} is planned again, and you are told."
         )),
+        Decided::Withdrawn | Decided::Undone
+            if done.change.window.plan.is_none() && !done.change.window.state.is_settled() =>
+        {
+            Some(format!("Choose one: \"slots {server}\" shows the free times."))
+        }
         // Its exception ends: it gets its time, and who is concerned is told.
         Decided::Withdrawn if matches!(done.change.window.state, WindowState::Deferred { .. }) => None,
         Decided::Undone => None,

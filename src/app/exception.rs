@@ -363,7 +363,6 @@ impl App {
         }
         tx.end_exceptions(window.id, self.now()).await?;
         let quarter = self.quarters.current(self.now(), server.zone);
-        tx.lock(&format!("calendar/{quarter}")).await?;
         let fleet = self.fleet(&mut tx, quarter).await?;
         let only = Filter::parse(&format!("name={}", server.name), &[])
             .map_err(|error| Failure::Bug(format!("a server's name is no filter: {error}")))?;

@@ -178,9 +178,6 @@ impl App {
             Keep::Yes => self.store.begin().await?,
             Keep::No => self.store.read().await?,
         };
-        if order.keep == Keep::Yes {
-            tx.lock(&format!("calendar/{quarter}")).await?;
-        }
         let fleet = self.fleet(&mut tx, quarter).await?;
         let (mut report, chosen) = self.proposals(&fleet, order);
         if order.keep == Keep::No || !report.wrong.is_empty() {

@@ -119,9 +119,6 @@ impl App {
         let compared_with = self.compared_with(&mut tx).await?;
         let mut all = Vec::new();
         for quarter in [present, self.quarters.after(present)] {
-            if keep == Keep::Yes {
-                tx.lock(&format!("calendar/{quarter}")).await?;
-            }
             let fleet = self.fleet(&mut tx, quarter).await?;
             let (compared, changes) = self.compare(&fleet, quarter);
             if compared.looked_at == 0 {

@@ -142,7 +142,6 @@ impl App {
             while self.close_some(turn).await? > 0 {}
         }
         let mut tx = self.store.begin().await?;
-        tx.lock(&Turn::key(turn.ended)).await?;
         let mut turn = self.kept_turn(&mut tx, turn.ended).await?;
         if turn.next() != Some(step) {
             return Ok(turn);
@@ -182,7 +181,6 @@ impl App {
     /// how many.
     async fn close_some(&self, turn: &Turn) -> Result<usize, Failure> {
         let mut tx = self.store.begin().await?;
-        tx.lock(&Turn::key(turn.ended)).await?;
         let turn = self.kept_turn(&mut tx, turn.ended).await?;
         if turn.next() != Some(Step::Closed) {
             return Ok(0);
@@ -286,7 +284,6 @@ impl App {
     /// Every active server gets a window in the new quarter, and its owners are written to on its first day.
     async fn open_windows(&self, tx: &mut Tx, turn: &Turn) -> Result<Outcome, Failure> {
         let quarter = turn.begins;
-        tx.lock(&format!("calendar/{quarter}")).await?;
         let present = tx.windows_of_quarter(quarter).await?;
         let has_one: BTreeSet<ServerId> = present.iter().map(|window| window.server).collect();
         let owners = owners(tx).await?;

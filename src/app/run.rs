@@ -126,7 +126,7 @@ impl App {
     }
 
     /// What the rules say against a start at this moment: they can have changed since it was approved, a canary can have
-    /// failed, and a service can have lost members. Of a service only one decides at a time.
+    /// failed, and a service can have lost members.
     async fn what_stands_against(
         &self,
         tx: &mut Tx,
@@ -134,9 +134,6 @@ impl App {
         window: &Window,
         plan: &Plan,
     ) -> Result<Option<Against>, Failure> {
-        if let Some(service) = server.service() {
-            tx.lock(&format!("service/{service}")).await?;
-        }
         if let Some(until) = self.put_off_until(tx, server, window).await? {
             return Ok(Some(Against::put_off(until)));
         }

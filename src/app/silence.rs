@@ -56,14 +56,13 @@ impl App {
         Ok(())
     }
 
-    /// A week later, in the calendar that nobody else changes meanwhile.
+    /// A week later.
     async fn slipped(
         &self,
         tx: &mut Tx,
         server: &Server,
         window: &Window,
     ) -> Result<Option<Change>, Failure> {
-        tx.lock(&format!("calendar/{}", window.quarter)).await?;
         let calendar = self.calendar(tx, server, window).await?;
         let bounds = self.bounds(server, window, &calendar);
         Ok(slipped(&Case { window, server: &server.name, bounds }))

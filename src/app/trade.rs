@@ -42,7 +42,6 @@ impl App {
         let Some(plan) = mine.window.plan else {
             return Err(Refusal::NoTimeYet { server: mine.server.name }.into());
         };
-        tx.lock(&format!("calendar/{}", mine.window.quarter)).await?;
         let other = self.other_side(tx, &mine, &it.theirs).await?;
         let asks = [&mine.server, &other.server].into_iter().find(|it| self.policy(it).confirm_by_mail);
         if let Some(server) = asks.filter(|_| said.channel == Channel::Mail && !said.confirmed) {
@@ -91,7 +90,7 @@ impl App {
         let Some(window) = tx.window_of(server.id, mine.window.quarter).await? else {
             return Err(Refusal::NoWindow { server: server.name, quarter: mine.window.quarter }.into());
         };
-        let Some(plan) = window.plan.filter(|_| !window.state.is_settled()) else {
+        let Some(plan) = window.plan else {
             return Err(Refusal::NoTimeYet { server: server.name }.into());
         };
         Ok(Other { server, window, plan })

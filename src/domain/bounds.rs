@@ -201,7 +201,7 @@ impl Bounds<'_> {
             return Err(Broken::SlotTaken { at, limit, zone }.into());
         }
         if let Some(limit) = policy.max_concurrent
-            && taken.of_group_during(&self.place.group, at, plan.ends_at) >= limit
+            && taken.of_group_at_once(&self.place.group, at, plan.ends_at) >= limit
         {
             return Err(Broken::Concurrent { group: self.group_name(), limit }.into());
         }

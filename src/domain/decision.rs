@@ -193,6 +193,12 @@ pub fn decide(
         Act::Trade(at) => {
             case.plan()?;
             case.has_begun()?;
+            // Who has given up his time has none to give.
+            if !case.window.state.holds_slot() {
+                let why =
+                    format!("{} has no time to trade: it is {}.", case.server, case.window.state.phrase());
+                return Err(Refusal::NoTrade { why });
+            }
             reschedule(case, at, reason, permit, Decided::Swapped)
         }
         Act::Defer(days) => {
@@ -224,6 +230,31 @@ impl Case<'_> {
 
     fn plan(&self) -> Result<Plan, Refusal> {
         self.window.plan.ok_or_else(|| Refusal::NoTimeYet { server: self.name() })
+    }
+
+    /// The time of a window that is to wait for it again, or none, and why: one that did not hold its place has none when it
+    /// has passed, or when it could not be chosen now, because others have taken its place.
+    pub(super) fn taken_back(&self) -> (Option<Plan>, Option<String>) {
+        let (window, bounds) = (self.window, Bounds { present: None, ..self.bounds });
+        let Some(plan) = window.plan.filter(|_| !window.state.holds_slot()) else {
+            return (window.plan, None);
+        };
+        if plan.starts_at <= bounds.now {
+            return (None, None);
+        }
+        let crossed = window.crossed_by.is_some();
+        let full = bounds
+            .by_room(plan.starts_at, &plan)
+            .err()
+            .filter(|room| !crossed && matches!(room, Refusal::SlotFull { .. }));
+        let broken = bounds.lost_by(plan.starts_at, crossed).map(Refusal::Rule);
+        match broken.or(full) {
+            None => (Some(plan), None),
+            Some(why) => {
+                let time = plan.local.format("%a %-d %b %Y, %H:%M");
+                (None, Some(format!("Its old time, {time}, is gone. {why}")))
+            }
+        }
     }
 
     pub(super) fn over(&self) -> Refusal {
@@ -394,9 +425,7 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
     if let Some(change) = exception::ended_by(case) {
         return Ok(change);
     }
-    // A time that has passed while it was put off is none.
-    let put_off = matches!(case.window.state, WindowState::Deferred { .. });
-    let plan = case.window.plan.filter(|plan| !put_off || plan.starts_at > case.bounds.now);
+    let (plan, lost) = case.taken_back();
     let (state, sentence) = match plan {
         Some(plan) => (
             WindowState::Proposed,
@@ -406,7 +435,10 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
                 line(plan.starts_at, case.bounds.zone)
             ),
         ),
-        None => (WindowState::Unscheduled, format!("{} waits for a time again.", case.server)),
+        None => {
+            let why = lost.map(|why| format!(" {why}")).unwrap_or_default();
+            (WindowState::Unscheduled, format!("{} waits for a time again.{why}", case.server))
+        }
     };
     let mut window = Window { state, plan, consents: Vec::new(), ..case.window.clone() };
     if plan != case.window.plan {

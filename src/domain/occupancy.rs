@@ -264,14 +264,25 @@ impl Occupancy {
         self.hours.iter().map(|(hour, count)| (*hour, *count))
     }
 
-    /// How many windows of a group overlap a span.
+    /// How many windows of a group are open at the busiest instant of a span. Those that follow each other in it are not open
+    /// at once: what is counted must not depend on the order in which windows were added.
     #[must_use]
-    pub fn of_group_during(&self, group: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> u32 {
+    pub fn of_group_at_once(&self, group: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> u32 {
         let Some(group) = self.groups.get(group) else { return 0 };
         let early = from.checked_sub_signed(LONGEST).unwrap_or(from);
-        let spans = group.spans.range(early..to);
-        let ends = spans.flat_map(|(_, ends)| ends.iter()).filter(|(end, _)| **end > from);
-        ends.map(|(_, count)| *count).fold(0, u32::saturating_add)
+        let mut open = Count::new();
+        let (mut now, mut most) = (0_u32, 0);
+        for (start, ends) in group.spans.range(early..to) {
+            while let Some(ended) = open.first_entry().filter(|ended| ended.key() <= start) {
+                now = now.saturating_sub(ended.remove());
+            }
+            for (end, count) in ends.iter().filter(|(end, _)| **end > from) {
+                more(&mut open, *end, *count);
+                now = now.saturating_add(*count);
+            }
+            most = most.max(now);
+        }
+        most
     }
 
     /// A start of another critical group that is nearer than either wants.
@@ -356,8 +367,9 @@ mod tests {
                 occupancy.add(id(index), &place(*group, *canary), &policy, (at(*from), at(from + length)));
             }
             for group in 0..3 {
-                let counted = spans.iter().filter(|(from, length, of, _)| *of == group && *from < 110 && from + length > 100).count();
-                prop_assert_eq!(occupancy.of_group_during(&format!("g{group}"), at(100), at(110)), u32::try_from(counted).unwrap());
+                let open = |hour: i64| spans.iter().filter(|(from, length, of, _)| *of == group && *from <= hour && hour < from + length).count();
+                let counted = (100..110).map(open).max().unwrap();
+                prop_assert_eq!(occupancy.of_group_at_once(&format!("g{group}"), at(100), at(110)), u32::try_from(counted).unwrap());
             }
             for (index, (from, length, group, canary)) in spans.iter().enumerate() {
                 occupancy.remove(id(index), &place(*group, *canary), (at(*from), at(from + length)));

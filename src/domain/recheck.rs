@@ -48,6 +48,14 @@ impl Bounds<'_> {
         }
         all
     }
+
+    /// The rule that a window loses its time by, when there is one.
+    pub(super) fn lost_by(&self, at: DateTime<Utc>, crossed: bool) -> Option<Broken> {
+        // Who follows a canary without a time waits for that one's; taking the times of all the others would not help.
+        // And how long runs take is learnt, not changed by anybody.
+        let by_none = |broken: &Broken| matches!(broken, Broken::NoCanaryYet { .. } | Broken::TooLong { .. });
+        self.broken_rules(at, crossed).into_iter().find(|broken| !by_none(broken))
+    }
 }
 
 /// Looks at a window that waits for its start. Nothing when it can stay as it is.
@@ -63,11 +71,8 @@ pub fn recheck(case: &Case<'_>) -> Option<Rechecked> {
         return None;
     }
     let by_clock = same_clock(bounds, &plan);
-    let mut broken = bounds.broken_rules(plan.starts_at, window.crossed_by.is_some());
-    // Who follows a canary without a time waits for that one's; taking the times of all the others would not help.
-    // And how long runs take is learnt, not changed by anybody.
-    broken.retain(|broken| !matches!(broken, Broken::NoCanaryYet { .. } | Broken::TooLong { .. }));
-    let why = match (&by_clock, broken.first()) {
+    let broken = bounds.lost_by(plan.starts_at, window.crossed_by.is_some());
+    let why = match (&by_clock, &broken) {
         (None, None) => return None,
         (Some(clock), _) => clock.why(bounds, &plan),
         (None, Some(broken)) => broken.to_string(),

@@ -52,7 +52,7 @@ pub enum Refusal {
         /// As it was typed.
         name: String,
     },
-    /// A server with itself, or two windows of different quarters.
+    /// A server with itself, or one that has given up its time.
     NoTrade {
         /// Why not.
         why: String,

@@ -163,7 +163,20 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
         window.state = state_of_moved_back(&window, permit, now);
         window.consents.clear();
     }
-    let sentence = sentence(case, last, &window);
+    let (kept, lost) = case.taken_back();
+    let sentence = if !moved && window.state.holds_slot() && kept != window.plan {
+        window = Window {
+            plan: None,
+            state: WindowState::Unscheduled,
+            revision: window.revision.next(),
+            ..window
+        };
+        window.consents.clear();
+        let why = lost.unwrap_or_default();
+        format!("{}: {} is undone, and it waits for a time again. {why}", case.server, noun(last.decided))
+    } else {
+        sentence(case, last, &window)
+    };
     Ok(Change { decided: Decided::Undone, window, before: case.window.plan, sentence })
 }
 

@@ -41,7 +41,7 @@ pub enum Store {
     /// One file.
     Sqlite(sqlite::Pools),
     /// A server.
-    Postgres(sqlx::PgPool),
+    Postgres(postgres::Pools),
 }
 
 /// An open transaction; what is not committed did not happen.
@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// When it cannot be reached.
     pub async fn postgres(url: &str) -> Result<Self, StoreError> {
-        Ok(Self::Postgres(postgres::open(url).await?))
+        Ok(Self::Postgres(postgres::Pools::open(url).await?))
     }
 
     /// Brings the schema up to date.
@@ -77,19 +77,20 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(pools) => sqlx::migrate!("migrations/sqlite").run(&pools.write).await?,
-            Self::Postgres(pool) => sqlx::migrate!("migrations/postgres").run(pool).await?,
+            Self::Postgres(pools) => sqlx::migrate!("migrations/postgres").run(&pools.write).await?,
         }
         Ok(())
     }
 
-    /// Opens a transaction that may write.
+    /// Opens a transaction that may write: one at a time on a database, whatever the engine and however many instances, so
+    /// that what it reads stays true until its commit, and nobody waits for somebody who waits for him.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(match self {
-            Self::Sqlite(pools) => Tx::Sqlite(pools.write.begin_with(sqlite::dialect::BEGIN).await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(postgres::dialect::BEGIN).await?),
+            Self::Sqlite(pools) => Tx::Sqlite(pools.begin().await?),
+            Self::Postgres(pools) => Tx::Postgres(pools.begin().await?),
         })
     }
 
@@ -100,8 +101,8 @@ impl Store {
     pub async fn read(&self) -> Result<Tx, StoreError> {
         Ok(match self {
             Self::Sqlite(pools) => Tx::Sqlite(pools.read.begin_with("BEGIN DEFERRED").await?),
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Self::Postgres(pools) => {
+                Tx::Postgres(pools.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         })
     }
@@ -137,7 +138,10 @@ impl Store {
                 pools.read.close().await;
                 pools.write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(pools) => {
+                pools.read.close().await;
+                pools.write.close().await;
+            }
         }
     }
 
@@ -276,8 +280,6 @@ forward! {
     occupancy::states_of_group(group: &str, environment: Option<&str>, quarter: Quarter) -> Vec<records::StateRow>;
     /// The members of a service, with their windows in a quarter.
     occupancy::members_of(service: &str, quarter: Quarter) -> Vec<MemberRow>;
-    /// Waits until nobody else decides about the same thing, and keeps them out until the commit.
-    occupancy::lock(name: &str) -> ();
 
     /// Says who decides for whom, or who is away.
     stand_ins::insert_stand_in(row: &StandInRow, now: DateTime<Utc>) -> ();

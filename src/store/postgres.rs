@@ -18,30 +18,46 @@ pub(super) mod dialect {
     pub(in crate::store) const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
     /// Placeholders of many rows are numbered through.
     pub(in crate::store) const NUMBERED: bool = true;
-    /// What opens a write transaction.
-    pub(in crate::store) const BEGIN: &str = "BEGIN";
 }
 
 #[path = "sql/mod.rs"]
 pub(super) mod sql;
 
-pub(super) async fn open(url: &str) -> Result<sqlx::PgPool, StoreError> {
-    // The URL can hold a password, so no error repeats it.
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| {
-            StoreError::Place(
-                "the database URL is not understood; write it as postgres://user@host/database".to_owned(),
-            )
-        })?
-        .options([("statement_timeout", "30s")]);
-    PgPoolOptions::new()
-        .max_connections(10)
-        .acquire_timeout(Duration::from_secs(30))
-        .connect_with(options)
-        .await
-        .map_err(|error| {
+/// What is locked by who writes; any number that nobody else locks in this database (`patchbot` in ASCII).
+const WRITING: i64 = 0x7061_7463_6862_6f74;
+
+/// The connections: one that writes, so that who waits for the lock keeps no others from reading.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    pub(super) write: sqlx::PgPool,
+    pub(super) read: sqlx::PgPool,
+}
+
+impl Pools {
+    pub(super) async fn open(url: &str) -> Result<Self, StoreError> {
+        // The URL can hold a password, so no error repeats it.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                StoreError::Place(
+                    "the database URL is not understood; write it as postgres://user@host/database"
+                        .to_owned(),
+                )
+            })?
+            .options([("statement_timeout", "30s")]);
+        let pool =
+            |most: u32| PgPoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30));
+        let write = pool(1).connect_with(options.clone()).await.map_err(|error| {
             StoreError::Place(format!(
                 "PostgreSQL cannot be reached: {error}; check [database] in the configuration"
             ))
-        })
+        })?;
+        Ok(Self { write, read: pool(8).connect_lazy_with(options) })
+    }
+
+    /// The lock is taken before anything is read, and kept until the end of the transaction.
+    pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
+        let mut tx = self.write.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITING).execute(&mut *tx).await?;
+        Ok(tx)
+    }
 }

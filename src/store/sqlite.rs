@@ -21,14 +21,15 @@ pub(super) mod dialect {
     pub(in crate::store) const SKIP_LOCKED: &str = "";
     /// Placeholders of many rows are told apart by their order alone.
     pub(in crate::store) const NUMBERED: bool = false;
-    /// What opens a write transaction: the write lock is taken at once, so that no read-then-write fails half-way.
-    pub(in crate::store) const BEGIN: &str = "BEGIN IMMEDIATE";
 }
 
 #[path = "sql/mod.rs"]
 pub(super) mod sql;
 
 /// One connection that writes, several that read.
+/// How long somebody waits for who writes now: a whole inventory, in another process.
+const WAIT: Duration = Duration::from_secs(30);
+
 #[derive(Debug, Clone)]
 pub struct Pools {
     pub(super) write: sqlx::SqlitePool,
@@ -54,10 +55,8 @@ impl Pools {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5));
-        let pool = |most: u32| {
-            SqlitePoolOptions::new().max_connections(most).acquire_timeout(Duration::from_secs(30))
-        };
+            .busy_timeout(WAIT);
+        let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(WAIT);
         // What a whole inventory changes is to be written once, not page by page while it is being changed.
         let writing = options.clone().pragma("cache_size", "-65536");
         let write = pool(1).connect_with(writing).await.map_err(|error| {
@@ -69,6 +68,11 @@ impl Pools {
         })?;
         let read = pool(4).connect_lazy_with(options);
         Ok(Self { write, read })
+    }
+
+    /// The write lock is taken at once, so that no read-then-write fails half-way.
+    pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
 
     pub(super) async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {

@@ -39,7 +39,6 @@ statements! {
     MEMBERS = concatcp!("SELECT ", servers::COLS, " FROM servers s WHERE s.service = $1 AND s.active = $2 ORDER BY s.name");
     WINDOWS_OF_MEMBERS = concatcp!("SELECT ", windows::COLS, " FROM servers s CROSS JOIN windows w \
         WHERE s.service = $1 AND s.active = $2 AND w.server_id = s.id AND w.quarter = $3");
-    LOCK = "INSERT INTO locks (name, count) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET count = locks.count + 1";
 }
 
 fn span(row: &Row) -> Result<SpanRow, StoreError> {
@@ -110,9 +109,4 @@ pub(in crate::store) async fn members_of(
         windows.into_iter().map(|window| (window.server, window)).collect();
     let with_window = |server: Server| MemberRow { window: windows.remove(&server.id), server };
     Ok(servers.into_iter().map(with_window).collect())
-}
-
-pub(in crate::store) async fn lock(conn: &mut Conn, name: &str) -> Result<(), StoreError> {
-    sqlx::query(LOCK).bind(name).execute(conn).await?;
-    Ok(())
 }

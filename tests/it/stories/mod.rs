@@ -6,6 +6,7 @@ mod by_mail;
 mod clock;
 mod colleagues;
 mod confirming;
+mod crowd;
 mod exceptions;
 mod import;
 mod invitations;

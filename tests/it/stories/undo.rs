@@ -115,3 +115,32 @@ async fn what_the_clock_did_is_not_undone() {
     "#);
     world.mails();
 }
+
+#[tokio::test]
+async fn a_no_that_is_taken_back_does_not_take_the_place_that_somebody_else_got_meanwhile() {
+    let policy = patchbot::domain::policy::Policy { per_slot_hour: 1, ..Default::default() };
+    let mut world = World::with(TUESDAY, policy).await.server("web01", "ada").server("db01", "bob");
+    world.plan().await;
+    world.says("ada", "decline web01 because \"the shop's sale\"").await;
+    world.says("bob", "move db01 to 2026-12-10 21:00").await;
+    insta::assert_snapshot!(world.says("ada", "undo web01").await, @r#"
+    web01: the no is undone, and it waits for a time again. Its old time, Thu 10 Dec 2026, 21:00, is gone. The hour from Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) is full: at most one server starts in one hour.
+    Choose one: "slots web01" shows the free times.
+    "#);
+    insta::assert_snapshot!(world.state("web01").await, @"no time yet");
+    world.says("ada", "move web01 to 2026-12-17 21:00").await;
+    world.says("ada", "decline web01 because \"the shop's sale\"").await;
+    world.says("bob", "move db01 to 2026-12-17 21:00").await;
+    insta::assert_snapshot!(world.says("ada", "withdraw web01").await, @r#"
+    web01 waits for a time again. Its old time, Thu 17 Dec 2026, 21:00, is gone. The hour from Thu 17 Dec 2026, 21:00 Europe/Berlin (20:00 UTC) is full: at most one server starts in one hour.
+    Choose one: "slots web01" shows the free times.
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
+    "#);
+    insta::assert_snapshot!(world.says("ada", "move web01 to 2026-12-10 21:00").await, @r#"
+    web01 moves to Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
+    It can be moved once more, to Sun 31 Jan 2027 at the latest.
+    If that suits you, say "approve web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
+    "#);
+    world.mails();
+}
