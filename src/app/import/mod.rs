@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::decide::{Deed, Done};
 use super::recheck::INVENTORY;
-use super::selection::{HEADINGS, headings};
+use super::selection::{HEADINGS, Headings, headings};
 use super::{App, Failure};
 use crate::domain::chain::sha256;
 use crate::domain::decision::{Change, Decided};
@@ -139,6 +139,8 @@ impl App {
         if apply == Apply::Preview || !preview.errors.is_empty() {
             return Ok(preview);
         }
+        // Before there are servers: those of a database without headings of its own are looked through for them.
+        let headings = headings(&mut tx).await?.with(&sheet.headings, &sheet.others);
         self.keep_taken(&mut tx, known, &taken, actor).await?;
         self.ask_new_owners(&mut tx, handed, actor).await?;
         let mut ended = Vec::new();
@@ -146,7 +148,7 @@ impl App {
             ended.extend(self.retire(&mut tx, server, windows, actor).await?);
         }
         self.tell_together(&mut tx, &ended, (&actor.name, actor.channel), None).await?;
-        self.audit_import(&mut tx, &hash, &sheet, &preview, actor).await?;
+        self.audit_import(&mut tx, &hash, &headings, &preview, actor).await?;
         tx.commit().await?;
         Ok(preview)
     }
@@ -339,13 +341,12 @@ impl App {
         &self,
         tx: &mut Tx,
         hash: &str,
-        sheet: &Sheet,
+        headings: &Headings,
         preview: &Preview,
         actor: &Actor,
     ) -> Result<(), Failure> {
-        let headings = headings(tx).await?.with(&sheet.headings, &sheet.others);
         let value =
-            serde_json::to_value(&headings).map_err(|error| Failure::Bug(format!("{HEADINGS}: {error}")))?;
+            serde_json::to_value(headings).map_err(|error| Failure::Bug(format!("{HEADINGS}: {error}")))?;
         tx.put_configuration(HEADINGS, &value, self.now()).await?;
         tx.put_configuration(INVENTORY, &json!([self.now(), hash]), self.now()).await?;
         tx.append_audit(&AuditEvent {
