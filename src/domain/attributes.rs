@@ -48,8 +48,8 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Attributes {
             }
             same
         });
-        let mut packed =
-            Packed::with_room(cells.iter().map(|(heading, cell)| heading.len() + cell.len()).sum());
+        let bytes = cells.iter().map(|(heading, cell)| heading.len() + cell.len()).sum();
+        let mut packed = Packed::with_room(bytes, cells.len());
         for (heading, cell) in cells {
             packed.text.push_str(heading);
             let middle = packed.length();
@@ -67,8 +67,8 @@ struct Packed {
 }
 
 impl Packed {
-    fn with_room(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::new() }
+    fn with_room(bytes: usize, cells: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(cells) }
     }
 
     fn length(&self) -> u32 {
@@ -109,7 +109,7 @@ impl<'de> Visitor<'de> for Cells {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
-        let mut packed = Packed::with_room(1024);
+        let mut packed = Packed::with_room(1024, 32);
         while map.next_key_seed(Onto(&mut packed.text))?.is_some() {
             let middle = packed.length();
             map.next_value_seed(Onto(&mut packed.text))?;

@@ -75,6 +75,8 @@ pub(crate) struct Sheet {
     pub(crate) others: Vec<String>,
     /// What stands under each of them.
     meanings: Vec<Option<Column>>,
+    /// The columns in the order in which attributes are kept, so that no row has to be sorted.
+    by_name: Vec<usize>,
     /// What the file tells about every server, and under which heading; other columns stay as they are.
     columns: BTreeMap<Column, usize>,
 }
@@ -92,18 +94,19 @@ impl Sheet {
 
     /// The quarters' cells as they were written.
     pub(crate) fn written<'e>(&self, entry: &'e Entry) -> impl Iterator<Item = (Column, &'e str)> {
-        let cells = self.meanings.iter().zip(&entry.record);
-        cells
-            .filter_map(|(column, cell)| Some(((*column)?, cell)))
-            .filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
+        let cells = self.by_name.iter().filter_map(|index| {
+            let column = self.meanings.get(*index).copied().flatten()?;
+            Some((column, entry.record.get(*index)?))
+        });
+        cells.filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
     }
 
     /// Every other column, under its heading.
     pub(crate) fn attributes<'e>(&'e self, entry: &'e Entry) -> impl Iterator<Item = (&'e str, &'e str)> {
-        let cells = self.headings.iter().zip(&self.meanings).zip(&entry.record);
-        cells
-            .filter(|((_, column), cell)| column.is_none() && !cell.is_empty())
-            .map(|((heading, _), cell)| (heading.as_str(), cell))
+        let others = self.by_name.iter().filter(|index| self.meanings.get(**index) == Some(&None));
+        let cells =
+            others.filter_map(|index| Some((self.headings.get(*index)?.as_str(), entry.record.get(*index)?)));
+        cells.filter(|(_, cell)| !cell.is_empty())
     }
 
     fn wrong(&mut self, line: u64, column: Option<&str>, sentence: impl Into<String>) {
@@ -153,6 +156,13 @@ pub(crate) fn read(bytes: &[u8], spelt: &[String]) -> Sheet {
         .collect();
     sheet.columns =
         columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
+    let kept_as = |index: &usize| match columns.get(*index) {
+        Some(Some(column)) => column.heading(),
+        _ => sheet.headings.get(*index).map_or("", String::as_str),
+    };
+    let mut by_name: Vec<usize> = (0..columns.len()).collect();
+    by_name.sort_by(|one, other| kept_as(one).cmp(kept_as(other)));
+    sheet.by_name = by_name;
     sheet.meanings = columns;
     sheet.read_rows(table);
     sheet
@@ -376,17 +386,11 @@ impl<'r> Row<'r, '_> {
     ) -> Option<T> {
         let cell = self.get(wanted)?;
         let cells = of(&mut self.rows.seen);
-        if !cells.contains_key(cell) {
-            cells.insert(cell.to_owned(), parse(cell));
-        }
-        match cells.get(cell)? {
-            Ok(value) => Some(value.clone()),
-            Err(sentence) => {
-                let sentence = sentence.clone();
-                self.rows.wrong(self.line, wanted, sentence);
-                None
-            }
-        }
+        let read = match cells.get(cell) {
+            Some(known) => known.clone(),
+            None => cells.entry(cell.to_owned()).or_insert(parse(cell)).clone(),
+        };
+        read.map_err(|sentence| self.rows.wrong(self.line, wanted, sentence)).ok()
     }
 }
 

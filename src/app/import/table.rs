@@ -69,13 +69,16 @@ impl Table {
             .delimiter(delimiter)
             .has_headers(false)
             .flexible(true)
-            .trim(csv::Trim::All)
             .from_reader(body.as_bytes());
         let (mut rows, mut broken) = (Vec::new(), Vec::new());
         for record in reader.records() {
             match record {
-                Ok(record) => {
+                Ok(mut record) => {
                     let line = record.position().map_or(0, csv::Position::line).saturating_add(skipped);
+                    // Most records have nothing to be cut off, and cutting copies them.
+                    if record.iter().any(|cell| cell.trim().len() < cell.len()) {
+                        record.trim();
+                    }
                     if !record.iter().all(str::is_empty) {
                         rows.push((line, record));
                     }
