@@ -10,7 +10,7 @@ use super::days::Hours;
 use super::history::Usual;
 use super::ids::ServerId;
 use super::moves::last_day;
-use super::occupancy::{Occupancy, Place, hour_of};
+use super::occupancy::{Member, Occupancy, Place, hour_of};
 use super::policy::{Policy, RebootRule};
 use super::quarter::{Quarter, Quarters};
 use super::refusal::Refusal;
@@ -229,19 +229,26 @@ impl Bounds<'_> {
     pub fn quorum_now(&self) -> Result<(), Broken> {
         let Some(service) = &self.place.service else { return Ok(()) };
         let Some((others, floor)) = self.taken.others_of(service, self.server) else { return Ok(()) };
-        let down =
-            others.iter().filter_map(|other| Some(format!("{} ({})", other.name, other.down.as_ref()?)));
-        self.healthy(service, others.len(), floor, down.collect())
+        let down = || others.clone().filter_map(|other| Some((&other.name, other.down.as_ref()?)));
+        let named = || down().map(|(name, why)| format!("{name} ({why})")).collect();
+        self.healthy(service, others.clone().count(), floor, (down().count(), named))
     }
 
-    fn healthy(&self, service: &str, others: usize, floor: u32, down: Vec<String>) -> Result<(), Broken> {
+    /// Whether enough of a service are healthy when so many are down, whose names are only made when it is not so.
+    fn healthy(
+        &self,
+        service: &str,
+        others: usize,
+        floor: u32,
+        (down, named): (usize, impl FnOnce() -> Vec<String>),
+    ) -> Result<(), Broken> {
         let floor = floor.max(self.policy.quorum);
-        let healthy = u32::try_from(others.saturating_sub(down.len())).unwrap_or(u32::MAX);
+        let healthy = u32::try_from(others.saturating_sub(down)).unwrap_or(u32::MAX);
         if floor == 0 || healthy >= floor {
             return Ok(());
         }
         let members = others.saturating_add(1);
-        Err(Broken::Quorum { service: service.to_owned(), floor, members, down })
+        Err(Broken::Quorum { service: service.to_owned(), floor, members, down: named() })
     }
 
     /// The order in the service, and how many of it must be healthy.
@@ -249,7 +256,7 @@ impl Bounds<'_> {
         let Some(service) = &self.place.service else { return Ok(()) };
         let Some((others, floor)) = self.taken.others_of(service, self.server) else { return Ok(()) };
         if let Some(turn) = self.place.turn {
-            for other in &others {
+            for other in others.clone() {
                 let (Some(theirs), Some((from, to))) = (other.turn, other.span) else { continue };
                 let first = theirs < turn;
                 // What is long over orders nothing any more.
@@ -274,20 +281,18 @@ impl Bounds<'_> {
             return Ok(());
         }
         // Who overlaps this window at different times is not down at once: what counts is its worst instant.
-        let down_at = |instant: DateTime<Utc>| -> Vec<String> {
-            let down = others.iter().filter_map(|other| match (&other.down, other.span) {
-                (Some(why), _) => Some(format!("{} ({why})", other.name)),
-                (None, Some((from, to))) if from <= instant && instant < to => {
-                    Some(format!("{} (patched then)", other.name))
-                }
-                (None, _) => None,
-            });
-            down.collect()
-        };
-        let begins = others.iter().filter_map(|other| other.span).map(|(from, _)| from);
+        let begins = others.clone().filter_map(|other| other.span).map(|(from, _)| from);
         let within = begins.filter(|from| at < *from && *from < plan.ends_at);
-        let down = within.chain([at]).map(down_at).max_by_key(Vec::len).unwrap_or_default();
-        self.healthy(service, others.len(), floor, down)
+        let down = |instant: DateTime<Utc>| others.clone().filter(move |other| other.is_down_at(instant));
+        let worst = within.chain([at]).max_by_key(|instant| down(*instant).count()).unwrap_or(at);
+        let named =
+            |other: &Member| format!("{} ({})", other.name, other.down.as_deref().unwrap_or("patched then"));
+        self.healthy(
+            service,
+            others.clone().count(),
+            floor,
+            (down(worst).count(), || down(worst).map(named).collect()),
+        )
     }
 
     /// Canaries first, then a time to watch them, then the others.

@@ -81,6 +81,14 @@ pub struct Member {
     pub down: Option<String>,
 }
 
+impl Member {
+    /// Whether it is down at an instant: as it is now, or because it is patched then.
+    #[must_use]
+    pub fn is_down_at(&self, instant: DateTime<Utc>) -> bool {
+        self.down.is_some() || self.span.is_some_and(|(from, to)| from <= instant && instant < to)
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct Service {
     members: BTreeMap<ServerId, Member>,
@@ -339,10 +347,14 @@ impl Occupancy {
 
     /// The members of a service but one, and how many must be healthy.
     #[must_use]
-    pub fn others_of(&self, service: &str, server: ServerId) -> Option<(Vec<&Member>, u32)> {
+    pub fn others_of(
+        &self,
+        service: &str,
+        server: ServerId,
+    ) -> Option<(impl Iterator<Item = &Member> + Clone, u32)> {
         let service = self.services.get(service)?;
-        let others = service.members.iter().filter(|(id, _)| **id != server).map(|(_, member)| member);
-        Some((others.collect(), service.floor))
+        let others = service.members.iter().filter(move |(id, _)| **id != server).map(|(_, member)| member);
+        Some((others, service.floor))
     }
 }
 
