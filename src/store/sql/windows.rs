@@ -45,8 +45,11 @@ statements! {
     FEED_OF_GROUP = concatcp!(FEED, " AND s.host_group = $2 ORDER BY w.starts_at, w.id");
     FEED_OF_OWNER = concatcp!(FEED, " AND w.server_id IN (SELECT o.server_id FROM ownerships o WHERE o.person_id = $2) \
         ORDER BY w.starts_at, w.id");
-    STARTS = "SELECT starts_at, COUNT(*) AS windows FROM windows WHERE starts_at >= $1 AND starts_at < $2 \
-        AND state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
+    // Counted by state first, which the index has in order: asking each window for its state takes longer.
+    STARTS = "WITH counted AS MATERIALIZED (SELECT starts_at, state, COUNT(*) AS windows FROM windows \
+        WHERE starts_at >= $1 AND starts_at < $2 GROUP BY starts_at, state) \
+        SELECT starts_at, CAST(SUM(windows) AS BIGINT) AS windows FROM counted \
+        WHERE state NOT IN ('declined', 'deferred', 'cancelled', 'missed') GROUP BY starts_at";
     COUNTS = "SELECT slot_hour, state, COUNT(*) AS windows FROM windows WHERE quarter = $1 GROUP BY slot_hour, state";
     STARTING = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.slot_hour >= $1 AND w.slot_hour < $2 \
         AND w.state <> 'unscheduled' ORDER BY w.starts_at, w.id");
