@@ -3,13 +3,17 @@
 //! A mail server that was away for a night gives nobody the right to ask for a time that is not planned any more. Whoever
 //! changed it has caused a notice of its own, so nobody misses anything.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 
 use super::{App, Failure};
+use crate::domain::ids::WindowId;
 use crate::domain::message::{Answerable, Message};
 use crate::domain::notice::{Notice, WindowLine};
 use crate::domain::window::Window;
 use crate::store::Tx;
+use crate::store::error::StoreError;
 use crate::store::records::Notification;
 
 /// What is still true of a mail when its turn to be delivered has come.
@@ -29,11 +33,31 @@ pub enum Timeliness {
 }
 
 impl App {
-    /// Compares the windows that a request or a reminder shows with what they are now.
+    /// Compares the windows that requests and reminders show with what they are now; one answer for each message.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn timeliness(&self, tx: &mut Tx, message: &Notification) -> Result<Timeliness, Failure> {
+    pub async fn timeliness(
+        &self,
+        tx: &mut Tx,
+        messages: impl Iterator<Item = &Notification> + Clone + Send,
+    ) -> Result<Vec<Timeliness>, Failure> {
+        let shown: Vec<WindowId> = messages.clone().flat_map(shown_windows).collect();
+        let shown = tx.windows_by_ids(&shown).await?;
+        let shown: HashMap<WindowId, Window> = shown.into_iter().map(|window| (window.id, window)).collect();
+        let mut all = Vec::new();
+        for message in messages {
+            all.push(self.timeliness_of(tx, &shown, message).await?);
+        }
+        Ok(all)
+    }
+
+    async fn timeliness_of(
+        &self,
+        tx: &mut Tx,
+        shown: &HashMap<WindowId, Window>,
+        message: &Notification,
+    ) -> Result<Timeliness, Failure> {
         let Message::Mail { notice, answerable, .. } = &message.message else {
             return Ok(Timeliness::AsWritten);
         };
@@ -42,11 +66,16 @@ impl App {
         }
         let mut gone = Vec::new();
         for line in notice.windows() {
-            if let Some(why) =
-                self.outdated(tx, notice, answerable.as_ref(), line, message.created_at).await?
-            {
-                gone.push((line.number, why));
-            }
+            let called;
+            let window = match kept(answerable.as_ref(), line) {
+                Some(id) => Some(shown.get(&id).ok_or(StoreError::Missing("windows"))?),
+                None => {
+                    called = window_called(tx, line).await?;
+                    called.as_ref()
+                }
+            };
+            let why = window.and_then(|window| self.outdated(notice, window, line, message.created_at));
+            gone.extend(why.map(|why| (line.number, why)));
         }
         let Some((_, why)) = gone.first() else { return Ok(Timeliness::AsWritten) };
         let left = notice.without(|line| gone.iter().any(|(number, _)| *number == line.number));
@@ -62,19 +91,17 @@ impl App {
         })
     }
 
-    /// Why a line is not true any more; nothing when it is.
-    async fn outdated(
+    /// Why a line about a window is not true any more; nothing when it is.
+    fn outdated(
         &self,
-        tx: &mut Tx,
         notice: &Notice,
-        answerable: Option<&Answerable>,
+        window: &Window,
         line: &WindowLine,
         written: DateTime<Utc>,
-    ) -> Result<Option<String>, Failure> {
-        let Some(window) = shown_window(tx, answerable, line).await? else { return Ok(None) };
+    ) -> Option<String> {
         let server = &line.server;
         if window.revision.0 != line.revision {
-            return Ok(Some(format!("The plan of {server} was changed after this was written.")));
+            return Some(format!("The plan of {server} was changed after this was written."));
         }
         let phrase = window.state.phrase();
         let asks_to_decide = matches!(
@@ -82,29 +109,34 @@ impl App {
             Notice::MonthlyNotice(_) | Notice::ApprovalRequest(_) | Notice::WeeklyFollowup(_)
         );
         if phrase != line.state && (asks_to_decide || window.state.is_settled()) {
-            return Ok(Some(format!("{server} is {phrase} since this was written.")));
+            return Some(format!("{server} is {phrase} since this was written."));
         }
         let to_come = line.start.at > written;
         if to_come && line.start.at <= self.now() {
-            return Ok(Some(format!("The window of {server} began before this could be delivered.")));
+            return Some(format!("The window of {server} began before this could be delivered."));
         }
-        Ok(None)
+        None
     }
 }
 
-/// The window of a line, by its id where the notice keeps it, else by server and quarter.
-async fn shown_window(
-    tx: &mut Tx,
-    answerable: Option<&Answerable>,
-    line: &WindowLine,
-) -> Result<Option<Window>, Failure> {
-    let kept = answerable
-        .into_iter()
-        .flat_map(|shown| &shown.windows)
-        .find(|shown| usize::from(shown.line) == line.number);
-    if let Some(kept) = kept {
-        return Ok(Some(tx.window_by_id(kept.window).await?));
+/// The windows that a message keeps by their ids, when it may be true no more.
+fn shown_windows(message: &Notification) -> Vec<WindowId> {
+    match &message.message {
+        Message::Mail { notice, answerable: Some(shown), .. } if notice.grows_old() => {
+            shown.windows.iter().map(|shown| shown.window).collect()
+        }
+        _ => Vec::new(),
     }
+}
+
+/// The window of a line, where the notice keeps its id.
+fn kept(answerable: Option<&Answerable>, line: &WindowLine) -> Option<WindowId> {
+    let mut shown = answerable.into_iter().flat_map(|shown| &shown.windows);
+    shown.find(|shown| usize::from(shown.line) == line.number).map(|shown| shown.window)
+}
+
+/// The window of a line by its server and quarter.
+async fn window_called(tx: &mut Tx, line: &WindowLine) -> Result<Option<Window>, Failure> {
     let Ok(quarter) = line.quarter.parse() else { return Ok(None) };
     match tx.servers_called(&line.server).await?.as_slice() {
         [server] => Ok(tx.window_of(server.id, quarter).await?),

@@ -251,6 +251,8 @@ forward! {
     windows::update_window(window: &Window) -> ();
     /// A window by id.
     windows::window_by_id(id: WindowId) -> Window;
+    /// The windows of these ids, in no order; those that are not there are left out.
+    windows::windows_by_ids(ids: &[WindowId]) -> Vec<Window>;
     /// A server's window in a quarter.
     windows::window_of(server: ServerId, quarter: Quarter) -> Option<Window>;
     /// A server's windows, the latest quarter first.
@@ -414,6 +416,8 @@ forward! {
 
     /// Adds a reply token.
     tokens::insert_token(token: &ReplyToken) -> ();
+    /// Adds many reply tokens at once.
+    tokens::insert_tokens(tokens: &[ReplyToken]) -> ();
     /// What a token's hash stands for.
     tokens::token_by_hash(hash: &str) -> Option<ReplyToken>;
     /// A token of a mail: what a reply to it may decide about.

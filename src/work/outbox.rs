@@ -1,11 +1,13 @@
 //! Delivers what is in the outbox: mails with a fresh reply token, chat cards drawn from the present state, alerts.
 
+mod mail;
+
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Ticked;
@@ -14,42 +16,19 @@ use super::retry::backoff;
 use crate::app::outdated::Timeliness;
 use crate::app::{App, Failure};
 use crate::chat::{Chat, Undelivered};
-use crate::domain::message::{Answerable, Message};
-use crate::domain::notice::{LinkCode, Notice};
-use crate::domain::person::Address;
-use crate::mail::calendar;
-use crate::mail::compose::{Composed, Letter, compose};
-use crate::mail::dkim::Signer;
-use crate::mail::ours::Ours;
-use crate::mail::send::{Mailer, SendError};
 use crate::mail::token::Token;
-use crate::render::{Footing, Renderer, ReplyTo};
+use crate::store::Tx;
 use crate::store::error::StoreError;
-use crate::store::records::{Claim, Delivery, Lease, Medium, Notification, ReplyToken};
+use crate::store::records::{Claim, Delivery, Lease, Medium, Notification};
 
-/// A claim on a message holds so long: longer than any delivery may take.
+pub use mail::Postman;
+
+/// A claim on a message holds so long: more than twice as long as any delivery may take.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
 /// The first wait after a delivery that can be tried again.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A message that could not be delivered so many times is given up.
 const MOST_ATTEMPTS: i64 = 40;
-
-/// What every mail of this installation has in common.
-#[derive(Debug, Clone)]
-pub struct Postman {
-    /// How mail leaves.
-    pub mailer: Mailer,
-    /// The templates.
-    pub renderer: Arc<Renderer>,
-    /// Our address.
-    pub ours: Ours,
-    /// The name beside it.
-    pub name: String,
-    /// Whom to ask.
-    pub contact: String,
-    /// Who signs the mails; none leaves that to the server.
-    pub signer: Option<Arc<Signer>>,
-}
 
 /// Delivers one medium's messages.
 #[derive(Debug, Clone)]
@@ -59,6 +38,23 @@ pub struct Outbox {
     owner: String,
     pace: Pace,
     minute: Minute,
+}
+
+/// A claimed message, and what was looked up for it before its turn came.
+#[derive(Debug)]
+struct Outgoing {
+    message: Notification,
+    lease: Lease,
+    /// What is still true of it.
+    timeliness: Timeliness,
+    /// What it can be answered with.
+    token: Option<Token>,
+}
+
+impl From<(Notification, Lease)> for Outgoing {
+    fn from((message, lease): (Notification, Lease)) -> Self {
+        Self { message, lease, timeliness: Timeliness::AsWritten, token: None }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -100,7 +96,7 @@ impl Outbox {
     /// Delivers what waits.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer; what was being delivered then is ended first.
     pub async fn tick(&self) -> Result<Ticked, Failure> {
         let now = self.app.now();
         let most = self.pace.at_once.saturating_mul(8).min(self.minute.left(&self.pace, Instant::now()));
@@ -113,23 +109,63 @@ impl Outbox {
         let claimed = tx.claim_notifications(&claim, self.medium()).await?;
         tx.commit().await?;
         let count = claimed.len();
-        let claimed = claimed.into_iter().map(|(message, lease)| (self.place_of(&message), (message, lease)));
+        let claimed = match &self.way {
+            Way::Mail(_) => self.looked_up(claimed).await?,
+            Way::Chat(_) => claimed.into_iter().map(Outgoing::from).collect(),
+        };
+        self.deliver_all(claimed).await?;
+        Ok(Ticked(count))
+    }
+
+    /// Delivers claimed messages side by side, each when its turn has come.
+    async fn deliver_all(&self, claimed: Vec<Outgoing>) -> Result<(), Failure> {
+        let claimed = claimed.into_iter().map(|outgoing| (self.place_of(&outgoing.message), outgoing));
         let mut queue = Queue::new(claimed, self.pace);
         let mut left_alone: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let mut under_way = FuturesUnordered::new();
+        let mut under_way = JoinSet::new();
+        let mut failure = None;
+        let this = Arc::new(self.clone());
         loop {
-            while let Some((place, (message, lease))) = queue.next() {
+            while failure.is_none()
+                && let Some((place, outgoing)) = queue.next()
+            {
                 self.minute.count(&self.pace, Instant::now());
                 let until = left_alone.get(&place).copied();
-                under_way.push(async move { (place, self.deliver_or_wait(message, lease, until).await) });
+                let this = Arc::clone(&this);
+                under_way.spawn(async move {
+                    let delivery = this.deliver_or_wait(&outgoing, until).await;
+                    (place, outgoing, delivery)
+                });
             }
-            let Some((place, done)) = under_way.next().await else { break };
-            queue.done(&place);
-            if let Some(until) = done? {
-                left_alone.insert(place, until);
+            // All that ended meanwhile is written down together, and before anything takes its turn.
+            let Some(first) = under_way.join_next().await else { break };
+            let mut ended = Vec::new();
+            for one in iter::once(first).chain(iter::from_fn(|| under_way.try_join_next())) {
+                let (place, outgoing, delivery) = match one {
+                    Ok(one) => one,
+                    Err(error) => {
+                        failure.get_or_insert(Failure::Bug(format!("a delivery broke off: {error}")));
+                        continue;
+                    }
+                };
+                queue.done(&place);
+                match delivery {
+                    Ok(delivery) => {
+                        if let Delivery::Waits { until } = &delivery {
+                            left_alone.insert(place, *until);
+                        }
+                        ended.push((outgoing, delivery));
+                    }
+                    Err(error) => {
+                        failure.get_or_insert(error);
+                    }
+                }
+            }
+            if let Err(error) = self.end(ended).await {
+                failure.get_or_insert(error);
             }
         }
-        Ok(Ticked(count))
+        failure.map_or(Ok(()), Err)
     }
 
     /// What waits for what: mails to the same domain, in chat all that goes to the same place.
@@ -143,42 +179,53 @@ impl Outbox {
     /// Delivers one message, or puts it off when its place is to be left alone until a moment.
     async fn deliver_or_wait(
         &self,
-        message: Notification,
-        lease: Lease,
+        outgoing: &Outgoing,
         until: Option<DateTime<Utc>>,
-    ) -> Result<Option<DateTime<Utc>>, Failure> {
-        match until {
-            Some(until) => {
-                self.end(&message, &lease, Delivery::Waits { until }).await?;
-                Ok(Some(until))
-            }
-            None => self.deliver(message, lease).await,
+    ) -> Result<Delivery, Failure> {
+        let now = self.app.now();
+        // What waited for its turn for so long could be claimed by somebody else while it is being delivered.
+        let late = outgoing.lease.until - LEASE / 2 <= now;
+        if let Some(until) = until.or(late.then_some(now)) {
+            return Ok(Delivery::Waits { until });
         }
-    }
-
-    /// Delivers one message. When its place is to be left alone, this says until when.
-    async fn deliver(&self, message: Notification, lease: Lease) -> Result<Option<DateTime<Utc>>, Failure> {
         let outcome = match &self.way {
-            Way::Mail(postman) => self.send_mail(postman, &message).await?,
-            Way::Chat(chat) => self.post(chat, &message).await?,
+            Way::Mail(postman) => self.send_mail(postman, outgoing).await?,
+            Way::Chat(chat) => self.post(chat, &outgoing.message).await?,
         };
-        let delivery = match outcome {
-            Delivery::Later { why, .. } if message.attempts >= MOST_ATTEMPTS => Delivery::Parked { why },
+        Ok(match outcome {
+            Delivery::Later { why, .. } if outgoing.message.attempts >= MOST_ATTEMPTS => {
+                Delivery::Parked { why }
+            }
             other => other,
-        };
-        let left_alone = match &delivery {
-            Delivery::Waits { until } => Some(*until),
-            Delivery::Sent { .. }
-            | Delivery::Later { .. }
-            | Delivery::Parked { .. }
-            | Delivery::Superseded { .. } => None,
-        };
-        self.end(&message, &lease, delivery).await?;
-        Ok(left_alone)
+        })
     }
 
-    /// Writes how a delivery ended, and tells operators of a message that nobody will get.
-    async fn end(&self, message: &Notification, lease: &Lease, delivery: Delivery) -> Result<(), Failure> {
+    /// Writes how deliveries ended, and tells operators of the messages that nobody will get.
+    async fn end(&self, ended: Vec<(Outgoing, Delivery)>) -> Result<(), Failure> {
+        let (parked, others): (Vec<_>, Vec<_>) =
+            ended.into_iter().partition(|(_, delivery)| matches!(delivery, Delivery::Parked { .. }));
+        if !others.is_empty() {
+            let mut tx = self.app.store.begin().await?;
+            for (outgoing, delivery) in &others {
+                self.write_end(&mut tx, outgoing, delivery).await?;
+            }
+            tx.commit().await?;
+        }
+        // What follows from a parked one must not hold up that others are known to be sent.
+        for (outgoing, delivery) in &parked {
+            let mut tx = self.app.store.begin().await?;
+            let held = self.write_end(&mut tx, outgoing, delivery).await?;
+            if let (true, Delivery::Parked { why }, Medium::Mail) = (held, delivery, outgoing.message.medium) {
+                self.app.undeliverable(&mut tx, &outgoing.message, why).await?;
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes how a delivery ended; `false` when somebody else delivers the message, because our claim ran out.
+    async fn write_end(&self, tx: &mut Tx, outgoing: &Outgoing, delivery: &Delivery) -> Result<bool, Failure> {
+        let Outgoing { message, lease, .. } = outgoing;
         let medium = self.medium().as_str();
         let word = match &delivery {
             Delivery::Sent { .. } => "sent",
@@ -200,117 +247,16 @@ impl Outbox {
             }
         };
         metrics::counter!("patchbot_deliveries_total", "medium" => medium, "outcome" => word).increment(1);
-        let mut tx = self.app.store.begin().await?;
-        match tx.end_delivery(message.id, lease, &delivery, self.app.now()).await {
-            Ok(()) => {}
-            // Somebody else delivers it, because our claim ran out.
-            Err(StoreError::Stale(_)) => return Ok(()),
-            Err(error) => return Err(error.into()),
+        match tx.end_delivery(message.id, lease, delivery, self.app.now()).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Stale(_)) => Ok(false),
+            Err(error) => Err(error.into()),
         }
-        if let (Delivery::Parked { why }, Medium::Mail) = (&delivery, message.medium) {
-            self.app.undeliverable(&mut tx, message, why).await?;
-        }
-        tx.commit().await?;
-        Ok(())
     }
 
     fn later(&self, message: &Notification, why: String) -> Delivery {
         let wait = backoff(message.attempts, FIRST_WAIT, self.app.ids.next());
         Delivery::Later { at: self.app.now() + wait, why }
-    }
-
-    async fn send_mail(&self, postman: &Postman, message: &Notification) -> Result<Delivery, Failure> {
-        let Message::Mail { notice, answerable, in_reply_to } = &message.message else {
-            return Ok(Delivery::Parked { why: "it is no mail".to_owned() });
-        };
-        let mut tx = self.app.store.read().await?;
-        let timeliness = self.app.timeliness(&mut tx, message).await?;
-        drop(tx);
-        let (notice, answerable) = match &timeliness {
-            Timeliness::AsWritten => (notice, answerable.as_ref()),
-            Timeliness::Less { notice, answerable } => (notice, answerable.as_ref()),
-            Timeliness::Superseded(why) => return Ok(Delivery::Superseded { why: why.clone() }),
-        };
-        let mail = match self.compose(postman, message, notice, answerable, in_reply_to.as_deref()).await? {
-            Ok(mail) => mail,
-            Err(why) => return Ok(Delivery::Parked { why }),
-        };
-        Ok(match postman.mailer.send(&mail).await {
-            Ok(_) => Delivery::Sent { message_id: Some(mail.message_id) },
-            Err(SendError::Permanent(why)) => Delivery::Parked { why },
-            // With the same Message-ID: a mail that did arrive is seen as the same one.
-            Err(error @ SendError::Ambiguous(_)) => self.later(message, error.to_string()),
-            Err(SendError::Transient(why)) => self.later(message, why),
-        })
-    }
-
-    /// Renders a mail; the token it can be answered with is kept before it leaves.
-    async fn compose(
-        &self,
-        postman: &Postman,
-        message: &Notification,
-        notice: &Notice,
-        answerable: Option<&Answerable>,
-        in_reply_to: Option<&str>,
-    ) -> Result<Result<Composed, String>, Failure> {
-        let Ok(to) = Address::parse(&message.recipient) else {
-            return Ok(Err(format!("\"{}\" is not a mail address", message.recipient)));
-        };
-        let token = match (answerable, message.person) {
-            (Some(answerable), Some(person)) if answerable.until > self.app.now() => {
-                let random =
-                    self.app.ids.secret().map_err(|error| Failure::Bug(format!("no randomness: {error}")))?;
-                let token = Token::new(random);
-                let mut tx = self.app.store.begin().await?;
-                tx.insert_token(&ReplyToken {
-                    hash: token.hash().as_str().to_owned(),
-                    person,
-                    notification: message.id,
-                    windows: answerable.windows.clone(),
-                    expires_at: answerable.until,
-                    used_at: None,
-                    confirms: answerable.confirms.clone(),
-                })
-                .await?;
-                tx.commit().await?;
-                Some(token)
-            }
-            _ => None,
-        };
-        let coded = self.with_code(message, notice).await?;
-        let notice = coded.as_ref().unwrap_or(notice);
-        let footing = Footing {
-            sender: postman.name.clone(),
-            contact: postman.contact.clone(),
-            reply: token
-                .as_ref()
-                .map(|token| ReplyTo { address: postman.ours.reply_address(token), tag: token.tag() }),
-        };
-        let rendered = match postman.renderer.render(notice, &footing) {
-            Ok(rendered) => rendered,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let entries = calendar::entries(notice, &postman.ours, &to, message.created_at);
-        let letter = Letter {
-            id: message.id,
-            notice,
-            rendered: &rendered,
-            to: &to,
-            to_name: None,
-            token: token.as_ref(),
-            in_reply_to,
-            entries: &entries,
-            signer: postman.signer.as_deref(),
-            at: message.created_at,
-        };
-        Ok(compose(&letter, &postman.ours, &postman.name).map_err(|error| error.to_string()))
-    }
-
-    /// A notice that carries a code gets it now, and only its hash is kept.
-    async fn with_code(&self, message: &Notification, notice: &Notice) -> Result<Option<Notice>, Failure> {
-        let Notice::LinkCode(link) = notice else { return Ok(None) };
-        let code = self.app.seal_code(message.id).await?;
-        Ok(Some(Notice::LinkCode(LinkCode { code, ..link.clone() })))
     }
 
     async fn post(&self, chat: &Chat, message: &Notification) -> Result<Delivery, Failure> {

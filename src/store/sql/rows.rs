@@ -1,11 +1,11 @@
-//! The placeholders of statements that write many rows at once, counted while the program is compiled.
+//! The placeholders of statements that write or look for many rows at once, counted while the program is compiled.
 //!
 //! PostgreSQL wants them numbered. To SQLite a number is a name, and with a thousand names most of the time would go into
 //! looking them up.
 
 use super::dialect::NUMBERED;
 
-/// How many rows such a statement writes.
+/// How many rows such a statement is about.
 pub(super) const AT_ONCE: usize = 50;
 
 const fn digits(number: usize) -> usize {
@@ -18,11 +18,11 @@ const fn digits(number: usize) -> usize {
     digits
 }
 
-/// The length of `($1, $2), ($3, $4)`, or of `(?, ?), (?, ?)`, for so many columns.
-const fn length(columns: usize) -> usize {
-    let mut length = AT_ONCE * 2 + (AT_ONCE - 1) * 2 + AT_ONCE * (columns - 1) * 2;
+/// The length of `($1, $2), ($3, $4)`, or of `(?, ?), (?, ?)`, for so many rows and columns.
+const fn length(rows: usize, columns: usize) -> usize {
+    let mut length = rows * 2 + (rows - 1) * 2 + rows * (columns - 1) * 2;
     let mut number = 1;
-    while number <= columns * AT_ONCE {
+    while number <= columns * rows {
         length += if NUMBERED { 1 + digits(number) } else { 1 };
         number += 1;
     }
@@ -30,11 +30,11 @@ const fn length(columns: usize) -> usize {
 }
 
 #[expect(clippy::indexing_slicing, reason = "while compiling; a wrong index does not compile")]
-const fn placeholders<const LENGTH: usize>(columns: usize) -> [u8; LENGTH] {
+const fn placeholders<const LENGTH: usize>(rows: usize, columns: usize) -> [u8; LENGTH] {
     let mut text = [b' '; LENGTH];
     let mut at = 0;
     let mut number = 1;
-    while number <= columns * AT_ONCE {
+    while number <= columns * rows {
         let column = (number - 1) % columns;
         if column == 0 {
             if number > 1 {
@@ -74,11 +74,14 @@ const fn text(bytes: &'static [u8]) -> &'static str {
     }
 }
 
-const THREE: [u8; length(3)] = placeholders(3);
-const SEVEN: [u8; length(7)] = placeholders(7);
-const FIFTEEN: [u8; length(15)] = placeholders(15);
-const NINETEEN: [u8; length(19)] = placeholders(19);
+const ONE: [u8; length(1, AT_ONCE)] = placeholders(1, AT_ONCE);
+const THREE: [u8; length(AT_ONCE, 3)] = placeholders(AT_ONCE, 3);
+const SEVEN: [u8; length(AT_ONCE, 7)] = placeholders(AT_ONCE, 7);
+const FIFTEEN: [u8; length(AT_ONCE, 15)] = placeholders(AT_ONCE, 15);
+const NINETEEN: [u8; length(AT_ONCE, 19)] = placeholders(AT_ONCE, 19);
 
+/// One row with as many values: what a column may be.
+pub(super) const ANY_OF: &str = text(&ONE);
 /// Rows of three columns.
 pub(super) const OF_3: &str = text(&THREE);
 /// Rows of seven columns.

@@ -5,7 +5,7 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Conn, Row, json};
+use super::{Conn, Query, Row, json, rows};
 use crate::domain::ids::{InboxId, NoticeId, PersonId};
 use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
@@ -14,14 +14,15 @@ const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at
 
 statements! {
     INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    INSERT_MANY = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ", rows::OF_7);
     BY_HASH = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE hash = $1");
     OF_NOTIFICATION = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
     USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
     USED = "SELECT COUNT(*) AS used FROM reply_tokens WHERE notification_id = $1 AND used_at IS NOT NULL";
 }
 
-pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) -> Result<(), StoreError> {
-    sqlx::query(INSERT)
+fn bind<'q>(query: Query<'q>, token: &'q ReplyToken) -> Query<'q> {
+    query
         .bind(&token.hash)
         .bind(token.person.0)
         .bind(token.notification.0)
@@ -29,8 +30,21 @@ pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) 
         .bind(token.expires_at)
         .bind(token.used_at)
         .bind((!token.confirms.is_empty()).then_some(Json(&token.confirms)))
-        .execute(conn)
-        .await?;
+}
+
+pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) -> Result<(), StoreError> {
+    bind(sqlx::query(INSERT), token).execute(conn).await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn insert_tokens(conn: &mut Conn, tokens: &[ReplyToken]) -> Result<(), StoreError> {
+    let mut chunks = tokens.chunks_exact(rows::AT_ONCE);
+    for chunk in &mut chunks {
+        chunk.iter().fold(sqlx::query(INSERT_MANY), bind).execute(&mut *conn).await?;
+    }
+    for token in chunks.remainder() {
+        insert_token(&mut *conn, token).await?;
+    }
     Ok(())
 }
 

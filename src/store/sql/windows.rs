@@ -32,6 +32,7 @@ statements! {
         ends_at = $8, slot_hour = $9, state = $10, state_data = $11, moves = $12, crossed_by = $13, consents = $15, version = version + 1 \
         WHERE id = $1 AND version = $14";
     BY_ID = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.id = $1");
+    BY_IDS = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.id IN ", rows::ANY_OF);
     OF_SERVER_IN = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 AND w.quarter = $2");
     OF_SERVER = concatcp!("SELECT ", COLS, " FROM windows w WHERE w.server_id = $1 ORDER BY w.quarter DESC");
     EVERY = concatcp!("SELECT ", COLS, " FROM windows w ORDER BY w.quarter");
@@ -123,6 +124,20 @@ pub(in crate::store) async fn update_window(conn: &mut Conn, window: &Window) ->
 
 pub(in crate::store) async fn window_by_id(conn: &mut Conn, id: WindowId) -> Result<Window, StoreError> {
     window(&sqlx::query(BY_ID).bind(id.0).fetch_one(conn).await?)
+}
+
+pub(in crate::store) async fn windows_by_ids(
+    conn: &mut Conn,
+    ids: &[WindowId],
+) -> Result<Vec<Window>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(rows::AT_ONCE) {
+        // The places that are left over ask for a window that nobody has.
+        let asked = chunk.iter().map(|id| id.0).chain(std::iter::repeat(Uuid::nil())).take(rows::AT_ONCE);
+        let query = asked.fold(sqlx::query(BY_IDS), |query, id| query.bind(id));
+        found.extend(all(&mut *conn, query, window).await?);
+    }
+    Ok(found)
 }
 
 pub(in crate::store) async fn window_of(

@@ -1,10 +1,12 @@
-//! A day of notices and replies while the mail servers are stopped at any moment: nothing is lost, nothing is doubled.
+//! A day of notices and replies while the mail servers are stopped or killed at any moment, and patchbot is killed as well:
+//! nothing is lost, and nothing is doubled but what nobody could know about.
 //!
 //! The day passes in `PATCHBOT_SOAK_SECONDS` (40), and is another one with another `PATCHBOT_SOAK_SEED`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,7 @@ use patchbot::render::Renderer;
 use patchbot::work::inbox::{InboxReader, accept};
 use patchbot::work::outbox::{Outbox, Postman};
 use patchbot_lab::{Dns, Lab, Letter, Mail, PASSWORD};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -87,11 +90,52 @@ impl Log {
     }
 }
 
+/// Mails that patchbot hands over at the same time.
+const AT_ONCE: usize = 4;
+
+/// What a process of patchbot holds in its memory.
+struct Loops {
+    outbox: Outbox,
+    reader: InboxReader,
+}
+
+impl Loops {
+    fn new(app: &App, submission: SmtpSettings, dns: SocketAddr) -> Self {
+        let ours = Ours::new(Address::parse(BOT).unwrap());
+        let postman = Postman {
+            mailer: Mailer::Smtp(Arc::new(Smtp::new(submission).unwrap())),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
+            ours: ours.clone(),
+            name: "patchbot".to_owned(),
+            contact: "olga@patchbot.test".to_owned(),
+            signer: None,
+        };
+        let authenticator = Authenticator::new(AuthSettings {
+            resolver: Some(dns),
+            timeout: Duration::from_secs(5),
+            authserv_ids: Vec::new(),
+            trusted_domains: Vec::new(),
+        });
+        let limits = Limits { per_person: 1_000_000, per_hour: 1_000_000, guesses: 5 };
+        Self {
+            outbox: Outbox::mail(app.clone(), postman, "soak".to_owned(), AT_ONCE),
+            reader: InboxReader::new(app.clone(), ours, authenticator.unwrap(), limits, "soak".to_owned()),
+        }
+    }
+
+    async fn tick(&self) {
+        self.outbox.tick().await.unwrap();
+        self.reader.tick().await.unwrap();
+    }
+}
+
 /// patchbot's loops, with the clock in hand.
 struct Day {
     app: App,
-    outbox: Outbox,
-    reader: InboxReader,
+    submission: SmtpSettings,
+    dns: SocketAddr,
+    loops: Loops,
+    kills: usize,
     /// The owners' servers, and what they could not hand over yet.
     theirs: Smtp,
     waiting: Vec<Composed>,
@@ -103,26 +147,12 @@ struct Day {
 
 impl Day {
     fn new(app: &App, mail: &Mail, dns: &Dns, letters: Vec<Composed>) -> Self {
-        let ours = Ours::new(Address::parse(BOT).unwrap());
-        let postman = Postman {
-            mailer: Mailer::Smtp(Arc::new(Smtp::new(submission(mail)).unwrap())),
-            renderer: Arc::new(Renderer::new(None).unwrap()),
-            ours: ours.clone(),
-            name: "patchbot".to_owned(),
-            contact: "olga@patchbot.test".to_owned(),
-            signer: None,
-        };
-        let authenticator = Authenticator::new(AuthSettings {
-            resolver: Some(dns.address()),
-            timeout: Duration::from_secs(5),
-            authserv_ids: Vec::new(),
-            trusted_domains: Vec::new(),
-        });
-        let limits = Limits { per_person: 1_000_000, per_hour: 1_000_000, guesses: 5 };
         Self {
             app: app.clone(),
-            outbox: Outbox::mail(app.clone(), postman, "soak".to_owned(), 4),
-            reader: InboxReader::new(app.clone(), ours, authenticator.unwrap(), limits, "soak".to_owned()),
+            submission: submission(mail),
+            dns: dns.address(),
+            loops: Loops::new(app, submission(mail), dns.address()),
+            kills: 0,
             theirs: Smtp::new(plain_to(mail.mx())).unwrap(),
             waiting: Vec::new(),
             letters,
@@ -161,10 +191,26 @@ impl Day {
             self.written += 1;
             self.waiting.push(letter);
         }
-        self.work().await;
+        self.hand_over().await;
+        // One step in four ends in its midst, wherever that is.
+        let patience = if dice.below(4) == 0 { dice.below(40) } else { u64::MAX };
+        if timeout(Duration::from_millis(patience), self.loops.tick()).await.is_err() {
+            self.is_killed().await;
+        }
     }
 
-    async fn work(&mut self) {
+    /// patchbot is gone with all that it had not written down, and comes back alone.
+    async fn is_killed(&mut self) {
+        self.kills += 1;
+        self.loops = Loops::new(&self.app, self.submission.clone(), self.dns);
+        let mut tx = self.app.store.begin().await.unwrap();
+        tx.release_outbox().await.unwrap();
+        tx.release_inbox().await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The owners' server hands over what they wrote.
+    async fn hand_over(&mut self) {
         let mut kept = Vec::new();
         for letter in std::mem::take(&mut self.waiting) {
             match self.theirs.send(&letter).await {
@@ -178,8 +224,6 @@ impl Day {
             }
         }
         self.waiting = kept;
-        self.outbox.tick().await.unwrap();
-        self.reader.tick().await.unwrap();
     }
 
     async fn says(&self, who: &str, words: &str) {
@@ -216,7 +260,7 @@ impl Day {
 
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "what was counted, for who lets it run for long")]
-async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
+async fn a_day_in_which_everything_stops_at_any_moment_loses_and_doubles_nothing() {
     let (seconds, seed) = (number("PATCHBOT_SOAK_SECONDS", 40), number("PATCHBOT_SOAK_SEED", 20_261_128));
     let log = Log::default();
     let writer = log.clone();
@@ -247,7 +291,8 @@ async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
     // The servers stay now; whatever lies in a queue comes.
     let begin = Instant::now();
     let arrived = loop {
-        day.work().await;
+        day.hand_over().await;
+        day.loops.tick().await;
         app.clock.set(app.now() + TimeDelta::minutes(1));
         let arrived = arrived(&sinks);
         let (open, sent) = day.mails().await;
@@ -272,7 +317,8 @@ async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
     let outcomes = day.outcomes().await;
     let copies: usize = arrived.values().map(BTreeSet::len).sum();
     println!(
-        "seed {seed}, {seconds} s: {stops} stops; {} notices, {copies} handed in, {} in doubt; {} answers, {} in doubt, {outcomes:?}",
+        "seed {seed}, {seconds} s: {stops} stops, patchbot killed {} times; {} notices, {copies} handed in, {} in doubt; {} answers, {} in doubt, {outcomes:?}",
+        day.kills,
         arrived.len(),
         log.doubtful().len(),
         day.written,
@@ -280,18 +326,22 @@ async fn a_day_of_servers_that_stop_at_any_moment_loses_and_doubles_nothing() {
     );
 }
 
-/// Each notice was handed in once, and once more at the most for each time that nobody said whether it had arrived; each
-/// answer was acted on and answered once.
+/// Each notice was handed in once, and once more at the most for each time that nobody said whether it had arrived; when
+/// patchbot is killed, that is so for the mails it was handing over. Each answer was acted on and answered once.
 async fn check(
     day: &Day,
     arrived: &BTreeMap<String, BTreeSet<String>>,
     doubtful: &BTreeMap<String, usize>,
     seed: u64,
 ) {
+    let mut unsaid = 0;
     for (notice, copies) in arrived {
         let doubts = doubtful.get(notice).copied().unwrap_or(0);
-        assert!(copies.len() <= 1 + doubts, "seed {seed}: {notice} was handed in as {copies:?}");
+        let more = copies.len().saturating_sub(1 + doubts);
+        assert!(more <= day.kills, "seed {seed}: {notice} was handed in as {copies:?}");
+        unsaid += more;
     }
+    assert!(unsaid <= day.kills * AT_ONCE, "seed {seed}: {} kills, {unsaid} copies: {arrived:?}", day.kills);
     let outcomes = day.outcomes().await;
     assert_eq!(outcomes.get("accepted").copied().unwrap_or(0), day.written, "seed {seed}: {outcomes:?}");
     let others: Vec<&String> =
@@ -302,11 +352,13 @@ async fn check(
     assert_eq!(answers, day.written, "seed {seed}: each answer is answered once");
 }
 
-/// What lies in people's mailboxes: each notice with the names that Postfix gave it when it was handed in.
+/// What lies in people's mailboxes, by Message-ID: each notice with the names that Postfix gave it when it was handed in.
 fn arrived(sinks: &[patchbot_lab::Mailbox]) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for message in sinks.iter().flat_map(|sink| sink.messages().unwrap()) {
-        let notice = message.header("X-Patchbot-Notice").unwrap();
+        let id = message.header("Message-ID").unwrap();
+        let notice = id.trim_start_matches('<').split('@').next().unwrap().to_owned();
+        assert_eq!(message.header("X-Patchbot-Notice").as_ref(), Some(&notice));
         let received =
             message.headers("Received").into_iter().find(|line| line.contains("with ESMTPSA")).unwrap();
         let name = received.split(" id ").nth(1).unwrap().split([' ', ';']).next().unwrap().to_owned();
@@ -315,17 +367,19 @@ fn arrived(sinks: &[patchbot_lab::Mailbox]) -> BTreeMap<String, BTreeSet<String>
     found
 }
 
-/// Stops one server or both at any moment, for a moment or longer, until it is over; how often.
+/// Ends one server or both at any moment, in good order or not, for a moment or longer, until the day is over; how often.
 async fn restarts(mut mail: Mail, mut dice: Dice, over: CancellationToken) -> (Mail, usize) {
     let mut stops = 0;
     while !over.is_cancelled() {
         dice.wait(200, 3000).await;
         let which = dice.below(3);
         if which != 1 {
-            mail.stop_postfix().await.unwrap();
+            let ended = if dice.below(2) == 0 { mail.stop_postfix().await } else { mail.kill_postfix().await };
+            ended.unwrap();
         }
         if which != 0 {
-            mail.stop_dovecot().await.unwrap();
+            let ended = if dice.below(2) == 0 { mail.stop_dovecot().await } else { mail.kill_dovecot().await };
+            ended.unwrap();
         }
         stops += 1;
         dice.wait(1, 1500).await;
@@ -383,7 +437,7 @@ fn submission(mail: &Mail) -> SmtpSettings {
         place: place(mail.submission(), mail, Duration::from_secs(10)),
         login: Some((BOT.to_owned(), Secret::new(PASSWORD))),
         hello: "patchbot.test".to_owned(),
-        connections: 4,
+        connections: AT_ONCE,
         timeout: Duration::from_secs(20),
     }
 }

@@ -73,6 +73,16 @@ impl Daemon {
         Ok(())
     }
 
+    /// Kills the program with all that it started, none of which can put anything in order, and waits for their end.
+    pub(crate) async fn kill(&self) -> Result<()> {
+        let pid = self.pid().context("the program was never started")?;
+        // It leads a group of its own, into which its children are born.
+        let group = format!("-{pid}");
+        self.cage.run("kill", &["-s", "KILL", "--", &group]).await?.ok()?;
+        let gone = || async { Ok((!self.cage.run("kill", &["-0", "--", &group]).await?.succeeded()).then_some(())) };
+        until(Duration::from_secs(10), "the end of the program and its children", gone).await
+    }
+
     /// Sends a signal and waits for the end; what does not end within ten seconds is killed.
     pub(crate) async fn stop(&self, signal: &str) -> Result<()> {
         if !self.runs() {

@@ -311,6 +311,15 @@ impl Mail {
         daemon.stop("TERM").await
     }
 
+    /// Kills Postfix with all its processes, whatever they are doing.
+    ///
+    /// # Errors
+    /// When they do not end.
+    pub async fn kill_postfix(&mut self) -> Result<()> {
+        let Some(daemon) = self.postfix.take() else { bail!("Postfix does not run") };
+        daemon.kill().await
+    }
+
     /// Starts Dovecot; it is running at first.
     ///
     /// # Errors
@@ -331,6 +340,15 @@ impl Mail {
     pub async fn stop_dovecot(&mut self) -> Result<()> {
         let Some(daemon) = self.dovecot.take() else { bail!("Dovecot does not run") };
         daemon.stop("TERM").await
+    }
+
+    /// Kills Dovecot with all its processes, whatever they are doing.
+    ///
+    /// # Errors
+    /// When they do not end.
+    pub async fn kill_dovecot(&mut self) -> Result<()> {
+        let Some(daemon) = self.dovecot.take() else { bail!("Dovecot does not run") };
+        daemon.kill().await
     }
 
     /// Asks dkimpy, which is neither patchbot nor its library, about each signature of a letter at a moment of
