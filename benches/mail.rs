@@ -82,8 +82,11 @@ fn sending(here: &Path, python: &Path, work: &Path) {
         let mut send = Command::new(&ours);
         send.args(["send", &address.to_string()]).arg(&folder);
         let mut all = vec![(OURS_SENDS, send)];
-        for (name, how) in [("smtplib, one connection per mail", "each"), ("smtplib, one connection", "one")]
-        {
+        for (name, how) in [
+            ("smtplib, one connection per mail", "each"),
+            ("smtplib, one connection", "1"),
+            ("smtplib, 8 connections", "8"),
+        ] {
             let mut peer = Command::new(python);
             peer.arg(here.join("benches/peers/send.py"));
             peer.args([&address.ip().to_string(), &address.port().to_string()]).arg(&folder).arg(how);

@@ -5,8 +5,7 @@ use std::fmt;
 use crate::grammar::error::{ParseError, Problem};
 use crate::grammar::lex::Words;
 use crate::grammar::spec::{EVERYWHERE, Example};
-use crate::grammar::suggest::nearest;
-use crate::{Arg, ArgKind, CATALOG, Effect, Say, Spec, spec_of};
+use crate::{Arg, ArgKind, Effect, Say, Spec, spec_of};
 
 /// Asks what can be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +34,7 @@ impl Say for Help {
         match spec_of(&word.text) {
             Some(spec) => Ok(Self { command: Some(spec) }),
             None => {
-                let suggestion = nearest(&word.folded(), CATALOG.iter().flat_map(|spec| spec.words()));
-                Err(words.error_at(word.span, Problem::UnknownCommand { word: word.text, suggestion }))
+                Err(words.error_at(word.span, Problem::UnknownCommand { word: word.text }))
             }
         }
     }

@@ -14,7 +14,7 @@ pub use grammar::lex::{MAX_LINE, Span};
 pub use grammar::name::ServerName;
 pub use grammar::quarter::QuarterName;
 pub use grammar::reason::Reason;
-pub use grammar::reply::{AskBack, NotUnderstood, is_confirmation, parse_reply};
+pub use grammar::reply::{AskBack, NotUnderstood, is_confirmation, is_understood, parse_reply};
 pub use grammar::spec::{Arg, ArgKind, Effect, Example, Spec, Surface, reference};
 pub use grammar::target::{LineRange, Target};
 pub use grammar::when::{Date, Day, WallTime, Weekday, When, ZoneWord};
@@ -23,7 +23,6 @@ pub use defer::Later;
 pub use link::Introduction;
 
 use grammar::lex::Words;
-use grammar::suggest;
 
 /// What a command's file provides: its description, its parser, and (by `Display`) its canonical spelling.
 trait Say: Sized {
@@ -54,14 +53,14 @@ macro_rules! commands {
 
             fn parse_words(words: &mut Words) -> Result<Self, ParseError> {
                 let Some(word) = words.next() else { return Err(words.error_here(Problem::Empty)) };
-                $(if <$name as Say>::SPEC.is_called(&word.folded()) && !word.quoted {
+                let folded = word.folded();
+                $(if <$name as Say>::SPEC.is_called(&folded) && !word.quoted {
                     words.usage(<$name as Say>::SPEC.usage);
                     let command = <$name as Say>::parse(words)?;
                     words.finish()?;
                     return Ok(Self::$name(command));
                 })+
-                let suggestion = suggest::nearest(&word.folded(), CATALOG.iter().flat_map(|spec| spec.words()));
-                Err(words.error_at(word.span, Problem::UnknownCommand { word: word.text, suggestion }))
+                Err(words.error_at(word.span, Problem::UnknownCommand { word: word.text }))
             }
         }
 
@@ -232,11 +231,46 @@ mod tests {
         prop::collection::vec(words, 0..10).prop_map(|words| words.join(" "))
     }
 
+    /// Replies that begin in every way in which a reply can begin, with marks and blanks that some would not see.
+    fn near_reply() -> impl Strategy<Value = String> {
+        let begins = prop::sample::select(vec![
+            "", " ", ",", ".", "!", ";", "\n", "'", "\u{2019}", "\u{200b}", "\u{feff}", "\u{ad}", "#", "(",
+            "-", "> ", "\"", "ok", "Ok.", "yes,", "sure!", "please ", "pls.", "Kindly ", "hi\n",
+            "Hello Ada,\n", "good morning\n", "Dear ", "yep ",
+        ]);
+        let words: Vec<String> = CATALOG
+            .iter()
+            .flat_map(|spec| {
+                spec.words()
+                    .map(str::to_owned)
+                    .chain(spec.examples.iter().map(|example| example.line.to_owned()))
+            })
+            .chain(
+                [
+                    "1 ok", "2-3 approved", "#4 no", "1. ok", "lines 1, 2 ok", "Line 3 decline", "go ahead",
+                    "Go ahead!", "PROCEED", "don\u{2019}t approve", "Don't approve", "dont approve",
+                    "I approve", "i do not approve", "no: release", "not approved", "thanks", "Ada",
+                ]
+                .map(str::to_owned),
+            )
+            .collect();
+        let ends = prop::sample::select(vec![
+            "", ".", "!", "?", " thanks", "\nThanks\nAda", ";", "; approve web01", " web01",
+        ]);
+        (prop::collection::vec(begins, 0..4), prop::sample::select(words), ends)
+            .prop_map(|(begins, words, end)| format!("{}{words}{end}", begins.concat()))
+    }
+
     proptest! {
         #[test]
         fn nothing_that_is_typed_panics(line in any::<String>()) {
             if let Err(error) = parse(&line) { let _ = error.pointed(); }
-            let _ = parse_reply(&line);
+            prop_assert_eq!(is_understood(&line), parse_reply(&line).is_ok());
+        }
+
+        #[test]
+        fn what_is_understood_is_known_by_its_first_word(reply in near_reply()) {
+            prop_assert_eq!(is_understood(&reply), parse_reply(&reply).is_ok(), "{:?}", reply);
         }
 
         #[test]
@@ -245,7 +279,7 @@ mod tests {
                 Ok(command) => prop_assert_eq!(parse(&command.to_string()), Ok(command)),
                 Err(error) => prop_assert!(!error.pointed().is_empty()),
             }
-            let _ = parse_reply(&line);
+            prop_assert_eq!(is_understood(&line), parse_reply(&line).is_ok());
         }
     }
 }

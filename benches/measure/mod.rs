@@ -32,19 +32,23 @@ impl Costs {
         }
     }
 
-    /// The medians, and each one's seconds as a multiple of those of `one`.
+    /// The medians, and each one's seconds and CPU seconds as multiples of those of `one`.
     pub(crate) fn table(&self, title: &str, one: &str) {
         let runs = self.0.first().map_or(0, |(_, runs)| runs.len());
         println!("\n{title}, medians of {runs} alternating runs");
-        println!("  {:>10} {:>10} {:>8} {:>10}", "seconds", "CPU s", "MB", "ratio");
-        let base = self.0.iter().find(|(name, _)| name == one).map(|(_, runs)| median(runs, 0)).unwrap();
+        println!("  {:>10} {:>10} {:>8} {:>10} {:>10}", "seconds", "CPU s", "MB", "ratio", "CPU ratio");
+        let (_, base) = self.0.iter().find(|(name, _)| name == one).unwrap();
         for (name, runs) in &self.0 {
-            let (seconds, cpu, megabytes) = (median(runs, 0), median(runs, 1), median(runs, 2));
-            let ratio = seconds / base;
-            let ratio = if ratio < 0.01 { format!("1/{:.0}", 1.0 / ratio) } else { format!("{ratio:.2}x") };
-            println!("  {seconds:>10.5} {cpu:>10.5} {megabytes:>8.1} {ratio:>10}  {name}");
+            let [seconds, cpu, megabytes] = [0, 1, 2].map(|column| median(runs, column));
+            let [wall, cpu_ratio] = [0, 1].map(|column| ratio(median(runs, column), median(base, column)));
+            println!("  {seconds:>10.5} {cpu:>10.5} {megabytes:>8.1} {wall:>10} {cpu_ratio:>10}  {name}");
         }
     }
+}
+
+fn ratio(of: f64, to: f64) -> String {
+    let ratio = of / to;
+    if ratio < 0.01 { format!("1/{:.0}", 1.0 / ratio) } else { format!("{ratio:.2}x") }
 }
 
 fn median(runs: &[Cost], column: usize) -> f64 {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::lex::Span;
+use super::suggest::nearest;
 
 /// A line that was not understood. `Display` is the sentence for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +28,6 @@ pub enum Problem {
     UnknownCommand {
         /// The word.
         word: String,
-        /// The nearest command, when one is near.
-        suggestion: Option<&'static str>,
     },
     /// Something needed is not there.
     Missing(&'static str),
@@ -117,9 +116,11 @@ impl fmt::Display for ParseError {
             Problem::Empty => {
                 f.write_str("Nothing was said. Say \"help\" for everything that can be said.")?;
             }
-            Problem::UnknownCommand { word, suggestion } => {
+            Problem::UnknownCommand { word } => {
                 write!(f, "I do not know \"{word}\".")?;
-                if let Some(suggestion) = suggestion {
+                // Looked for when somebody reads it: most lines that are no command are nobody's mistake.
+                let known = crate::CATALOG.iter().flat_map(|spec| spec.words());
+                if let Some(suggestion) = nearest(&word.to_lowercase(), known) {
                     write!(f, " Did you mean \"{suggestion}\"?")?;
                 }
                 f.write_str(" Say \"help\" for everything that can be said.")?;

@@ -77,6 +77,24 @@ pub fn parse_reply(text: &str) -> Result<Vec<Command>, NotUnderstood> {
     if contradict(&commands) { Err(whole(AskBack::Contradiction)) } else { Ok(commands) }
 }
 
+/// Whether a text would be acted on as a reply. It is asked of every line that is printed in a notice and cut from a reply,
+/// so most are dismissed by their first word.
+#[must_use]
+pub fn is_understood(text: &str) -> bool {
+    may_be_understood(text) && parse_reply(text).is_ok()
+}
+
+/// Whether a text begins as something does that is understood: `false` means that it certainly is not.
+fn may_be_understood(text: &str) -> bool {
+    let separates = |c: char| !c.is_alphanumeric();
+    let first = text.split(separates).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase();
+    let begins = |phrase: &str| phrase.split(separates).next() == Some(first.as_str());
+    let phrases = [GREETINGS, BEFORE, YES, NO, LINES];
+    first.starts_with(|c: char| c.is_ascii_digit())
+        || phrases.into_iter().flatten().any(|phrase| begins(phrase))
+        || crate::CATALOG.iter().flat_map(|spec| spec.words()).any(begins)
+}
+
 /// Whether a reply says nothing but that what was asked is meant: "confirm", "Yes, I confirm. Thanks, Ada".
 #[must_use]
 pub fn is_confirmation(text: &str) -> bool {
@@ -91,8 +109,15 @@ pub fn is_confirmation(text: &str) -> bool {
 /// The words of a line, folded, without the punctuation around them.
 fn folded_words(line: &str) -> Vec<String> {
     line.split(|c: char| c.is_whitespace() || c == ',')
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).replace('\u{2019}', "'").to_lowercase())
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|word| !word.is_empty())
+        .map(|word| {
+            if word.contains('\u{2019}') {
+                word.replace('\u{2019}', "'").to_lowercase()
+            } else {
+                word.to_lowercase()
+            }
+        })
         .collect()
 }
 
@@ -160,9 +185,11 @@ fn without_sign_off<'a, 'b>(lines: &'a [&'b str]) -> Result<&'a [&'b str], NotUn
     }
 }
 
-/// Politeness that may stand before or behind a command.
+/// Politeness that may stand before a command.
+const BEFORE: &[&str] = &["please", "pls", "kindly", "hi", "hello", "ok", "okay", "yes", "yep", "sure"];
+
+/// A clause without the politeness before and behind its command.
 fn without_politeness(clause: &str) -> &str {
-    const BEFORE: &[&str] = &["please", "pls", "kindly", "hi", "hello", "ok", "okay", "yes", "yep", "sure"];
     const BEHIND: &[&str] =
         &["thank you very much", "thanks a lot", "thank you", "thanks", "thx", "please", "cheers"];
     let mut rest = clause.trim();
@@ -319,11 +346,12 @@ fn split_reason(clause: &str) -> (&str, Result<Option<Reason>, &'static str>) {
     (head, Reason::new(tail.trim().trim_matches(['"', '“', '”'])).map(Some))
 }
 
+/// What may stand before the numbers of lines.
+const LINES: &[&str] = &["lines ", "line "];
+
 /// Splits `1-4, 7 rest` into its lines and the rest.
 fn leading_lines(clause: &str) -> Option<(Vec<LineRange>, &str)> {
-    let mut rest = strip_prefix_folded(clause, "lines ")
-        .or_else(|| strip_prefix_folded(clause, "line "))
-        .unwrap_or(clause);
+    let mut rest = LINES.iter().find_map(|word| strip_prefix_folded(clause, word)).unwrap_or(clause);
     let mut lines = Vec::new();
     loop {
         rest = rest.trim_start_matches([' ', ',']);

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use patchbot_commands::{Command, NotUnderstood, Target, is_confirmation, parse_reply};
+use patchbot_commands::{Command, NotUnderstood, Target, is_confirmation, is_understood, parse_reply};
 
 use super::calendar::CalendarAnswer;
 use super::ours::Ours;
@@ -168,7 +168,7 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
     if trimmed.interleaved && !names_its_servers(&commands) {
         flags.insert(Flag::Interleaved);
     }
-    if trimmed.goes_on || trimmed.cut.iter().any(|line| parse_reply(line).is_ok()) {
+    if trimmed.goes_on || trimmed.cut.iter().any(|line| is_understood(line)) {
         flags.insert(Flag::BelowSignature);
     }
     Typed {

@@ -218,7 +218,7 @@ impl Renderer {
 /// Whether a line would be acted on if it were all that is left of a reply.
 fn speaks(line: &str) -> bool {
     let bare = line.trim_start_matches(['>', '|', ' ', '\t']);
-    patchbot_commands::parse_reply(bare).is_ok()
+    patchbot_commands::is_understood(bare)
 }
 
 /// No blanks at the ends of lines, no two blank lines together: what templates leave behind.

@@ -215,7 +215,8 @@ impl Outbox {
         for (outgoing, delivery) in &parked {
             let mut tx = self.app.store.begin().await?;
             let held = self.write_end(&mut tx, outgoing, delivery).await?;
-            if let (true, Delivery::Parked { why }, Medium::Mail) = (held, delivery, outgoing.message.medium) {
+            if let (true, Delivery::Parked { why }, Medium::Mail) = (held, delivery, outgoing.message.medium)
+            {
                 self.app.undeliverable(&mut tx, &outgoing.message, why).await?;
             }
             tx.commit().await?;
@@ -224,7 +225,12 @@ impl Outbox {
     }
 
     /// Writes how a delivery ended; `false` when somebody else delivers the message, because our claim ran out.
-    async fn write_end(&self, tx: &mut Tx, outgoing: &Outgoing, delivery: &Delivery) -> Result<bool, Failure> {
+    async fn write_end(
+        &self,
+        tx: &mut Tx,
+        outgoing: &Outgoing,
+        delivery: &Delivery,
+    ) -> Result<bool, Failure> {
         let Outgoing { message, lease, .. } = outgoing;
         let medium = self.medium().as_str();
         let word = match &delivery {

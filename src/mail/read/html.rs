@@ -1,5 +1,6 @@
 //! HTML becomes the text that a person sees, in one pass over it. What is hidden or struck out is left away and noted.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use mail_parser::decoders::html::add_html_token;
@@ -35,8 +36,8 @@ pub(crate) fn seen(html: &str) -> Seen {
 
 /// An element that is open, and what it does to the text in it.
 #[derive(Debug, Default)]
-struct Open {
-    name: String,
+struct Open<'a> {
+    name: Cow<'a, str>,
     hides: bool,
     strikes: bool,
     quotes: bool,
@@ -46,12 +47,12 @@ struct Open {
 }
 
 #[derive(Debug, Default)]
-struct Page {
+struct Page<'a> {
     styles: Styles,
     seen: Seen,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     /// How many elements of a name are open, so that a stray end tag costs nothing.
-    names: HashMap<String, usize>,
+    names: HashMap<Cow<'a, str>, usize>,
     hiding: usize,
     striking: usize,
     quoting: usize,
@@ -86,9 +87,9 @@ const QUOTE_BEGINS: &[&str] = &[
     "ms-outlook-mobile-reference-message",
 ];
 
-impl Page {
+impl<'a> Page<'a> {
     /// Handles what begins with `<`; what follows it, or nothing when it never ends.
-    fn markup<'a>(&mut self, tagged: &'a str) -> Option<&'a str> {
+    fn markup(&mut self, tagged: &'a str) -> Option<&'a str> {
         if let Some(comment) = tagged.strip_prefix("<!--") {
             return comment.split_once("-->").map(|(_, after)| after);
         }
@@ -103,7 +104,7 @@ impl Page {
             Some(c) if c.is_ascii_alphabetic() => {
                 let (tag, after) = tag_end(inside)?;
                 let name = name_of(tag);
-                if RAW.contains(&name.as_str()) {
+                if RAW.contains(&name.as_ref()) {
                     return after_raw(after, &name);
                 }
                 self.opens(name, tag);
@@ -117,29 +118,29 @@ impl Page {
         }
     }
 
-    fn opens(&mut self, name: String, tag: &str) {
-        match name.as_str() {
+    fn opens(&mut self, name: Cow<'a, str>, tag: &str) {
+        match name.as_ref() {
             "br" => return self.line_ends(),
             "hr" => return self.line_breaks(),
             "td" | "th" => self.blank = true,
-            _ if BLOCKS.contains(&name.as_str()) => self.line_breaks(),
+            name if BLOCKS.contains(&name) => self.line_breaks(),
             _ => {}
         }
         // "<s/>" opens as "<s>" does, whatever it looks like.
-        if VOID.contains(&name.as_str()) {
+        if VOID.contains(&name.as_ref()) {
             return;
         }
         let attributes = attributes(tag);
         let hidden = self.styles.of(&name, &attributes);
-        let named = |value: &String| QUOTE_BEGINS.contains(&value.to_ascii_lowercase().as_str());
+        let named = |value: &str| QUOTE_BEGINS.contains(&value.to_ascii_lowercase().as_str());
         if attributes.iter().any(|(key, value)| key == "id" && named(value)) {
             self.line_breaks();
             self.words("-----Original Message-----");
             self.line_breaks();
         }
         let open = Open {
-            hides: UNSEEN.contains(&name.as_str()) || hidden == Hidden::Unseen,
-            strikes: matches!(name.as_str(), "s" | "strike" | "del") || hidden == Hidden::Struck,
+            hides: UNSEEN.contains(&name.as_ref()) || hidden == Hidden::Unseen,
+            strikes: matches!(name.as_ref(), "s" | "strike" | "del") || hidden == Hidden::Struck,
             quotes: name == "blockquote",
             keeps_blanks: name == "pre",
             counts: (name == "ol").then_some(1),
@@ -159,7 +160,7 @@ impl Page {
     }
 
     fn list_item(&mut self) {
-        let list = self.open.iter_mut().rev().take(8).find(|open| matches!(open.name.as_str(), "ol" | "ul"));
+        let list = self.open.iter_mut().rev().take(8).find(|open| matches!(open.name.as_ref(), "ol" | "ul"));
         let mark = match list.and_then(|list| list.counts.as_mut()) {
             Some(next) => {
                 let mark = format!("{next}. ");
@@ -189,7 +190,7 @@ impl Page {
         }
     }
 
-    fn count(&mut self, open: &Open, by: isize) {
+    fn count(&mut self, open: &Open<'_>, by: isize) {
         for (does, counter) in [
             (open.hides, &mut self.hiding),
             (open.strikes, &mut self.striking),
@@ -267,9 +268,18 @@ impl Page {
     }
 }
 
-fn name_of(tag: &str) -> String {
+fn name_of(tag: &str) -> Cow<'_, str> {
     let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
-    tag.get(..end.min(40)).unwrap_or_default().to_ascii_lowercase()
+    folded(tag.get(..end.min(40)).unwrap_or_default())
+}
+
+/// ASCII letters in lower case, as most of them are already.
+fn folded(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 /// Splits at the `>` that ends a tag; one in a quoted attribute does not.
@@ -304,12 +314,13 @@ fn after_raw<'a>(content: &'a str, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The attributes of a tag, names in lower case, entities in values decoded.
-fn attributes(tag: &str) -> Vec<(String, String)> {
+/// The attributes of a tag that can change what is seen of it, names in lower case, entities in values decoded.
+fn attributes(tag: &str) -> Vec<(Cow<'_, str>, String)> {
     const MOST: usize = 40;
     let mut found = Vec::new();
+    let mut number = 0;
     let mut rest = tag.split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
-    while found.len() < MOST {
+    while number < MOST {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
         if rest.is_empty() {
             break;
@@ -330,7 +341,11 @@ fn attributes(tag: &str) -> Vec<(String, String)> {
         if name.is_empty() && after.len() == rest.len() {
             break;
         }
-        found.push((name.to_ascii_lowercase(), entities(value)));
+        let name = folded(name);
+        if matches!(name.as_ref(), "hidden" | "style" | "class" | "id") {
+            found.push((name, entities(value)));
+        }
+        number += 1;
         rest = after;
     }
     found

@@ -1,14 +1,15 @@
 //! Enough of CSS to know that an element is not seen, or seen struck out.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// What a style does to an element's text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a style does to an element's text. What hides wins over what strikes out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hidden {
     #[default]
     No,
-    Unseen,
     Struck,
+    Unseen,
 }
 
 /// The rules of a page's style sheets that hide or strike out.
@@ -54,26 +55,22 @@ impl Styles {
     }
 
     /// What the page does to an element.
-    pub(super) fn of(&self, name: &str, attributes: &[(String, String)]) -> Hidden {
-        let mut found = vec![self.rules.get(name).copied().unwrap_or_default()];
+    pub(super) fn of(&self, name: &str, attributes: &[(Cow<'_, str>, String)]) -> Hidden {
+        let mut found = self.rules.get(name).copied().unwrap_or_default();
         for (key, value) in attributes {
-            match key.as_str() {
-                "hidden" => found.push(Hidden::Unseen),
-                "style" => found.push(judge(&value.to_ascii_lowercase())),
+            let hidden = match key.as_ref() {
+                "hidden" => Hidden::Unseen,
+                "style" => judge(&value.to_ascii_lowercase()),
                 "class" if !self.rules.is_empty() => {
-                    found.extend(value.split_whitespace().take(20).filter_map(|class| self.rule('.', class)));
+                    let classes = value.split_whitespace().take(20);
+                    classes.filter_map(|class| self.rule('.', class)).max().unwrap_or_default()
                 }
-                "id" if !self.rules.is_empty() => found.extend(self.rule('#', value)),
-                _ => {}
-            }
+                "id" if !self.rules.is_empty() => self.rule('#', value).unwrap_or_default(),
+                _ => Hidden::No,
+            };
+            found = found.max(hidden);
         }
-        // What hides wins over what strikes out.
         found
-            .iter()
-            .copied()
-            .find(|hidden| *hidden == Hidden::Unseen)
-            .or_else(|| found.into_iter().find(|hidden| *hidden != Hidden::No))
-            .unwrap_or_default()
     }
 
     fn rule(&self, kind: char, name: &str) -> Option<Hidden> {
@@ -92,14 +89,24 @@ fn without_comments(sheet: &str) -> String {
     bare
 }
 
+/// The properties that can hide or strike out.
+const JUDGED: &[&str] = &[
+    "display", "visibility", "mso-hide", "opacity", "max-height", "max-width", "font-size", "color",
+    "-webkit-text-fill-color", "text-indent", "clip", "text-decoration", "text-decoration-line",
+];
+
 /// What a list of declarations, in lower case, does.
 fn judge(declarations: &str) -> Hidden {
     let mut struck = false;
     for declaration in declarations.split(';') {
         let Some((property, value)) = declaration.split_once(':') else { continue };
+        let property = property.trim();
+        if !JUDGED.contains(&property) {
+            continue;
+        }
         let value: String = value.split('!').next().unwrap_or_default().split_whitespace().collect();
         let zero = value.starts_with('0') && value.chars().all(|c| !matches!(c, '1'..='9'));
-        let unseen = match property.trim() {
+        let unseen = match property {
             "display" => value == "none",
             "visibility" => matches!(value.as_str(), "hidden" | "collapse"),
             "mso-hide" => value == "all",

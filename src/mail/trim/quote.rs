@@ -256,7 +256,7 @@ fn introduces(joined: &str, follows: Follows) -> bool {
         Follows::Mark => wrote && (date || address) || address && date,
         Follows::Other => wrote && date && (address || opens_attribution(&folded)),
     };
-    so && patchbot_commands::parse_reply(joined).is_err()
+    so && !patchbot_commands::is_understood(joined)
 }
 
 /// Enough digits for a date, none of them from an address.

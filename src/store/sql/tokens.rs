@@ -37,7 +37,10 @@ pub(in crate::store) async fn insert_token(conn: &mut Conn, token: &ReplyToken) 
     Ok(())
 }
 
-pub(in crate::store) async fn insert_tokens(conn: &mut Conn, tokens: &[ReplyToken]) -> Result<(), StoreError> {
+pub(in crate::store) async fn insert_tokens(
+    conn: &mut Conn,
+    tokens: &[ReplyToken],
+) -> Result<(), StoreError> {
     let mut chunks = tokens.chunks_exact(rows::AT_ONCE);
     for chunk in &mut chunks {
         chunk.iter().fold(sqlx::query(INSERT_MANY), bind).execute(&mut *conn).await?;

@@ -47,7 +47,10 @@ impl Outgoing {
 
 impl Outbox {
     /// Looks up what is still true of claimed mails, and keeps the tokens that they can be answered with: none leaves before.
-    pub(super) async fn looked_up(&self, claimed: Vec<(Notification, Lease)>) -> Result<Vec<Outgoing>, Failure> {
+    pub(super) async fn looked_up(
+        &self,
+        claimed: Vec<(Notification, Lease)>,
+    ) -> Result<Vec<Outgoing>, Failure> {
         let mut tx = self.app.store.read().await?;
         let timeliness = self.app.timeliness(&mut tx, claimed.iter().map(|(message, _)| message)).await?;
         drop(tx);
@@ -75,7 +78,8 @@ impl Outbox {
         if shown.until <= self.app.now() {
             return Ok(None);
         }
-        let random = self.app.ids.secret().map_err(|error| Failure::Bug(format!("no randomness: {error}")))?;
+        let random =
+            self.app.ids.secret().map_err(|error| Failure::Bug(format!("no randomness: {error}")))?;
         let token = Token::new(random);
         let kept = ReplyToken {
             hash: token.hash().as_str().to_owned(),
@@ -89,7 +93,11 @@ impl Outbox {
         Ok(Some((token, kept)))
     }
 
-    pub(super) async fn send_mail(&self, postman: &Postman, outgoing: &Outgoing) -> Result<Delivery, Failure> {
+    pub(super) async fn send_mail(
+        &self,
+        postman: &Postman,
+        outgoing: &Outgoing,
+    ) -> Result<Delivery, Failure> {
         let message = &outgoing.message;
         let Message::Mail { notice, in_reply_to, .. } = &message.message else {
             return Ok(Delivery::Parked { why: "it is no mail".to_owned() });

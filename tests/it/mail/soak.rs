@@ -374,11 +374,13 @@ async fn restarts(mut mail: Mail, mut dice: Dice, over: CancellationToken) -> (M
         dice.wait(200, 3000).await;
         let which = dice.below(3);
         if which != 1 {
-            let ended = if dice.below(2) == 0 { mail.stop_postfix().await } else { mail.kill_postfix().await };
+            let ended =
+                if dice.below(2) == 0 { mail.stop_postfix().await } else { mail.kill_postfix().await };
             ended.unwrap();
         }
         if which != 0 {
-            let ended = if dice.below(2) == 0 { mail.stop_dovecot().await } else { mail.kill_dovecot().await };
+            let ended =
+                if dice.below(2) == 0 { mail.stop_dovecot().await } else { mail.kill_dovecot().await };
             ended.unwrap();
         }
         stops += 1;

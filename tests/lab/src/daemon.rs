@@ -79,7 +79,8 @@ impl Daemon {
         // It leads a group of its own, into which its children are born.
         let group = format!("-{pid}");
         self.cage.run("kill", &["-s", "KILL", "--", &group]).await?.ok()?;
-        let gone = || async { Ok((!self.cage.run("kill", &["-0", "--", &group]).await?.succeeded()).then_some(())) };
+        let gone =
+            || async { Ok((!self.cage.run("kill", &["-0", "--", &group]).await?.succeeded()).then_some(())) };
         until(Duration::from_secs(10), "the end of the program and its children", gone).await
     }
 
