@@ -315,7 +315,7 @@ fn after_raw<'a>(content: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The attributes of a tag that can change what is seen of it, names in lower case, entities in values decoded.
-fn attributes(tag: &str) -> Vec<(Cow<'_, str>, String)> {
+fn attributes(tag: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
     const MOST: usize = 40;
     let mut found = Vec::new();
     let mut number = 0;
@@ -352,8 +352,11 @@ fn attributes(tag: &str) -> Vec<(Cow<'_, str>, String)> {
 }
 
 /// Decodes `&amp;` and its kind.
-fn entities(raw: &str) -> String {
+fn entities(raw: &str) -> Cow<'_, str> {
     const LONGEST: usize = 12;
+    if !raw.contains('&') {
+        return Cow::Borrowed(raw);
+    }
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = rest.find('&') {
@@ -372,7 +375,7 @@ fn entities(raw: &str) -> String {
         rest = after;
     }
     text.push_str(rest);
-    text
+    Cow::Owned(text)
 }
 
 #[cfg(test)]

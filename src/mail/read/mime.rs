@@ -208,8 +208,24 @@ impl Leaf<'_> {
         };
         let damaged =
             undone || foreign && !bytes.is_ascii() || text.contains('\u{fffd}') || text.contains('\0');
-        Text { text: text.replace("\r\n", "\n").replace('\r', "\n"), damaged }
+        Text { text: plain_ends(text), damaged }
     }
+}
+
+/// Every line end, `\r\n` and `\r`, as `\n`.
+fn plain_ends(text: String) -> String {
+    if !text.contains('\r') {
+        return text;
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((line, after)) = rest.split_once('\r') {
+        plain.push_str(line);
+        plain.push('\n');
+        rest = after.strip_prefix('\n').unwrap_or(after);
+    }
+    plain.push_str(rest);
+    plain
 }
 
 #[cfg(test)]

@@ -23,12 +23,11 @@ impl Styles {
     /// Reads the style sheets in a page.
     pub(super) fn gather(html: &str) -> Self {
         let mut this = Self::default();
-        // Only ASCII letters change, so places stay where they are.
-        let folded = html.to_ascii_lowercase();
-        let mut rest = folded.as_str();
-        while let Some((_, tail)) = rest.split_once("<style") {
-            let Some((sheet, after)) = tail.split_once("</style") else { break };
-            this.read(sheet.split_once('>').map_or("", |(_, sheet)| sheet));
+        let mut rest = html;
+        while let Some((_, tail)) = split_at_tag(rest, "<style") {
+            let Some((sheet, after)) = split_at_tag(tail, "</style") else { break };
+            let sheet = sheet.split_once('>').map_or("", |(_, sheet)| sheet);
+            this.read(&sheet.to_ascii_lowercase());
             rest = after;
         }
         this
@@ -55,7 +54,7 @@ impl Styles {
     }
 
     /// What the page does to an element.
-    pub(super) fn of(&self, name: &str, attributes: &[(Cow<'_, str>, String)]) -> Hidden {
+    pub(super) fn of(&self, name: &str, attributes: &[(Cow<'_, str>, Cow<'_, str>)]) -> Hidden {
         let mut found = self.rules.get(name).copied().unwrap_or_default();
         for (key, value) in attributes {
             let hidden = match key.as_ref() {
@@ -76,6 +75,15 @@ impl Styles {
     fn rule(&self, kind: char, name: &str) -> Option<Hidden> {
         self.rules.get(&format!("{kind}{}", name.to_ascii_lowercase())).copied()
     }
+}
+
+/// What stands before a tag and behind it, however its letters are written.
+fn split_at_tag<'a>(html: &'a str, tag: &str) -> Option<(&'a str, &'a str)> {
+    html.match_indices('<').find_map(|(at, _)| {
+        let (before, tagged) = html.split_at_checked(at)?;
+        let (found, after) = tagged.split_at_checked(tag.len())?;
+        found.eq_ignore_ascii_case(tag).then_some((before, after))
+    })
 }
 
 fn without_comments(sheet: &str) -> String {

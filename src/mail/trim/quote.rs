@@ -95,7 +95,8 @@ fn clean(line: &str) -> Cow<'_, str> {
 
 /// `web01.example.org<http://web01.example.org/>` becomes `web01.example.org`.
 fn without_links(line: &str) -> Cow<'_, str> {
-    if line.starts_with('>') || !line.contains("<http") && !line.contains("<mailto:") {
+    let links = || line.contains("<http") || line.contains("<mailto:");
+    if line.starts_with('>') || !line.contains('<') || !links() {
         return Cow::Borrowed(line);
     }
     let mut bare = String::with_capacity(line.len());
@@ -133,11 +134,11 @@ fn is_echo(before: &str, link: &str) -> bool {
 
 /// Our own line above which answers go, when it is not marked as quoted.
 fn is_answer_above(line: &str) -> bool {
-    let bare = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let bare = |c: &char| c.is_alphanumeric();
     !line.starts_with('>')
         && line.len() <= ANSWER_ABOVE.len().saturating_mul(2)
+        && line.chars().filter(bare).eq(ANSWER_ABOVE.chars().filter(bare))
         && line.contains("above")
-        && bare(line) == bare(ANSWER_ABOVE)
 }
 
 /// Whether everything from here on is a quote without marks.
@@ -162,6 +163,9 @@ fn is_original_line(line: &str) -> bool {
 
 /// `patchbot ---03.12.2026 09:00:00---Hello Ada,` (Notes).
 fn is_notes_line(line: &str) -> bool {
+    if !line.contains('-') {
+        return false;
+    }
     let mut pieces = line.splitn(3, "---");
     let (Some(_), Some(date), Some(_)) = (pieces.next(), pieces.next(), pieces.next()) else { return false };
     date.len() <= 40 && date.chars().filter(char::is_ascii_digit).count() >= 8 && !date.starts_with('-')

@@ -7,7 +7,7 @@ use patchbot::mail::ours::Ours;
 use patchbot::mail::read::{Inbound, Unreadable, read};
 use patchbot::mail::reading::{Dropped, Reading, reading};
 use patchbot::mail::trim::trim;
-use patchbot_commands::{Approve, Command, Target, parse, parse_reply};
+use patchbot_commands::{Approve, Command, Target, is_understood, parse, parse_reply};
 
 /// A server that nobody types: where it turns up, a quote was taken for an answer.
 const QUOTED: &str = "zz9-only-quoted";
@@ -88,6 +88,7 @@ pub fn words(text: &str) {
         Ok(commands) => commands,
         Err(why) => return assert!(!why.to_string().is_empty()),
     };
+    assert!(is_understood(text), "{text:?} is dismissed by its first word");
     for command in &commands {
         let said = command.to_string();
         // Typographic quotes in a reason become plain ones, once.

@@ -77,10 +77,10 @@ impl Daemon {
     pub(crate) async fn kill(&self) -> Result<()> {
         let pid = self.pid().context("the program was never started")?;
         // It leads a group of its own, into which its children are born.
-        let group = format!("-{pid}");
-        self.cage.run("kill", &["-s", "KILL", "--", &group]).await?.ok()?;
+        let group = pid.to_string();
+        self.cage.run("pkill", &["-KILL", "-g", &group]).await?.ok()?;
         let gone =
-            || async { Ok((!self.cage.run("kill", &["-0", "--", &group]).await?.succeeded()).then_some(())) };
+            || async { Ok((!self.cage.run("pgrep", &["-g", &group]).await?.succeeded()).then_some(())) };
         until(Duration::from_secs(10), "the end of the program and its children", gone).await
     }
 
