@@ -134,7 +134,7 @@ pub(in crate::store) async fn windows_by_ids(
     for chunk in ids.chunks(rows::AT_ONCE) {
         // The places that are left over ask for a window that nobody has.
         let asked = chunk.iter().map(|id| id.0).chain(std::iter::repeat(Uuid::nil())).take(rows::AT_ONCE);
-        let query = asked.fold(sqlx::query(BY_IDS), |query, id| query.bind(id));
+        let query = asked.fold(sqlx::query(BY_IDS), Query::bind);
         found.extend(all(&mut *conn, query, window).await?);
     }
     Ok(found)
