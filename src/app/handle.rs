@@ -29,7 +29,8 @@ pub struct Request {
     pub shown: Vec<ShownWindow>,
     /// Whose fingers typed it, where that can be another one than who is spoken for: the login on this machine.
     pub typed_by: Option<String>,
-    /// The platform's name for this request, where it may deliver it twice: the second one decides nothing.
+    /// The platform's name for this request, where it may deliver it twice: the second one changes nothing and is given
+    /// the answer to the first.
     pub name: Option<String>,
 }
 
@@ -51,6 +52,11 @@ impl App {
         // A question takes no write lock: it must not wait for a decision, nor make one wait.
         let reads = request.command.spec().effect == Effect::Read;
         let mut tx = if reads { self.store.read().await? } else { self.store.begin().await? };
+        if let Some(name) = request.name.as_ref().filter(|_| !reads)
+            && let Some(answer) = tx.answer_to(name).await?
+        {
+            return Ok(answer);
+        }
         if let Command::Link(_) | Command::Unlink(_) = request.command {
             return self.introduce(tx, request).await;
         }
@@ -73,6 +79,9 @@ impl App {
         };
         match self.answer(&mut tx, &said, &request.command).await {
             Ok(answer) => {
+                if let Some(name) = request.name.as_ref().filter(|_| !reads) {
+                    tx.keep_answer(name, &answer, self.now()).await?;
+                }
                 tx.commit().await?;
                 Ok(answer)
             }

@@ -36,6 +36,9 @@ impl App {
         };
         match outcome {
             Ok(answer) => {
+                if let Some(name) = &request.name {
+                    tx.keep_answer(name, &answer, self.now()).await?;
+                }
                 tx.commit().await?;
                 Ok(answer)
             }

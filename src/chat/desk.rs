@@ -11,14 +11,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures::FutureExt as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use super::book::{Book, Slip, Written};
+use super::left_over;
 use super::screen::Screen;
 use super::talk::Answered;
+use crate::app::App;
 use crate::domain::answer::{Answer, Verdict};
+use crate::store::records::{HeardRow, Medium};
 
 /// So much may wait and be worked on, all people together.
 const MOST_ACCEPTED: usize = 2_000;
@@ -43,19 +51,39 @@ pub(super) const BUSY: &str =
 pub(super) const ENDING: &str =
     "I am being started anew and did not get to that, so nothing was done. Please try again in a minute.";
 
+/// What was said longer ago than this is not done any more after a restart: who said it has long done something else.
+const TAKEN_UP_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// What was taken up so often without an answer is what ends the process.
+const MOST_TAKEN_UP: i64 = 3;
+/// How often it is looked for what another process has left over.
+const TAKE_UP_EVERY: Duration = Duration::from_secs(15);
+
 /// What became of something that was heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Accepted {
-    /// It is worked on.
-    Yes,
+    /// It is worked on; the platform may be told so as soon as it is written down.
+    Yes(Slip),
     /// It was heard before.
     Again,
     /// There is too much already.
     Busy,
 }
 
-/// Something heard, as far as the desk has to know it.
-pub(super) trait Heard: std::fmt::Debug + Send + Sync + 'static {
+/// What was done by who is to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Deed<'a> {
+    /// Words were said.
+    Said(&'a str),
+    /// Something was clicked.
+    Clicked,
+    /// A form was sent.
+    Sent,
+}
+
+/// Something heard, as far as the desk has to know it. It is written down as it is, with the way for its answer.
+pub(super) trait Heard:
+    std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// Who did it: his things are worked on in their order.
     fn person(&self) -> &str;
     /// What tells it from every other: the same again is a redelivery.
@@ -64,18 +92,28 @@ pub(super) trait Heard: std::fmt::Debug + Send + Sync + 'static {
     fn kind(&self) -> &'static str;
     /// Whether it cannot wait behind what the person said before.
     fn is_pressing(&self) -> bool;
+    /// Whether the platform itself tells the person that it failed, when it is not told that it was heard.
+    fn fails_unacknowledged(&self) -> bool;
+    /// What was done.
+    fn deed(&self) -> Deed<'_>;
 }
 
 /// A platform as the desk uses it.
 pub(super) trait Front: std::fmt::Debug + Send + Sync + 'static {
     /// What is heard there.
     type Heard: Heard;
-    /// The platform's name, for the log.
+    /// The platform's name.
     const NAME: &'static str;
+    /// The platform.
+    const MEDIUM: Medium;
+    /// The use cases.
+    fn app(&self) -> &App;
     /// The answer; none for programs, with which no conversation is begun.
     fn answer(&self, heard: &Self::Heard) -> impl Future<Output = Option<Answered>> + Send;
     /// Brings an answer to the one who asked.
     fn tell(&self, heard: &Self::Heard, answered: Answered) -> impl Future<Output = ()> + Send;
+    /// Tells somebody something in the conversation with him.
+    fn tell_account(&self, account: &str, screen: &Screen) -> impl Future<Output = ()> + Send;
     /// Whether somebody whose things are not accepted still has to be told.
     fn is_owed_a_refusal(&self, heard: &Self::Heard) -> bool;
     /// Whether somebody waits for what comes of it, once it was accepted.
@@ -88,6 +126,7 @@ pub(super) trait Front: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Desk<F: Front> {
     pub(super) front: F,
+    book: Book,
     pile: Mutex<Pile<F::Heard>>,
     working: Semaphore,
     refusing: Arc<Semaphore>,
@@ -99,7 +138,7 @@ pub(super) struct Desk<F: Front> {
 #[derive(Debug)]
 struct Pile<H> {
     accepted: usize,
-    of_person: HashMap<String, VecDeque<H>>,
+    of_person: HashMap<String, VecDeque<(H, Slip)>>,
     seen: HashSet<String>,
     seen_in_order: VecDeque<String>,
 }
@@ -132,6 +171,7 @@ impl<H> Pile<H> {
 impl<F: Front> Desk<F> {
     pub(super) fn new(front: F) -> Self {
         Self {
+            book: Book::open(front.app().clone(), F::MEDIUM),
             front,
             pile: Mutex::default(),
             working: Semaphore::new(AT_ONCE),
@@ -164,21 +204,122 @@ impl<F: Front> Desk<F> {
             self.refuse_later(heard);
             return Accepted::Busy;
         }
-        pile.accepted = pile.accepted.saturating_add(1);
-        if heard.is_pressing() {
-            let desk = Arc::clone(self);
-            self.tasks.spawn(async move { desk.work_on(heard).await });
-            return Accepted::Yes;
+        let slip = self.write_down(&heard);
+        self.queue(&mut pile, heard, slip.clone());
+        Accepted::Yes(slip)
+    }
+
+    /// Has something written down, when somebody waits for its answer.
+    fn write_down(&self, heard: &F::Heard) -> Slip {
+        if !self.front.is_owed_an_answer(heard) {
+            return Slip::default();
         }
+        match serde_json::to_string(heard) {
+            Ok(said) => self.book.enters(heard.key(), heard.person(), said, !heard.fails_unacknowledged()),
+            Err(error) => {
+                tracing::error!(%error, "a bug: something heard cannot be written down");
+                Slip::default()
+            }
+        }
+    }
+
+    /// Puts something where it is worked on.
+    fn queue(self: &Arc<Self>, pile: &mut Pile<F::Heard>, heard: F::Heard, slip: Slip) {
+        pile.accepted = pile.accepted.saturating_add(1);
+        let desk = Arc::clone(self);
+        if heard.is_pressing() {
+            self.tasks.spawn(async move { desk.work_on(heard, slip).await });
+            return;
+        }
+        let user = heard.person().to_owned();
         match pile.of_person.get_mut(&user) {
-            Some(queue) => queue.push_back(heard),
+            Some(queue) => queue.push_back((heard, slip)),
             None => {
-                pile.of_person.insert(user.clone(), VecDeque::from([heard]));
-                let desk = Arc::clone(self);
+                pile.of_person.insert(user.clone(), VecDeque::from([(heard, slip)]));
                 self.tasks.spawn(async move { desk.work_for(user).await });
             }
         }
-        Accepted::Yes
+    }
+
+    /// Waits until something may be acknowledged: it is written down, or the platform waits no longer. `false` when it was
+    /// heard before, by another process or this one.
+    pub(super) async fn may_acknowledge(&self, slip: &Slip) -> bool {
+        self.book.written(slip).await != Written::Before
+    }
+
+    /// The platform was told that it was heard.
+    pub(super) fn acknowledged(&self, slip: &Slip) {
+        self.book.acknowledged(slip);
+    }
+
+    /// Takes up what a process that ended has left over, now and for as long as it runs.
+    pub(super) async fn takes_up(self: &Arc<Self>, stop: CancellationToken) {
+        self.take_up().await;
+        let desk = Arc::clone(self);
+        self.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(TAKE_UP_EVERY) => desk.take_up().await,
+                }
+            }
+        });
+    }
+
+    async fn take_up(self: &Arc<Self>) {
+        let rows = match self.book.left_over().await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(%error, "what was left over could not be taken up");
+                return;
+            }
+        };
+        if !rows.is_empty() {
+            tracing::info!(platform = F::NAME, "{} things that nobody answered are taken up", rows.len());
+        }
+        for (row, slip) in rows {
+            let Ok(heard) = serde_json::from_str::<F::Heard>(&row.said) else {
+                let since = self.front.app().now() - row.heard_at;
+                let desk = Arc::clone(self);
+                self.spawn(async move {
+                    desk.front.tell_account(&row.account, &left_over::unreadable(since)).await;
+                    desk.book.answered(&slip);
+                });
+                continue;
+            };
+            let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
+            pile.is_new(&[heard.key().to_owned()]);
+            if self.is_still_meant(&row, &heard) {
+                self.queue(&mut pile, heard, slip);
+            } else {
+                drop(pile);
+                let desk = Arc::clone(self);
+                self.spawn(async move { desk.tell_left_over(&row, &heard, &slip).await });
+            }
+        }
+    }
+
+    /// Whether something left over is to be done. What the platform has told the person to have failed may have been
+    /// done again since; a form can only be opened at once.
+    fn is_still_meant(&self, row: &HeardRow, heard: &F::Heard) -> bool {
+        let since = self.front.app().now() - row.heard_at;
+        row.acknowledged && !heard.is_pressing() && since <= TAKEN_UP_WITHIN && row.attempts <= MOST_TAKEN_UP
+    }
+
+    /// Says plainly what became of something that is not done any more: what was done of it, or that nothing was.
+    async fn tell_left_over(&self, row: &HeardRow, heard: &F::Heard, slip: &Slip) {
+        let done = match self.book.answers(left_over::names(F::NAME, heard.key())).await {
+            Ok(done) => done,
+            // Held until the lease ends, and looked at again.
+            Err(error) => {
+                tracing::error!(%error, "it could not be looked up what was done");
+                return;
+            }
+        };
+        let since = self.front.app().now() - row.heard_at;
+        let screen = left_over::told(&heard.deed(), since, &done);
+        self.front.tell(heard, Answered::said(screen)).await;
+        self.book.answered(slip);
     }
 
     /// Runs something that belongs to the platform and ends with the desk.
@@ -211,13 +352,17 @@ impl<F: Front> Desk<F> {
 
     /// Works on what one person said, one after the other, until nothing is left.
     async fn work_for(self: Arc<Self>, user: String) {
-        while let Some(heard) = self.next_of(&user) {
+        while let Some((heard, slip)) = self.next_of(&user) {
+            if self.book.written(&slip).await == Written::Before {
+                self.is_off_the_desk();
+                continue;
+            }
             let _turn = self.working.acquire().await;
-            self.work_on(heard).await;
+            self.work_on(heard, slip).await;
         }
     }
 
-    fn next_of(&self, user: &str) -> Option<F::Heard> {
+    fn next_of(&self, user: &str) -> Option<(F::Heard, Slip)> {
         let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
         let next = pile.of_person.get_mut(user).and_then(VecDeque::pop_front);
         if next.is_none() {
@@ -226,20 +371,25 @@ impl<F: Front> Desk<F> {
         next
     }
 
-    async fn work_on(&self, heard: F::Heard) {
+    async fn work_on(&self, heard: F::Heard, slip: Slip) {
         let span = tracing::info_span!("chat", platform = F::NAME, user = heard.person(), key = heard.key());
         let began = tokio::time::Instant::now();
         let kind = heard.kind();
-        unharmed(Box::pin(self.work(heard))).instrument(span).await;
+        unharmed(Box::pin(self.work(heard, &slip))).instrument(span).await;
         metrics::histogram!("patchbot_chat_answer_seconds", "platform" => F::NAME, "kind" => kind)
             .record(began.elapsed().as_secs_f64());
+        self.is_off_the_desk();
+    }
+
+    fn is_off_the_desk(&self) {
         let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
         pile.accepted = pile.accepted.saturating_sub(1);
     }
 
-    async fn work(&self, heard: F::Heard) {
+    async fn work(&self, heard: F::Heard, slip: &Slip) {
         if self.ending.load(Ordering::Relaxed) {
-            if self.front.is_owed_an_answer(&heard) {
+            // What cannot be crossed out is done by the next process.
+            if self.front.is_owed_an_answer(&heard) && self.book.gives_up(slip).await {
                 self.front.tell(&heard, Answered::said(Screen::line(ENDING))).await;
             }
             return;
@@ -253,18 +403,22 @@ impl<F: Front> Desk<F> {
         if let Some(answer) = answer {
             self.front.tell(&heard, answer).await;
         }
+        self.book.answered(slip);
     }
 
     /// Ends: nothing new comes in any more, and what was accepted is answered; what would take too long with a refusal.
     pub(super) async fn close(&self) {
         self.tasks.close();
-        if tokio::time::timeout(LAST_WORK, self.tasks.wait()).await.is_ok() {
-            return;
+        if tokio::time::timeout(LAST_WORK, self.tasks.wait()).await.is_err() {
+            self.ending.store(true, Ordering::Relaxed);
+            if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
+                tracing::error!(
+                    platform = F::NAME,
+                    "some of what was said could not be answered before the end"
+                );
+            }
         }
-        self.ending.store(true, Ordering::Relaxed);
-        if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
-            tracing::error!(platform = F::NAME, "some of what was said could not be answered before the end");
-        }
+        self.book.close().await;
     }
 }
 

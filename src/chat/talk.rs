@@ -29,7 +29,7 @@ use crate::store::records::Medium;
 pub(super) use suggest::Wanted;
 
 /// So many commands are taken in one message.
-const MOST_LINES: usize = 20;
+pub(super) const MOST_LINES: usize = 20;
 /// Words longer than this do not fit behind a button.
 const MOST_SAID: usize = 85;
 
@@ -116,6 +116,11 @@ impl Answered {
     fn to(answer: &Answer) -> Self {
         Self::said(offering(answer))
     }
+}
+
+/// The name of the request that one line of something heard leads to.
+pub(super) fn request_name(platform: &str, key: &str, line: usize) -> String {
+    format!("{platform} {key} {line}")
 }
 
 /// The conversation of one platform.
@@ -254,7 +259,7 @@ impl Talk {
             shown,
             typed_by: None,
             // A platform may hand over the same click again, also to a program that was started anew.
-            name: Some(format!("{} {} {number}", speaker.identity.kind(), speaker.key)),
+            name: Some(request_name(speaker.identity.kind(), &speaker.key, number)),
         };
         let answer = Box::pin(self.app.handle(&request)).await;
         tracing::info!(verdict = ?answer.verdict, command = request.command.spec().name, "answered");

@@ -175,7 +175,8 @@ async fn release(store: &Store) -> anyhow::Result<()> {
         .release_due()
         .await?
         .saturating_add(tx.release_outbox().await?)
-        .saturating_add(tx.release_inbox().await?);
+        .saturating_add(tx.release_inbox().await?)
+        .saturating_add(tx.release_heard().await?);
     tx.commit().await?;
     if released > 0 {
         tracing::info!(released, "the last process ended in the middle of {released} things; they go on now");

@@ -14,7 +14,9 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
+use crate::domain::answer::Answer;
 use crate::domain::event::AuditEvent;
 use crate::domain::ids::{InboxId, NoticeId, PersonId, Revision, RunId, ServerId, WindowId};
 use crate::domain::inbound::{Outcome, Stage};
@@ -29,10 +31,10 @@ use crate::domain::timeline::Due;
 use crate::domain::window::Window;
 use error::StoreError;
 use records::{
-    AuditRow, BoardRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, InboxMail,
-    Lease, MailOutcome, Medium, MemberRow, NewMail, NewNotification, Notification, PrecheckRow, Reachability,
-    Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject, SwapRow, Waiting, WindowCount,
-    ZoneCheckRow,
+    AuditRow, BoardRow, CardRow, Claim, Claimed, DecisionRow, Delivery, ExceptionRow, FeedRow, HeardRow,
+    InboxMail, Lease, MailOutcome, Medium, MemberRow, NewHeard, NewMail, NewNotification, Notification,
+    PrecheckRow, Reachability, Received, ReplyToken, RunRow, Sent, SpanRow, StandInRow, StepRow, Subject,
+    SwapRow, Waiting, WindowCount, ZoneCheckRow,
 };
 
 /// The database. Cheap to clone.
@@ -493,6 +495,25 @@ forward! {
     chat::claim_board(platform: Medium, channel: &str, night: &str, now: DateTime<Utc>, stale: DateTime<Utc>) -> bool;
     /// The message that tells a night in a channel.
     chat::board_of(platform: Medium, channel: &str, night: &str) -> Option<BoardRow>;
+
+    /// Writes down what was said in chat, held by who heard it; `false` when it was heard before.
+    heard::write_down(new: &NewHeard<'_>) -> bool;
+    /// The platform was told that it was heard.
+    heard::heard_acknowledged(id: Uuid) -> ();
+    /// It is answered, by who holds it; `false` when somebody else does.
+    heard::heard_answered(id: Uuid, owner: &str, now: DateTime<Utc>) -> bool;
+    /// Goes on holding all that is not answered.
+    heard::hold_heard(owner: &str, until: DateTime<Utc>) -> ();
+    /// Takes up what is not answered and nobody holds, what was said first at the front.
+    heard::claim_heard(claim: &Claim<'_>, platform: Medium) -> Vec<HeardRow>;
+    /// Gives back what a process that ended had held; only for who is alone on the database. Tells how much that was.
+    heard::release_heard() -> u64;
+    /// Forgets what was answered before an instant, and the answers to requests.
+    heard::forget_heard(before: DateTime<Utc>) -> ();
+    /// Keeps what a request came to, together with what it changed; `Stale` when somebody else has answered it meanwhile.
+    heard::keep_answer(request: &str, answer: &Answer, now: DateTime<Utc>) -> ();
+    /// What a request came to that changed something.
+    heard::answer_to(request: &str) -> Option<Answer>;
 
     /// Keeps that a code is to be mailed to link an account.
     introductions::insert_introduction(new: &Introduction) -> ();

@@ -573,6 +573,59 @@ pub struct BoardRow {
     pub shows: String,
 }
 
+/// Something that was said in chat, to be written down.
+#[derive(Clone)]
+pub struct NewHeard<'a> {
+    /// Its id; ids are time-ordered.
+    pub id: Uuid,
+    /// The platform.
+    pub platform: Medium,
+    /// The platform's name for it.
+    pub key: &'a str,
+    /// The platform's id of who said it.
+    pub account: &'a str,
+    /// All that is needed to answer it, as JSON, with the address for the answer.
+    pub said: &'a str,
+    /// When it was heard.
+    pub heard_at: DateTime<Utc>,
+    /// Whether nothing waits for an acknowledgement, or it was given.
+    pub acknowledged: bool,
+    /// Who holds it.
+    pub owner: &'a str,
+    /// Until when, unless it is held longer.
+    pub until: DateTime<Utc>,
+}
+
+/// Something that was said in chat and not answered by who heard it.
+#[derive(Clone)]
+pub struct HeardRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The platform's id of who said it.
+    pub account: String,
+    /// All that is needed to answer it, as JSON.
+    pub said: String,
+    /// When it was heard.
+    pub heard_at: DateTime<Utc>,
+    /// Whether the platform was told so.
+    pub acknowledged: bool,
+    /// How often it was taken up again, this time included.
+    pub attempts: i64,
+}
+
+// What was said holds the address for its answer, which is a secret.
+impl std::fmt::Debug for NewHeard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewHeard").field("id", &self.id).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for HeardRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeardRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// How many windows of a quarter start in an hour and are in a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowCount {

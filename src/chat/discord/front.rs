@@ -12,6 +12,7 @@ use super::api::{ACKNOWLEDGED_BEFORE, CLOSED_TO_US, Trouble};
 use super::heard::{Ack, Heard, Way, What, Who, lines};
 use super::render::{self, EPHEMERAL};
 use super::{Inner, Us};
+use crate::app::App;
 use crate::chat::desk::Front;
 use crate::chat::form::{Filled, Form};
 use crate::chat::press::{FormId, Pick, Press};
@@ -138,10 +139,13 @@ impl Server {
         })
     }
 
-    /// Says that the answer comes later; once, whoever comes first.
-    pub(super) async fn acknowledge(&self, heard: &Heard) {
-        if let Way::Interaction { id, token, replaces, acked } = &heard.way {
-            self.deferred(id, token, *replaces, acked).await;
+    /// Says that the answer comes later; once, whoever comes first. `false` when Discord was not told.
+    pub(super) async fn acknowledge(&self, heard: &Heard) -> bool {
+        match &heard.way {
+            Way::Interaction { id, token, replaces, acked } => {
+                self.deferred(id, token, *replaces, acked).await != Ack::Lost
+            }
+            Way::Message { .. } => true,
         }
     }
 
@@ -346,6 +350,11 @@ fn shown(posted: Result<Value, Trouble>) {
 impl Front for Server {
     type Heard = Heard;
     const NAME: &'static str = "discord";
+    const MEDIUM: Medium = Medium::Discord;
+
+    fn app(&self) -> &App {
+        &self.inner.app
+    }
 
     async fn answer(&self, heard: &Heard) -> Option<Answered> {
         if let Err(refused) = self.admit(&heard.who).await {
@@ -387,6 +396,12 @@ impl Front for Server {
         }
         if let Some(on) = heard.on.as_ref().filter(|_| !outdated.is_empty()) {
             self.bring_up_to_date(on, &outdated, verdict).await;
+        }
+    }
+
+    async fn tell_account(&self, account: &str, screen: &Screen) {
+        if let Err(why) = self.tell_directly(account, &render::pages(screen), None).await {
+            tracing::error!(why, "an answer could not be brought to {account}");
         }
     }
 

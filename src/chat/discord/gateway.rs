@@ -20,6 +20,7 @@ use super::front::Server;
 use super::heard::{Incoming, Who, interaction, message};
 use super::render;
 use super::{Inner, Us};
+use crate::chat::book::Slip;
 use crate::chat::desk::{Accepted, Desk};
 use crate::chat::retry::Backoff;
 use crate::chat::talk::Wanted;
@@ -36,6 +37,8 @@ const MOST_SUGGESTIONS: usize = 25;
 pub(super) async fn listen(inner: &Arc<Inner>, stop: CancellationToken) {
     let Some(us) = introduce(inner, &stop).await else { return };
     let desk = Arc::new(Desk::new(Server::new(Arc::clone(inner), us)));
+    // Before anybody is heard: what was said before is done before.
+    desk.takes_up(stop.clone()).await;
     let mut backoff = Backoff::new(inner.settings.reconnect_after);
     while !stop.is_cancelled() {
         let why = connected(inner, &desk, &stop).await;
@@ -207,14 +210,22 @@ impl Ears {
         };
         let opens = heard.may_open_a_form();
         let (copy, desk) = ((*heard).clone(), Arc::clone(&self.desk));
-        if self.desk.accept(&heard.key.clone(), *heard) == Accepted::Again {
-            return;
-        }
+        let slip = match self.desk.accept(&heard.key.clone(), *heard) {
+            Accepted::Yes(slip) => slip,
+            Accepted::Busy => Slip::default(),
+            Accepted::Again => return,
+        };
         self.desk.spawn(async move {
-            if opens {
-                tokio::time::sleep(FORM).await;
+            let begun = tokio::time::Instant::now();
+            if !desk.may_acknowledge(&slip).await {
+                return;
             }
-            desk.front.acknowledge(&copy).await;
+            if opens {
+                tokio::time::sleep_until(begun + FORM).await;
+            }
+            if desk.front.acknowledge(&copy).await {
+                desk.acknowledged(&slip);
+            }
         });
     }
 }

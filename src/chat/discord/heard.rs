@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -16,7 +17,7 @@ pub(super) const PICK: &str = "pick:";
 pub(super) const FORM: &str = "form:";
 
 /// Somebody in Discord.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Who {
     pub(super) user: String,
     /// The server it was done in; none in a direct message.
@@ -38,15 +39,17 @@ pub(super) enum Ack {
 }
 
 /// Where an answer goes so that only the one who asked sees it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Way {
     /// As the answer to an interaction.
     Interaction {
         id: String,
         /// A secret: whoever has it can answer in our name.
+        #[serde(serialize_with = "write_secret", deserialize_with = "read_secret")]
         token: Secret,
         /// Whether the answer takes the place of the message that was clicked on: nobody else sees that one.
         replaces: bool,
+        #[serde(skip)]
         acked: Arc<OnceCell<Ack>>,
     },
     /// As an answer to a message.
@@ -54,7 +57,7 @@ pub(super) enum Way {
 }
 
 /// What was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum What {
     /// Words were said.
     Words(String),
@@ -68,8 +71,8 @@ pub(super) enum What {
     Strange,
 }
 
-/// Something heard.
-#[derive(Debug, Clone)]
+/// Something heard. It is written down until it is answered: a field that is added needs a default.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Heard {
     pub(super) who: Who,
     /// Discord's id of it.
@@ -115,6 +118,27 @@ impl desk::Heard for Heard {
     fn is_pressing(&self) -> bool {
         self.may_open_a_form()
     }
+
+    fn fails_unacknowledged(&self) -> bool {
+        matches!(self.way, Way::Interaction { .. })
+    }
+
+    fn deed(&self) -> desk::Deed<'_> {
+        match &self.what {
+            What::Words(words) => desk::Deed::Said(words),
+            What::Form { .. } => desk::Deed::Sent,
+            What::Press { .. } | What::Pick { .. } | What::Strange => desk::Deed::Clicked,
+        }
+    }
+}
+
+/// In the book of what was heard, where it stays until the answer is out.
+fn write_secret<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(secret.expose())
+}
+
+fn read_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    String::deserialize(from).map(Secret::new)
 }
 
 /// What came in.

@@ -3,11 +3,12 @@
 //! A click carries the whole message it was made on. None of that is read: a kind of block that Slack invents must not
 //! cost somebody's click.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::MessageRef;
+use crate::chat::desk::Deed;
 
 /// A frame of the websocket.
 #[derive(Debug, PartialEq)]
@@ -35,8 +36,8 @@ pub(super) enum Frame {
     },
 }
 
-/// What somebody did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What somebody did. It is written down until it is answered: a field that is added needs a default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Heard {
     /// Words were said.
     Words {
@@ -106,7 +107,7 @@ pub(super) enum Heard {
 }
 
 /// Somebody in Slack.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Who {
     /// The workspace, when Slack says it.
     pub(super) team: Option<String>,
@@ -115,7 +116,7 @@ pub(super) struct Who {
 }
 
 /// Where an answer goes so that only the one who asked sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Way {
     /// To the address that came with a command or a click; should that fail, into the channel.
     Address {
@@ -502,6 +503,30 @@ impl crate::chat::desk::Heard for Heard {
             | Self::Typing { .. }
             | Self::Nothing => false,
         }
+    }
+
+    /// An event comes again instead.
+    fn fails_unacknowledged(&self) -> bool {
+        match self {
+            Self::Words { .. } => self.is_by_command(),
+            Self::Click { .. } | Self::Form { .. } => true,
+            Self::Home { .. } | Self::Typing { .. } | Self::Nothing => false,
+        }
+    }
+
+    fn deed(&self) -> Deed<'_> {
+        match self {
+            Self::Words { text, .. } => Deed::Said(text),
+            Self::Form { .. } => Deed::Sent,
+            Self::Click { .. } | Self::Home { .. } | Self::Typing { .. } | Self::Nothing => Deed::Clicked,
+        }
+    }
+}
+
+impl Heard {
+    /// Whether it was said with the slash command.
+    pub(super) fn is_by_command(&self) -> bool {
+        matches!(self, Self::Words { key, .. } if key.starts_with("trigger"))
     }
 }
 

@@ -5,6 +5,7 @@ use super::Us;
 use super::envelope::{Heard, Way, Who};
 use super::people::{People, Standing};
 use super::{MessageRef, forms, typed};
+use crate::app::App;
 use crate::chat::desk::Front;
 use crate::chat::form::Filled;
 use crate::chat::press::{Pick, Press};
@@ -12,6 +13,7 @@ use crate::chat::screen::Screen;
 use crate::chat::talk::{Answered, Reply, Speaker, Talk, unreadable};
 use crate::domain::answer::{Answer, Verdict};
 use crate::domain::person::{Address, Identity};
+use crate::store::records::Medium;
 use std::sync::Arc;
 
 /// One workspace, as the desk uses it.
@@ -120,6 +122,11 @@ impl Workspace {
 impl Front for Workspace {
     type Heard = Heard;
     const NAME: &'static str = "slack";
+    const MEDIUM: Medium = Medium::Slack;
+
+    fn app(&self) -> &App {
+        &self.inner.app
+    }
 
     async fn answer(&self, heard: &Heard) -> Option<Answered> {
         let (who, key) = match heard {
@@ -186,12 +193,20 @@ impl Front for Workspace {
 
     fn is_owed_a_refusal(&self, heard: &Heard) -> bool {
         // A command is told by its acknowledgement.
-        let by_command = matches!(heard, Heard::Words { key, .. } if key.starts_with("trigger"));
-        !by_command && self.is_owed_an_answer(heard)
+        !heard.is_by_command() && self.is_owed_an_answer(heard)
     }
 
     fn is_owed_an_answer(&self, heard: &Heard) -> bool {
-        !matches!(heard, Heard::Home { .. } | Heard::Typing { .. } | Heard::Nothing)
+        match heard {
+            Heard::Words { .. } | Heard::Click { .. } => true,
+            // What is chosen in a form only changes the form.
+            Heard::Form { sent, .. } => *sent,
+            Heard::Home { .. } | Heard::Typing { .. } | Heard::Nothing => false,
+        }
+    }
+
+    async fn tell_account(&self, account: &str, screen: &Screen) {
+        self.tell_screen(account, &Way::View { view: String::new() }, screen).await;
     }
 }
 

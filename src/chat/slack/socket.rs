@@ -23,6 +23,7 @@ use super::api::Trouble;
 use super::envelope::{Frame, Heard, Who, read};
 use super::forms;
 use super::front::Workspace;
+use crate::chat::book::Slip;
 use crate::chat::desk::{Accepted, BUSY, Desk};
 use crate::chat::form::Filled;
 use crate::chat::retry::{Backoff, jittered};
@@ -34,12 +35,16 @@ const UNANSWERED_PINGS: u32 = 2;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Slack waits three seconds for what is typed to be completed.
 const TYPING: Duration = Duration::from_millis(2_500);
+/// At the end of a connection what was heard over it is acknowledged for so long.
+const LAST_WORDS: Duration = Duration::from_millis(1_500);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Listens until it is told to stop.
 pub(super) async fn listen(inner: &Arc<Inner>, stop: CancellationToken) {
     let Some(desk) = open_desk(inner, &stop).await else { return };
+    // Before anybody is heard: what was said before is done before.
+    desk.takes_up(stop.clone()).await;
     let ears = Arc::new(Ears { inner: Arc::clone(inner), desk: Arc::clone(&desk), stop: stop.clone() });
     let mut sockets = tokio::task::JoinSet::new();
     for number in 0..inner.settings.connections.max(1) {
@@ -164,7 +169,7 @@ impl Ears {
     /// Hears and acknowledges, until the connection ends.
     async fn converse(self: &Arc<Self>, name: &str, socket: Socket) -> End {
         let (mut writer, mut reader) = socket.split();
-        let (say, mut to_say) = mpsc::unbounded_channel::<String>();
+        let (say, mut to_say) = mpsc::unbounded_channel::<Word>();
         let mut ping = tokio::time::interval(self.inner.settings.ping_every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.tick().await;
@@ -183,7 +188,7 @@ impl Ears {
                 },
                 words = to_say.recv() => {
                     let Some(words) = words else { break End::Lost };
-                    if writer.send(Message::Text(words.into())).await.is_err() { break End::Lost; }
+                    if !self.says(&mut writer, words).await { break End::Lost; }
                 }
                 _ = ping.tick() => {
                     if unanswered >= UNANSWERED_PINGS {
@@ -195,9 +200,11 @@ impl Ears {
                 }
             }
         };
-        // What was acknowledged in this moment still goes out.
-        while let Ok(words) = to_say.try_recv() {
-            if timeout(Duration::from_secs(1), writer.send(Message::Text(words.into()))).await.is_err() {
+        // What was heard in this moment is still acknowledged, once it is written down.
+        drop(say);
+        let last = Instant::now() + LAST_WORDS;
+        while let Ok(Some(words)) = tokio::time::timeout_at(last, to_say.recv()).await {
+            if end == End::Lost || !self.says(&mut writer, words).await {
                 break;
             }
         }
@@ -205,8 +212,18 @@ impl Ears {
         end
     }
 
+    /// Says something to Slack, and notes what was acknowledged with it.
+    async fn says(&self, writer: &mut (impl futures::Sink<Message> + Unpin), word: Word) -> bool {
+        let said = timeout(self.inner.settings.timeout, writer.send(Message::Text(word.text.into()))).await;
+        let said = matches!(said, Ok(Ok(())));
+        if said {
+            self.desk.acknowledged(&word.about);
+        }
+        said
+    }
+
     /// Takes a frame. Nothing in here waits, and a bug in here costs one envelope.
-    fn heard(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<String>) -> Option<End> {
+    fn heard(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<Word>) -> Option<End> {
         let reaction = catch_unwind(AssertUnwindSafe(|| self.hear(name, frame, say)));
         reaction.unwrap_or_else(|_| {
             tracing::error!("a bug: reading something from Slack panicked, and it is lost");
@@ -214,7 +231,7 @@ impl Ears {
         })
     }
 
-    fn hear(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<String>) -> Option<End> {
+    fn hear(self: &Arc<Self>, name: &str, frame: &str, say: &mpsc::UnboundedSender<Word>) -> Option<End> {
         match read(frame, &self.desk.front.us.user_id) {
             Frame::Hello => {
                 self.inner.opened(name);
@@ -235,9 +252,7 @@ impl Ears {
             Frame::Envelope { id, heard } => {
                 match *heard {
                     Heard::Typing { who, field, typed } => self.complete(id, who, field, typed, say.clone()),
-                    heard => {
-                        let _sent = say.send(self.take(&id, heard));
-                    }
+                    heard => self.take(id, heard, say.clone()),
                 }
                 None
             }
@@ -250,33 +265,47 @@ impl Ears {
                     "something from Slack was not understood and is lost, envelope {envelope}"
                 );
                 if let Some(id) = id {
-                    let _sent = say.send(acknowledgement(&id));
+                    let _sent = say.send(Word::alone(acknowledgement(&id)));
                 }
                 None
             }
         }
     }
 
-    /// Hands something to the desk, and gives what acknowledges it.
-    fn take(&self, id: &str, heard: Heard) -> String {
-        let by_command = matches!(&heard, Heard::Words { key, .. } if key.starts_with("trigger"));
+    /// Hands something to the desk, and acknowledges it when it is written down.
+    fn take(self: &Arc<Self>, id: String, heard: Heard, say: mpsc::UnboundedSender<Word>) {
+        let by_command = heard.is_by_command();
         let sent_form = match &heard {
             Heard::Form { sent: true, about, .. } => Some(about.clone()),
             _ => None,
         };
         if heard == Heard::Nothing {
-            return acknowledgement(id);
+            let _sent = say.send(Word::alone(acknowledgement(&id)));
+            return;
         }
-        let payload = match (self.desk.accept(id, heard), sent_form) {
+        let slip = match self.desk.accept(&id, heard) {
+            Accepted::Yes(slip) => slip,
             // Only the acknowledgement of a command can say something.
-            (Accepted::Busy, None) if by_command => Some(json!({ "text": BUSY })),
-            (Accepted::Yes, Some(about)) => Some(forms::working(&about)),
-            _ => None,
+            Accepted::Busy if by_command => {
+                let busy = acknowledged_with(&id, &json!({ "text": BUSY }));
+                let _sent = say.send(Word::alone(busy));
+                return;
+            }
+            Accepted::Again | Accepted::Busy => {
+                let _sent = say.send(Word::alone(acknowledgement(&id)));
+                return;
+            }
         };
-        match payload {
-            Some(payload) => json!({ "envelope_id": id, "payload": payload }).to_string(),
-            None => acknowledgement(id),
-        }
+        let ears = Arc::clone(self);
+        self.desk.spawn(async move {
+            let is_new = ears.desk.may_acknowledge(&slip).await;
+            let text = match sent_form.filter(|_| is_new) {
+                Some(about) => acknowledged_with(&id, &forms::working(&about)),
+                None => acknowledgement(&id),
+            };
+            let about = if is_new { slip } else { Slip::default() };
+            let _sent = say.send(Word { text, about });
+        });
     }
 
     /// Completes what is typed. The acknowledgement is the answer, so it waits for it, and nothing else does.
@@ -286,7 +315,7 @@ impl Ears {
         who: Who,
         field: String,
         typed: String,
-        say: mpsc::UnboundedSender<String>,
+        say: mpsc::UnboundedSender<Word>,
     ) {
         let ears = Arc::clone(self);
         self.desk.spawn(async move {
@@ -294,7 +323,7 @@ impl Ears {
                 tracing::warn!("what was typed could not be completed in time");
                 forms::options(&[])
             });
-            let _sent = say.send(json!({ "envelope_id": id, "payload": options }).to_string());
+            let _sent = say.send(Word::alone(acknowledged_with(&id, &options)));
         });
     }
 
@@ -311,6 +340,23 @@ impl Ears {
             None => forms::options(&[]),
         }
     }
+}
+
+/// Something to be said to Slack, and what it acknowledges.
+#[derive(Debug)]
+struct Word {
+    text: String,
+    about: Slip,
+}
+
+impl Word {
+    fn alone(text: String) -> Self {
+        Self { text, about: Slip::default() }
+    }
+}
+
+fn acknowledged_with(id: &str, payload: &Value) -> String {
+    json!({ "envelope_id": id, "payload": payload }).to_string()
 }
 
 fn acknowledgement(id: &str) -> String {

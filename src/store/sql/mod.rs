@@ -24,6 +24,7 @@ pub(in crate::store) mod chat;
 pub(in crate::store) mod configuration;
 pub(in crate::store) mod decisions;
 pub(in crate::store) mod due;
+pub(in crate::store) mod heard;
 pub(in crate::store) mod inbox;
 pub(in crate::store) mod introductions;
 pub(in crate::store) mod occupancy;
@@ -50,6 +51,7 @@ pub(in crate::store) async fn unfit(conn: &mut Conn) -> Result<Vec<String>, Stor
         configuration::ALL,
         decisions::ALL,
         due::ALL,
+        heard::ALL,
         inbox::ALL,
         introductions::ALL,
         occupancy::ALL,
