@@ -315,20 +315,33 @@ impl App {
             return self.mail_alert(tx, &headline, &lines, &key).await;
         }
         let alert = Alert { tone, headline, lines, offers };
-        for (medium, place) in places {
-            tx.add_notification(&NewNotification {
-                id: self.notice_id(),
-                medium,
-                recipient: place.to_owned(),
-                kind: "alert",
-                person: None,
-                window: about,
-                dedupe_key: format!("alert/{}/{key}", medium.as_str()),
-                message: Message::Alert(alert.clone()),
-                created_at: self.now(),
-            })
-            .await?;
+        for place in places {
+            self.put_alert(tx, place, &alert, &key, about).await?;
         }
+        Ok(())
+    }
+
+    /// Tells one channel of the operators something.
+    pub(crate) async fn put_alert(
+        &self,
+        tx: &mut Tx,
+        (medium, place): (Medium, &str),
+        alert: &Alert,
+        key: &str,
+        about: Option<WindowId>,
+    ) -> Result<(), Failure> {
+        tx.add_notification(&NewNotification {
+            id: self.notice_id(),
+            medium,
+            recipient: place.to_owned(),
+            kind: "alert",
+            person: None,
+            window: about,
+            dedupe_key: format!("alert/{}/{key}", medium.as_str()),
+            message: Message::Alert(alert.clone()),
+            created_at: self.now(),
+        })
+        .await?;
         Ok(())
     }
 

@@ -216,13 +216,14 @@ impl App {
         name: &ServerName,
     ) -> Result<Answer, Stop> {
         let (server, _) = self.server_and_window(tx, said, name).await?;
-        let mut told: Vec<(chrono::DateTime<chrono::Utc>, String)> = Vec::new();
+        // In one and the same instant ids tell what was first; a run ends after it has begun.
+        let mut told = Vec::new();
         for window in tx.windows_of_server(server.id).await? {
             for decision in tx.decisions_of(window.id).await? {
                 let reason =
                     decision.reason.map(|reason| format!(" because \"{reason}\"")).unwrap_or_default();
                 told.push((
-                    decision.decided_at,
+                    (decision.decided_at, decision.id.0, false),
                     format!(
                         "{} {} by {} {}{reason}",
                         window.quarter,
@@ -234,12 +235,15 @@ impl App {
             }
         }
         for run in tx.runs_of_server(server.id).await? {
-            told.push((run.started_at, "run started".to_owned()));
+            told.push(((run.started_at, run.plan.run.0, false), "run started".to_owned()));
             if let Some(ended) = run.ended_at {
-                told.push((ended, format!("run {}", super::run::end_phrase(&run.state))));
+                told.push((
+                    (ended, run.plan.run.0, true),
+                    format!("run {}", super::run::end_phrase(&run.state)),
+                ));
             }
         }
-        told.sort();
+        told.sort_by_key(|(order, _)| *order);
         let mut lines = vec![format!(
             "{}: {}",
             server.name,
@@ -247,7 +251,9 @@ impl App {
         )];
         let skipped = told.len().saturating_sub(MOST_LINES);
         lines.extend(
-            told.into_iter().skip(skipped).map(|(at, what)| format!("{} — {what}", line(at, server.zone))),
+            told.into_iter()
+                .skip(skipped)
+                .map(|((at, ..), what)| format!("{} — {what}", line(at, server.zone))),
         );
         Ok(done(lines))
     }

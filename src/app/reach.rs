@@ -7,14 +7,14 @@ use super::reply::Unheeded;
 use super::{App, Failure};
 use crate::domain::ids::{NoticeId, PersonId};
 use crate::domain::inbound::{Absence, Outcome, Stage};
-use crate::domain::message::{Message, Tone};
+use crate::domain::message::{Alert, Message, Tone};
 use crate::domain::notice::{AlertNotice, Notice, WindowLine};
 use crate::domain::person::{Address, Person, Role};
 use crate::domain::shown::line;
 use crate::domain::timeline::wall;
 use crate::domain::window::Window;
 use crate::store::Tx;
-use crate::store::records::{InboxMail, Notification, Reachability};
+use crate::store::records::{InboxMail, Medium, Notification, Reachability};
 
 /// An absence that does not say until when is believed for so long.
 const UNKNOWN_ABSENCE: TimeDelta = TimeDelta::days(7);
@@ -316,6 +316,29 @@ impl App {
             let letter = Letter { notice, answerable: None, window: None, key, in_reply_to: None };
             self.mail(tx, &reader, letter).await?;
         }
+        Ok(())
+    }
+
+    /// Tells operators that a platform does not let us in until somebody acts: by mail and on the other platform, once a
+    /// day.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tell_shut_out(&self, platform: Medium, why: &str, next: &str) -> Result<(), Failure> {
+        let name = if platform == Medium::Slack { "Slack" } else { "Discord" };
+        let headline = format!("{name} does not let me in: {why}. Nobody is heard or told anything there.");
+        let lines = vec![
+            next.to_owned(),
+            "Until then mail and the other channels go on; nothing is lost.".to_owned(),
+        ];
+        let key = format!("shut-out/{}/{}", platform.as_str(), self.now().format("%Y-%m-%d"));
+        let mut tx = self.store.begin().await?;
+        self.mail_alert(&mut tx, &headline, &lines, &key).await?;
+        let alert = Alert { tone: Tone::Bad, headline, lines, offers: Vec::new() };
+        for place in self.chat.ops().filter(|(medium, _)| *medium != platform) {
+            self.put_alert(&mut tx, place, &alert, &key, None).await?;
+        }
+        tx.commit().await?;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::domain::event::{Actor, AuditEvent, What};
 use crate::domain::ids::{InboxId, NoticeId, WindowId};
 use crate::domain::inbound::{CalendarWord, Limits, Outcome, Stage};
 use crate::domain::message::Tone;
+use crate::domain::moves::a_week_later;
 use crate::domain::notice::EntryAct;
 use crate::domain::person::{Address, Person};
 use crate::domain::refusal::Refusal;
@@ -336,7 +337,7 @@ impl App {
         if let Some(doubt) = &reply.doubt {
             // Words that are not understood are the better thing to tell.
             let answer = match &reply.commands {
-                Err(not_understood) if !reply.confirms => asked_back(not_understood),
+                Err(not_understood) if !reply.confirms => self.asked_back(not_understood),
                 _ => Answer::new(Verdict::NotUnderstood, doubt.clone())
                     .then("Please answer again, with your words alone above everything else."),
             };
@@ -347,7 +348,7 @@ impl App {
             (Some(commands), _) => (commands.as_slice(), true),
             (None, Ok(commands)) => (commands.as_slice(), false),
             (None, Err(_)) if reply.confirms => return says(Stage::Words, nothing_to_confirm()),
-            (None, Err(not_understood)) => return says(Stage::Words, asked_back(not_understood)),
+            (None, Err(not_understood)) => return says(Stage::Words, self.asked_back(not_understood)),
         };
         let decides = commands.iter().any(|command| command.spec().effect != Effect::Read);
         let exact: Vec<String> = commands.iter().map(ToString::to_string).collect();
@@ -454,6 +455,14 @@ impl App {
             .await
     }
 
+    fn asked_back(&self, why: &NotUnderstood) -> Answer {
+        let time = a_week_later(None, self.now(), self.zone);
+        Answer::new(Verdict::NotUnderstood, why.to_string())
+            .then("To approve, reply \"approve\"; for some of the servers \"approve\" and their names or numbers.")
+            .then(format!("For another time, reply \"move\", the server, \"to\" and the time, as \"move web01 to {time}\"."))
+            .then("To say no, reply \"decline\". To see where they stand, reply \"status\".")
+    }
+
     /// Counts the mails with tokens that are not their sender's, and tells when there are many.
     pub(crate) async fn watch_guesses(&self, tx: &mut Tx, limits: &Limits) -> Result<(), Failure> {
         let since = self.now() - TimeDelta::hours(1);
@@ -519,13 +528,6 @@ fn nothing_to_confirm() -> Answer {
         "The notice that you answered asks for no confirmation, so nothing was decided.",
     )
     .then("To approve, reply \"approve\"; to say no, reply \"decline\".")
-}
-
-fn asked_back(why: &NotUnderstood) -> Answer {
-    Answer::new(Verdict::NotUnderstood, why.to_string())
-        .then("To approve, reply \"approve\"; for some of the servers \"approve\" and their names or numbers.")
-        .then("For another time, reply \"move\", the server, \"to\" and the time, as \"move web01 to 2026-12-04 20:00\".")
-        .then("To say no, reply \"decline\". To see where they stand, reply \"status\".")
 }
 
 /// Several answers as one: done as far as anything was done.

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::domain::board::Board;
 use crate::domain::ids::WindowId;
 use crate::domain::message::Message;
@@ -178,6 +179,13 @@ impl Chat {
             Self::Slack(slack) => slack.run(stop).await,
             Self::Discord(discord) => discord.run(stop).await,
         }
+    }
+}
+
+/// Tells operators, where they can still be reached, that a platform does not let us in.
+async fn tell_shut_out(app: &App, platform: Medium, why: &str, next: &str) {
+    if let Err(failure) = app.tell_shut_out(platform, why, next).await {
+        tracing::error!(error = %failure, "operators could not be told that a platform is shut");
     }
 }
 

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::clock::Ids;
 
+/// Where a platform does not let us in at all, it is asked again after this only: it will say the same until somebody has
+/// acted, and too many tries cost the token.
+pub(super) const SHUT_OUT: Duration = Duration::from_secs(3_600);
+
 /// The first wait.
 const FIRST: Duration = Duration::from_secs(1);
 

@@ -1,7 +1,7 @@
 //! The built program in a folder of its own, asked as an administrator asks it.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 /// A configuration and what belongs to it; gone with this value.
 pub(crate) struct Program {
@@ -36,6 +36,19 @@ impl Program {
         std::fs::write(self.folder().join(file), format!("{text}{rules}")).unwrap();
     }
 
+    /// Starts serving; what it logs is appended to `serve.log`.
+    pub(crate) fn serves(&self) -> Serving {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder().join("serve.log"));
+        let serving = Command::new(env!("CARGO_BIN_EXE_patchbot"))
+            .current_dir(self.folder())
+            .args(["--config", "patching.conf", "serve"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.unwrap())
+            .spawn();
+        Serving(serving.unwrap())
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()
     }
@@ -58,5 +71,15 @@ impl Program {
         let (code, text) = self.run(words);
         assert_eq!(code, 0, "patchbot {}: {text}", words.join(" "));
         text
+    }
+}
+
+/// It serves, until it is killed in the middle of whatever it does.
+pub(crate) struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 }

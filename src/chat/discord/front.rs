@@ -80,6 +80,10 @@ impl Server {
             Err(Trouble::Refused { status: 404, .. }) => Standing::Elsewhere,
             Err(trouble) => return Err(trouble),
         };
+        // Whoever accepts the rules does so because I asked, and says it again at once.
+        if standing == Standing::Pending {
+            return Ok(standing);
+        }
         let mut members = members();
         if members.len() >= MOST {
             members.clear();

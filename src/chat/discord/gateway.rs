@@ -22,9 +22,11 @@ use super::render;
 use super::{Inner, Us};
 use crate::chat::book::Slip;
 use crate::chat::desk::{Accepted, Desk};
-use crate::chat::retry::Backoff;
+use crate::chat::retry::{Backoff, SHUT_OUT};
 use crate::chat::talk::Wanted;
+use crate::chat::tell_shut_out;
 use crate::config::secret::Secret;
+use crate::store::records::Medium;
 
 /// Discord waits three seconds for what is typed to be completed, and for the first answer to a click.
 const TYPING: Duration = Duration::from_millis(2_500);
@@ -32,6 +34,12 @@ const TYPING: Duration = Duration::from_millis(2_500);
 const FORM: Duration = Duration::from_millis(2_000);
 /// Discord shows so many suggestions.
 const MOST_SUGGESTIONS: usize = 25;
+
+/// Discord takes the token no more, and what to do then.
+const NO_TOKEN: &str = "the bot's token is not accepted";
+const NEW_TOKEN: &str = "Reset it on the page \"Bot\" of the application in Discord, put the new one into the file of discord.token, and restart patchbot; \"patchbot doctor\" says more.";
+/// What to do when Discord does not grant what we want to hear.
+const INTENTS: &str = "patchbot needs no privileged intent: look on the page \"Bot\" of the application whether Discord has restricted it, and restart patchbot; deploy/chat.md names the intents.";
 
 /// Listens until it is told to stop.
 pub(super) async fn listen(inner: &Arc<Inner>, stop: CancellationToken) {
@@ -41,14 +49,20 @@ pub(super) async fn listen(inner: &Arc<Inner>, stop: CancellationToken) {
     desk.takes_up(stop.clone()).await;
     let mut backoff = Backoff::new(inner.settings.reconnect_after);
     while !stop.is_cancelled() {
-        let why = connected(inner, &desk, &stop).await;
+        let ended = connected(inner, &desk, &stop).await;
         if stop.is_cancelled() {
             break;
         }
-        let why = why.unwrap_or_else(|| "the connection ended".to_owned());
-        tracing::error!(why, "no connection to Discord; patchbot doctor says more");
-        inner.closed(Some(why));
-        let wait = backoff.wait(None, &inner.app.ids);
+        tracing::error!(why = ended.why, "no connection to Discord; patchbot doctor says more");
+        inner.closed(Some(ended.why.clone()));
+        let wait = match ended.next {
+            // Discord takes a token away that identifies itself in a loop.
+            Some(next) => {
+                tell_shut_out(&inner.app, Medium::Discord, &ended.why, next).await;
+                SHUT_OUT
+            }
+            None => backoff.wait(None, &inner.app.ids),
+        };
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(wait) => {}
@@ -79,7 +93,12 @@ async fn introduce(inner: &Arc<Inner>, stop: &CancellationToken) -> Option<Us> {
         let why = trouble.why();
         tracing::error!(why, "Discord cannot be used; patchbot doctor says more");
         inner.closed(Some(why));
-        let wait = backoff.wait(trouble.asked_to_wait(), &inner.app.ids);
+        let wait = if matches!(trouble, Trouble::Refused { status: 401, .. }) {
+            tell_shut_out(&inner.app, Medium::Discord, NO_TOKEN, NEW_TOKEN).await;
+            SHUT_OUT
+        } else {
+            backoff.wait(trouble.asked_to_wait(), &inner.app.ids)
+        };
         tokio::select! {
             () = stop.cancelled() => return None,
             () = tokio::time::sleep(wait) => {}
@@ -87,8 +106,15 @@ async fn introduce(inner: &Arc<Inner>, stop: &CancellationToken) -> Option<Us> {
     }
 }
 
-/// Keeps the gateway open until it cannot be kept, or we are told to stop; gives the reason.
-async fn connected(inner: &Arc<Inner>, desk: &Arc<Desk<Server>>, stop: &CancellationToken) -> Option<String> {
+/// Why the gateway could not be kept.
+struct Ended {
+    why: String,
+    /// What somebody has to do before it can be opened again.
+    next: Option<&'static str>,
+}
+
+/// Keeps the gateway open until it cannot be kept, or we are told to stop.
+async fn connected(inner: &Arc<Inner>, desk: &Arc<Desk<Server>>, stop: &CancellationToken) -> Ended {
     // Only the gateway's address is asked through this; with our base it never goes anywhere else.
     let http = HttpBuilder::new(inner.settings.token.expose())
         .proxy(inner.api.base())
@@ -102,28 +128,37 @@ async fn connected(inner: &Arc<Inner>, desk: &Arc<Desk<Server>>, stop: &Cancella
         .await;
     let mut client = match client {
         Ok(client) => client,
-        Err(error) => return Some(in_words(&error)),
+        Err(error) => return Ended::by(&error),
     };
     let shards = Arc::clone(&client.shard_manager);
     tokio::select! {
         () = stop.cancelled() => {
             shards.shutdown_all().await;
-            None
+            Ended { why: "we are told to stop".to_owned(), next: None }
         }
-        ended = client.start() => ended.err().map(|error| in_words(&error)),
+        ended = client.start() => match ended {
+            Ok(()) => Ended { why: "the connection ended".to_owned(), next: None },
+            Err(error) => Ended::by(&error),
+        },
     }
 }
 
-fn in_words(error: &serenity::Error) -> String {
-    use serenity::gateway::GatewayError;
-    match error {
-        serenity::Error::Gateway(GatewayError::InvalidAuthentication) => {
-            "the bot's token is not accepted".to_owned()
-        }
-        serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents) => {
-            "Discord does not grant the intents".to_owned()
-        }
-        other => other.to_string(),
+impl Ended {
+    fn by(error: &serenity::Error) -> Self {
+        use serenity::gateway::GatewayError;
+        let (why, next) = match error {
+            serenity::Error::Gateway(GatewayError::InvalidAuthentication) => {
+                (NO_TOKEN.to_owned(), Some(NEW_TOKEN))
+            }
+            serenity::Error::Gateway(GatewayError::DisallowedGatewayIntents) => {
+                ("it does not grant the intents that I ask for".to_owned(), Some(INTENTS))
+            }
+            serenity::Error::Gateway(GatewayError::InvalidGatewayIntents) => {
+                ("it does not know the intents that I ask for".to_owned(), Some(INTENTS))
+            }
+            other => (other.to_string(), None),
+        };
+        Self { why, next }
     }
 }
 

@@ -57,6 +57,12 @@ pub(super) enum Trouble {
     Unreachable(String),
 }
 
+/// Slack's words for a token that it does not take any more, or not this one.
+const SHUT: &[&str] = &[
+    "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive",
+    "not_allowed_token_type", "org_login_required", "ekm_access_denied",
+];
+
 /// Where to listen.
 #[derive(Deserialize)]
 pub(super) struct Listening {
@@ -235,6 +241,11 @@ impl Trouble {
         }
     }
 
+    /// Whether Slack does not let us in, however often we ask.
+    pub(super) fn shuts_out(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if SHUT.contains(&code.as_str()))
+    }
+
     /// In a few words, for sentences and the log.
     pub(super) fn why(&self) -> String {
         match self {
@@ -271,14 +282,7 @@ fn refused(code: &str, needed: Option<&str>, place: &str) -> Undelivered {
             "the app lacks the scope {}; add it and reinstall the app",
             needed.unwrap_or("that this needs")
         )),
-        "invalid_auth"
-        | "not_authed"
-        | "token_revoked"
-        | "token_expired"
-        | "account_inactive"
-        | "not_allowed_token_type"
-        | "org_login_required"
-        | "ekm_access_denied" => {
+        code if SHUT.contains(&code) => {
             Undelivered::Transient(format!("Slack does not accept the bot token ({code})"))
         }
         "channel_not_found" => Undelivered::Permanent(format!(

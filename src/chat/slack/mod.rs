@@ -37,7 +37,7 @@ use super::{Delivered, Health, Undelivered};
 use crate::app::App;
 use crate::config::secret::Secret;
 use crate::domain::board::Board;
-use crate::store::records::Notification;
+use crate::store::records::{Medium, Notification};
 use api::{Api, Trouble};
 use people::People;
 
@@ -251,6 +251,18 @@ impl Inner {
     /// Who we are; asked once.
     async fn us(&self) -> Result<&Us, Trouble> {
         self.us.get_or_try_init(|| self.api.get("auth.test", &[])).await
+    }
+
+    /// Whether Slack does not let us in, however often we ask; then operators are told.
+    async fn shut_out(&self, trouble: &Trouble, token: &str) -> bool {
+        if trouble.shuts_out() {
+            let why = format!("the {token} token is not accepted ({})", trouble.why());
+            let next = format!(
+                "Look whether the app is still installed in Slack, put its {token} token into the file of slack.{token}_token, and restart patchbot; \"patchbot doctor\" says more."
+            );
+            super::tell_shut_out(&self.app, Medium::Slack, &why, &next).await;
+        }
+        trouble.shuts_out()
     }
 
     /// A websocket stands.

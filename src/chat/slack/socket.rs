@@ -26,7 +26,7 @@ use super::front::Workspace;
 use crate::chat::book::Slip;
 use crate::chat::desk::{Accepted, BUSY, Desk};
 use crate::chat::form::Filled;
-use crate::chat::retry::{Backoff, jittered};
+use crate::chat::retry::{Backoff, SHUT_OUT, jittered};
 use crate::chat::talk::Wanted;
 
 /// After so many pings without an answer a connection counts as lost.
@@ -70,7 +70,10 @@ async fn open_desk(inner: &Arc<Inner>, stop: &CancellationToken) -> Option<Arc<D
         let why = trouble.why();
         tracing::error!(why, "Slack cannot be used; patchbot doctor says more");
         inner.wire().why = Some(why);
-        let wait = backoff.wait(trouble.asked_to_wait(), &inner.app.ids);
+        let wait = match inner.shut_out(&trouble, "bot").await {
+            true => SHUT_OUT,
+            false => backoff.wait(trouble.asked_to_wait(), &inner.app.ids),
+        };
         tokio::select! {
             () = stop.cancelled() => return None,
             () = tokio::time::sleep(wait) => {}
@@ -113,6 +116,8 @@ enum End {
     Stopped,
     /// Slack wants the connection to be renewed.
     Renew,
+    /// Socket Mode is switched off for the app.
+    SwitchedOff,
     /// It broke, or nobody answers on the other side.
     Lost,
 }
@@ -137,14 +142,22 @@ impl Ears {
                     backoff.worked();
                     let end = self.converse(&name, socket).await;
                     self.inner.closed(&name, (end == End::Lost).then_some("the connection broke"));
-                    // All connections are renewed at the same time when Slack restarts: not all of us at once.
-                    jittered(Duration::from_millis(200), &self.inner.app.ids)
+                    match end {
+                        End::SwitchedOff => self.inner.settings.reconnect_after,
+                        // All connections are renewed at the same time when Slack restarts: not all of us at once.
+                        End::Stopped | End::Renew | End::Lost => {
+                            jittered(Duration::from_millis(200), &self.inner.app.ids)
+                        }
+                    }
                 }
                 Err(trouble) => {
                     let why = trouble.why();
                     tracing::warn!(why, "no connection to Slack can be opened");
                     self.inner.wire().why = Some(why);
-                    backoff.wait(trouble.asked_to_wait(), &self.inner.app.ids)
+                    match self.inner.shut_out(&trouble, "app").await {
+                        true => SHUT_OUT,
+                        false => backoff.wait(trouble.asked_to_wait(), &self.inner.app.ids),
+                    }
                 }
             };
             tokio::select! {
@@ -246,6 +259,7 @@ impl Ears {
                     let why = "Socket Mode is switched off in the settings of the app in Slack";
                     tracing::error!("{why}");
                     self.inner.wire().why = Some(why.to_owned());
+                    return Some(End::SwitchedOff);
                 }
                 Some(End::Renew)
             }

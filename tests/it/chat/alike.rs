@@ -95,6 +95,26 @@ async fn an_exception_is_asked_for_granted_by_somebody_else_and_taken_back() {
 }
 
 #[tokio::test]
+async fn an_exception_that_is_refused_leaves_everything_as_it_is_and_says_by_whom() {
+    let told = alike(async |mut both: Both, on| {
+        both.plans(&[("web01", "ada", "")]).await;
+        let (ada, olga, otto) = (both.knows("ada").await, both.knows("olga").await, both.knows("otto").await);
+        let words = "defer web01 until 2027-03-12 because \"the vendor supports no newer kernel\"";
+        both.says(&ada, on, words).await;
+        let asked = both.finds(on, At::Ops, "asks to put");
+        let mut told = vec![both.clicks(&olga, &asked, "Refuse").await];
+        told.push(both.clicks(&otto, &asked, "Grant").await);
+        told.push(both.finds(on, At::With(&ada), "web01").text());
+        told.push(both.says(&ada, on, "why web01").await);
+        both.world.mails();
+        both.ends().await;
+        told
+    })
+    .await;
+    insta::assert_snapshot!(told);
+}
+
+#[tokio::test]
 async fn an_account_becomes_a_person_by_a_mailed_code_and_stops_being_one() {
     let told = alike(async |mut both: Both, on| {
         both.plans(&[("web01", "ada", "")]).await;

@@ -205,6 +205,30 @@ impl Both {
         }
     }
 
+    /// A platform is away.
+    pub(crate) fn goes_down(&self, on: On) {
+        match on {
+            On::Slack => self.slack.goes_down(),
+            On::Discord => self.discord.goes_down(),
+        }
+    }
+
+    /// It is there again, and patchbot has found it.
+    pub(crate) async fn comes_back(&self, on: On) {
+        match on {
+            On::Slack => {
+                let before = self.slack.sockets();
+                self.slack.comes_back();
+                self.slack.wait_for_a_new_socket(&before).await.unwrap();
+            }
+            On::Discord => {
+                let (identified, resumed) = self.discord.sessions();
+                self.discord.comes_back();
+                self.discord.wait_for_session(identified + resumed + 1).await.unwrap();
+            }
+        }
+    }
+
     /// Draws the board of the night where the operators are.
     pub(crate) async fn draws_the_board(&self) {
         for (chat, place) in self.chats.iter().zip([self.slack_ops.id(), &self.discord_ops]) {
@@ -369,11 +393,17 @@ impl Both {
         }
     }
 
-    /// The last message of a place, or of a thread there, that holds these words.
-    pub(crate) fn finds(&self, on: On, at: At<'_>, words: &str) -> Shown {
+    /// Everything that stands in a place, and then what stands in its threads.
+    pub(crate) fn reads_threads_too(&self, on: On, at: At<'_>) -> Vec<Shown> {
         let mut all = self.reads(on, at);
         let threads: Vec<Shown> = all.iter().flat_map(|seen| self.thread(seen, at)).collect();
         all.extend(threads);
+        all
+    }
+
+    /// The last message of a place, or of a thread there, that holds these words.
+    pub(crate) fn finds(&self, on: On, at: At<'_>, words: &str) -> Shown {
+        let all = self.reads_threads_too(on, at);
         let texts: Vec<String> = all.iter().map(Shown::text).collect();
         let found = all.into_iter().rfind(|seen| seen.text().contains(words));
         found.unwrap_or_else(|| panic!("nothing says {words:?} on {on:?}: {texts:#?}"))

@@ -409,6 +409,32 @@ async fn strangers_and_people_of_other_servers_are_refused_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn somebody_who_has_not_accepted_the_rules_is_told_so_and_is_heard_when_she_has() {
+    let world = World::new().await;
+    let (ada, person) = world.owner("ada").await;
+    let ada = ada.before_the_rules();
+    let web01 = world.server("web01.example.org", &[&person]).await;
+    let said = ada.patch(&world.windows, "approve", &[("servers", "web01")]).unwrap();
+    let refused = said.answer().await.unwrap().as_text();
+    insta::assert_snapshot!(refused, @"
+    You have not yet accepted the rules of this Discord server, so I do not act on what you say here. Nothing was done.
+    If servers here are yours, answer the notice mail, or ask an operator.
+    ");
+    // Directly it is the same, where Discord does not say it by itself.
+    let direct = ada.conversation();
+    let _said = ada.writes(&direct, "approve web01", None);
+    let told = world.discord.wait_for(&direct, |_| true).await.unwrap();
+    assert_eq!(told.as_text(), refused);
+    assert_eq!(world.decisions(&web01).await, 0);
+
+    ada.accepts_the_rules();
+    let _said = ada.writes(&direct, "approve web01", None);
+    world.discord.wait_for(&direct, |seen| seen.as_text().contains("is approved for")).await.unwrap();
+    assert_eq!(world.decisions(&web01).await, 1);
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn what_is_typed_is_completed_from_ones_own_servers_and_their_free_times() {
     let world = World::new().await;
     let (ada, person) = world.owner("ada").await;

@@ -90,6 +90,17 @@ async fn what_one_person_says_is_done_in_its_order() {
     let decisions = world.app.store.read().await.unwrap().decisions_of(web01.window.id).await.unwrap();
     let words: Vec<&str> = decisions.iter().map(|decision| decision.decided.as_str()).collect();
     assert_eq!(words, ["approved", "withdrawn", "approved", "withdrawn", "declined"]);
+    // All of it happened in one instant, and is told in its order.
+    let history = ada.slash("/patch", "history web01").await.unwrap();
+    let history = history.wait_for(|seen| seen.as_text().contains("what has happened")).await.unwrap();
+    insta::assert_snapshot!(history.as_text(), @"
+    web01.example.org: what has happened:
+    • Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC) — 2027-Q1 approved by Ada in Slack
+    • Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC) — 2027-Q1 withdrawn by Ada in Slack
+    • Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC) — 2027-Q1 approved by Ada in Slack
+    • Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC) — 2027-Q1 withdrawn by Ada in Slack
+    • Wed 25 Nov 2026, 10:00 Europe/Berlin (09:00 UTC) — 2027-Q1 declined by Ada in Slack
+    ");
     world.ends().await;
 }
 

@@ -1,5 +1,6 @@
 //! What the store promises, on both engines: each body runs on SQLite and on PostgreSQL.
 
+mod heard;
 mod leases;
 mod outbox;
 mod rows;

@@ -242,7 +242,7 @@ async fn an_emergency_crosses_the_calendar_and_not_the_consent() {
     "now web01 because CVE-2026-1234 is exploited": "now" cannot be said by mail, so nothing was decided; say it in chat or in the terminal.
 
     To approve, reply "approve"; for some of the servers "approve" and their names or numbers.
-    For another time, reply "move", the server, "to" and the time, as "move web01 to 2026-12-04 20:00".
+    For another time, reply "move", the server, "to" and the time, as "move web01 to 2026-12-01 20:00".
     To say no, reply "decline". To see where they stand, reply "status".
 
     This is how it stands:

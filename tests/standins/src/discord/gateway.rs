@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State as Extracted;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::state::{Cut, Shared, State};
@@ -12,6 +13,9 @@ use super::{APPLICATION, BOT, GUILD, TOKEN};
 
 /// Opens a connection.
 pub(crate) async fn open(Extracted(shared): Extracted<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
+    if shared.look(|state| state.is_down) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     upgrade.on_upgrade(move |socket| async move {
         let _ended = talk(&shared, socket).await;
     })
@@ -74,6 +78,15 @@ async fn talk(shared: &Shared, mut socket: WebSocket) -> Option<()> {
 }
 
 async fn identify(shared: &Shared, socket: &mut WebSocket, frame: &Value) -> Option<()> {
+    let refuses = shared.with(|state| {
+        state.tried = state.tried.saturating_add(1);
+        state.refuses
+    });
+    if let Some(code) = refuses {
+        let frame = CloseFrame { code, reason: "for the story".into() };
+        let _closed = socket.send(Message::Close(Some(frame))).await;
+        return None;
+    }
     let token = frame.pointer("/d/token").and_then(Value::as_str).unwrap_or_default();
     if token.trim_start_matches("Bot ") != TOKEN {
         let frame = CloseFrame { code: 4004, reason: "Authentication failed.".into() };

@@ -150,6 +150,50 @@ impl Discord {
         self.shared.with(|state| state.broken = Some((times, status)));
     }
 
+    /// Calls whose path holds a word are held up until [`Discord::lets_go`]; one whose caller is gone by then has not
+    /// happened.
+    pub fn holds(&self, word: &str) {
+        self.shared.with(|state| {
+            state.held.push(word.to_owned());
+            state.holding = 0;
+        });
+    }
+
+    /// Waits until a call is held up.
+    ///
+    /// # Errors
+    /// When none is made.
+    pub async fn wait_for_a_held_call(&self) -> anyhow::Result<()> {
+        self.wait(|state| state.holding > 0).await.context("nothing was to be held up")
+    }
+
+    /// Nothing is held up any more.
+    pub fn lets_go(&self) {
+        self.shared.with(|state| state.held.clear());
+    }
+
+    /// Nobody is there any more: calls fail, connections break, and none is opened.
+    pub fn goes_down(&self) {
+        self.shared.with(|state| state.is_down = true);
+        self.cuts(Cut::Drop);
+    }
+
+    /// It is there again.
+    pub fn comes_back(&self) {
+        self.shared.with(|state| state.is_down = false);
+    }
+
+    /// Whoever identifies himself from now on is sent away with a code.
+    pub fn refuses(&self, code: u16) {
+        self.shared.with(|state| state.refuses = Some(code));
+    }
+
+    /// How often somebody tried to identify himself, whatever came of it.
+    #[must_use]
+    pub fn tries(&self) -> usize {
+        self.shared.look(|state| state.tried)
+    }
+
     /// From the next connection on the bot shows that it is there so often.
     pub fn beats_every(&self, interval: Duration) {
         let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);

@@ -51,6 +51,18 @@ impl Member {
         Self { name: name.to_owned(), ..self.clone() }
     }
 
+    /// The same before he has accepted the rules of the guild.
+    #[must_use]
+    pub fn before_the_rules(self) -> Self {
+        self.discord.shared.with(|state| state.pending.insert(self.id.clone()));
+        self
+    }
+
+    /// He accepts the rules of the guild.
+    pub fn accepts_the_rules(&self) {
+        self.discord.shared.with(|state| state.pending.remove(&self.id));
+    }
+
     fn user(&self) -> Value {
         json!({"id": self.id, "username": self.name, "discriminator": "0", "avatar": null, "global_name": null})
     }
@@ -63,6 +75,7 @@ impl Member {
         data: &Value,
         message: Option<&Seen>,
     ) -> Exchange {
+        let pending = self.discord.shared.look(|state| state.pending.contains(&self.id));
         let (id, token) = self.discord.shared.with(|state| {
             let id = state.next_id();
             let token = format!("token-of-{id}");
@@ -93,7 +106,7 @@ impl Member {
                 event.insert(
                     "member".to_owned(),
                     json!({"user": self.user(), "roles": [], "joined_at": "2026-01-01T00:00:00Z", "deaf": false,
-                        "mute": false, "flags": 0, "pending": false, "permissions": "0", "nick": null,
+                        "mute": false, "flags": 0, "pending": pending, "permissions": "0", "nick": null,
                         "avatar": null, "premium_since": null, "communication_disabled_until": null}),
                 );
             } else {

@@ -44,6 +44,10 @@ pub(crate) async fn call(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
+    if shared.look(|state| state.is_down) {
+        return refuse(503, 0, "Service Unavailable").into();
+    }
+    shared.waits(&path).await;
     if path == "gateway" {
         return Answer(200, json!({"url": shared.gateway})).into();
     }
@@ -105,7 +109,10 @@ fn answer(state: &mut State, method: &Method, path: &[&str], body: &Value, file:
             Answer(200, json!([{"id": GUILD, "permissions": all.to_string()}]))
         }
         ("GET", ["guilds", GUILD, "members", user]) => match state.members.get(*user) {
-            Some(name) => Answer(200, json!({"user": {"id": user, "username": name}, "roles": []})),
+            Some(name) => {
+                let pending = state.pending.contains(*user);
+                Answer(200, json!({"user": {"id": user, "username": name}, "roles": [], "pending": pending}))
+            }
             None if *user == BOT => Answer(200, json!({"user": {"id": BOT}, "roles": []})),
             None => refuse(404, 10_007, "Unknown Member"),
         },

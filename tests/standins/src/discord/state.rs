@@ -1,6 +1,6 @@
 //! What the guild remembers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,18 @@ impl Interaction {
 pub(crate) struct State {
     last_id: u64,
     pub(crate) members: BTreeMap<String, String>,
+    /// Members who have not yet accepted the rules of the guild.
+    pub(crate) pending: BTreeSet<String>,
+    /// Whether nobody is there: calls fail, and no connection is opened.
+    pub(crate) is_down: bool,
+    /// Calls whose path holds one of these wait.
+    pub(crate) held: Vec<String>,
+    /// How many calls wait.
+    pub(crate) holding: usize,
+    /// With this code every connection is closed that identifies itself.
+    pub(crate) refuses: Option<u16>,
+    /// How often somebody tried to identify himself.
+    pub(crate) tried: usize,
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) messages: BTreeMap<String, Seen>,
     pub(crate) nonces: HashMap<String, String>,
@@ -131,6 +143,18 @@ impl Shared {
         let found = look(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
         self.changes.send_modify(|number| *number = number.wrapping_add(1));
         found
+    }
+
+    /// Waits for as long as a call is held up.
+    pub(crate) async fn waits(&self, path: &str) {
+        let is_held = |state: &State| state.held.iter().any(|held| path.contains(held.as_str()));
+        if !self.look(is_held) {
+            return;
+        }
+        let mut changes = self.changes.subscribe();
+        self.with(|state| state.holding = state.holding.saturating_add(1));
+        while self.look(is_held) && changes.changed().await.is_ok() {}
+        self.with(|state| state.holding = state.holding.saturating_sub(1));
     }
 
     /// Sends an event to the bot.

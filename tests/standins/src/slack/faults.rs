@@ -13,6 +13,7 @@ pub(crate) enum FaultKind {
     Drop,
     LoseAnswer,
     Slow(Duration),
+    Stuck(Duration),
 }
 
 impl FaultKind {
@@ -25,6 +26,7 @@ impl FaultKind {
             Self::Drop => "connection dropped before the call was done".to_owned(),
             Self::LoseAnswer => "done, and the answer lost".to_owned(),
             Self::Slow(wait) => format!("answered {wait:?} late"),
+            Self::Stuck(wait) => format!("begun {wait:?} late"),
         }
     }
 }
@@ -108,6 +110,11 @@ impl<'a> Trouble<'a> {
     /// Does what was asked and answers late.
     pub fn takes(self, wait: Duration) {
         self.arm(FaultKind::Slow(wait));
+    }
+
+    /// Does nothing for a while, and nothing at all when the app is gone by then.
+    pub fn is_stuck(self, wait: Duration) {
+        self.arm(FaultKind::Stuck(wait));
     }
 
     fn arm(self, kind: FaultKind) {

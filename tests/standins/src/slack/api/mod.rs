@@ -160,6 +160,12 @@ pub(crate) async fn with_fault(
             tokio::time::sleep(wait).await;
             written(answer)
         }
+        Some(FaultKind::Stuck(wait)) => {
+            tokio::time::sleep(wait).await;
+            let answer = work();
+            log(note(&answer));
+            written(answer)
+        }
         None => {
             let answer = work();
             log(note(&answer));

@@ -46,7 +46,7 @@ pub(crate) async fn accept(
         Some(FaultKind::Status(status)) => {
             return StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE).into_response();
         }
-        Some(FaultKind::Slow(wait)) => tokio::time::sleep(wait).await,
+        Some(FaultKind::Slow(wait) | FaultKind::Stuck(wait)) => tokio::time::sleep(wait).await,
         Some(FaultKind::RateLimited(_) | FaultKind::Error(_)) => {
             return StatusCode::TOO_MANY_REQUESTS.into_response();
         }
