@@ -19,20 +19,22 @@ mod rushing;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use patchbot::app::App;
-use patchbot::app::import::Apply;
 use patchbot::chat::discord;
 use patchbot::clock::Clock;
 use patchbot::config::secret::Secret;
-use patchbot::domain::answer::Channel;
-use patchbot::domain::event::Actor;
-use patchbot::domain::person::{Address, Identity, Role};
+use patchbot::domain::calendar::plan_at;
+use patchbot::domain::ids::{PersonId, WindowId};
+use patchbot::domain::person::{Address, Identity, Person, Role};
+use patchbot::domain::server::{Ownership, Rank, Server};
+use patchbot::domain::window::Window;
 use patchbot::store::Store;
 use patchbot::store::records::Medium;
 use patchbot_standins::discord::{Discord, GUILD, Member, TOKEN};
 use tokio_util::sync::CancellationToken;
 
-use rush::{Outcome, Size, app_on, rush, utc};
+use rush::{Outcome, Size, app_on, rush, server_called, utc};
 
 /// Both platforms wait so long for what is typed to be completed.
 const COMPLETED_WITHIN: Duration = Duration::from_secs(3);
@@ -86,23 +88,23 @@ fn spread(times: &[Duration]) -> String {
     named.join("  ")
 }
 
-/// Completes names among many servers, over the wire, for an owner and for an operator; how many were wrong.
+/// So many owners share the servers, and so many host groups.
+const OWNERS: usize = 500;
+const GROUPS: usize = 40;
+
+/// Completes names and times among many servers that are all planned, over the wire, for an owner and for an operator; how
+/// many were wrong.
 async fn completions(rows: usize) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::sqlite(&folder.path().join("patchbot.db")).await.unwrap();
     store.migrate().await.unwrap();
     let app = app_on(store, Clock::manual(utc("2026-11-25T09:00:00Z")));
-    let mut sheet = "server_name,primary_owner,server_timezone,host_group\n".to_owned();
-    for row in 0..rows {
-        sheet.push_str(&format!(
-            "srv{row:06},owner{:03}@owners.test,Europe/Berlin,group{}\n",
-            row % 500,
-            row % 40
-        ));
-    }
-    app.import(sheet.as_bytes(), Apply::Now, &Actor::outside("root", Channel::Terminal)).await.unwrap();
-    let operator = (Address::parse("olga@patchbot.test").unwrap(), Role::Operator);
-    app.give_roles(&[operator]).await.unwrap();
+    let begun = Instant::now();
+    let people = fills(&app, rows).await;
+    println!(
+        "\n{rows} servers with their owners and windows, written in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
 
     let standin = Discord::start().await.unwrap();
     let place = standin.channel("ops");
@@ -116,24 +118,28 @@ async fn completions(rows: usize) -> usize {
     });
     standin.wait_for_session(1).await.unwrap();
     let mut wrong = 0;
-    for (mail, sees) in [("owner007@owners.test", 500), ("olga@patchbot.test", 1)] {
-        let member = standin.member(mail);
-        links(&app, mail, &member).await;
-        let mut times = Vec::new();
+    for (who, person, every) in [("an owner", people[7], OWNERS), ("an operator", people[OWNERS], 1)] {
+        let member = standin.member(who);
+        links(&app, person, &member).await;
+        let (mut names, mut times) = (Vec::new(), Vec::new());
         for turn in 0..TYPED {
             // One of the servers that the person may see, by the middle of its name.
-            let row = (7 + turn * 499 * sees) % rows / sees * sees + if sees == 500 { 7 } else { 0 };
+            let row = (7 + turn * 499 * every) % rows / every * every + 7 % every;
             let name = format!("srv{:06}", row.min(rows - 1));
+            let typed = ("servers", name.trim_start_matches("srv"));
             let begun = Instant::now();
-            let found = member
-                .types(&place, "approve", &[], ("servers", name.trim_start_matches("srv")))
-                .await
-                .unwrap();
-            times.push(begun.elapsed());
+            let found = member.types(&place, "approve", &[], typed).await.unwrap();
+            names.push(begun.elapsed());
             let is_there = found.iter().any(|(_, value)| *value == name);
             wrong += usize::from(!is_there || found.len() > 25 || begun.elapsed() > COMPLETED_WITHIN);
+            let begun = Instant::now();
+            let found =
+                member.types(&place, "move", &[("servers", name.as_str())], ("time", "dec")).await.unwrap();
+            times.push(begun.elapsed());
+            wrong += usize::from(found.is_empty() || begun.elapsed() > COMPLETED_WITHIN);
         }
-        println!("\n{TYPED} completions among {rows} servers for {mail}\n  {}", spread(&times));
+        println!("{TYPED} completions among {rows} servers for {who}");
+        println!("  {}  of a name\n  {}  of a free time", spread(&names), spread(&times));
     }
     println!("  {wrong} wrong or too late");
     stop.cancel();
@@ -141,10 +147,51 @@ async fn completions(rows: usize) -> usize {
     wrong
 }
 
-async fn links(app: &App, mail: &str, member: &Member) {
+/// Writes the servers, each with an owner and a window, and an operator behind the owners.
+async fn fills(app: &App, rows: usize) -> Vec<PersonId> {
+    let mut people = Vec::new();
     let mut tx = app.store.begin().await.unwrap();
-    let person = tx.person_by_mail(&Address::parse(mail).unwrap()).await.unwrap().unwrap();
+    for number in 0..=OWNERS {
+        let role = if number < OWNERS { Role::Owner } else { Role::Operator };
+        let mail = Address::parse(&format!("person{number:03}@owners.test")).unwrap();
+        let person = Person {
+            id: PersonId(app.ids.next()),
+            name: mail.to_string(),
+            mail: Some(mail),
+            zone: None,
+            role,
+        };
+        tx.insert_person(&person, app.now()).await.unwrap();
+        people.push(person.id);
+    }
+    let servers: Vec<Server> = (0..rows)
+        .map(|row| Server {
+            host_group: Some(format!("group{}", row % GROUPS)),
+            ..server_called(app, &format!("srv{row:06}"))
+        })
+        .collect();
+    tx.insert_servers(&servers.iter().collect::<Vec<_>>(), app.now()).await.unwrap();
+    let owned = servers
+        .iter()
+        .enumerate()
+        .map(|(row, server)| (server.id, Ownership { person: people[row % OWNERS], rank: Rank::Primary }));
+    tx.insert_ownerships(&owned.collect::<Vec<_>>()).await.unwrap();
+    for (row, server) in servers.iter().enumerate() {
+        // Eight weeks of evenings, as a plan spreads them.
+        let hours = i64::try_from(row % (8 * 4)).unwrap();
+        let start =
+            utc("2026-12-03T19:00:00Z") + TimeDelta::weeks(hours / 4) + TimeDelta::minutes(30 * (hours % 4));
+        let window = Window::unscheduled(WindowId(app.ids.next()), server.id, "2027-Q1".parse().unwrap())
+            .with_plan(plan_at(start, server.zone, TimeDelta::hours(2)));
+        tx.insert_window(&window).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    people
+}
+
+async fn links(app: &App, person: PersonId, member: &Member) {
+    let mut tx = app.store.begin().await.unwrap();
     let identity = Identity::Discord { user: member.id().to_owned() };
-    tx.link_identity(&identity, person.id, app.now()).await.unwrap();
+    tx.link_identity(&identity, person, app.now()).await.unwrap();
     tx.commit().await.unwrap();
 }

@@ -97,8 +97,9 @@ async fn an_exception_is_asked_for_granted_by_somebody_else_and_taken_back() {
 #[tokio::test]
 async fn an_exception_that_is_refused_leaves_everything_as_it_is_and_says_by_whom() {
     let told = alike(async |mut both: Both, on| {
-        both.plans(&[("web01", "ada", "")]).await;
+        both.imports(&[("web01", "ada", "")]).await;
         let (ada, olga, otto) = (both.knows("ada").await, both.knows("olga").await, both.knows("otto").await);
+        both.plans(&[]).await;
         let words = "defer web01 until 2027-03-12 because \"the vendor supports no newer kernel\"";
         both.says(&ada, on, words).await;
         let asked = both.finds(on, At::Ops, "asks to put");

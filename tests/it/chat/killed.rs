@@ -79,7 +79,15 @@ impl Night {
                 (Ada::Discord(discord, ada), tables, identity)
             }
         };
-        let rules = format!("[http]\nlisten = \"127.0.0.1:0\"\n[lab]\nclock = \"{folder}/ahead\"\n{tables}");
+        // Nobody logs in with it: there are no hosts.
+        let made = std::process::Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(program.folder().join("key"))
+            .status();
+        assert!(made.unwrap().success());
+        let rules = format!(
+            "[ssh]\nkey = \"{folder}/key\"\n[http]\nlisten = \"127.0.0.1:0\"\n[lab]\nclock = \"{folder}/ahead\"\n{tables}"
+        );
         program.configure("patching.conf", &rules);
         let mut night = Self { program, serving: None, ada };
         night.moves_the_clock(TUESDAY.parse().unwrap());
@@ -117,12 +125,12 @@ impl Night {
             Ada::Discord(discord, _) => (Vec::new(), discord.sessions().0),
         };
         self.serving = Some(self.program.serves());
-        match &self.ada {
-            Ada::Slack(slack, _) => {
-                slack.wait_for_a_new_socket(&before.0).await.unwrap();
-            }
-            Ada::Discord(discord, _) => discord.wait_for_session(before.1 + 1).await.unwrap(),
-        }
+        let connected = match &self.ada {
+            Ada::Slack(slack, _) => slack.wait_for_a_new_socket(&before.0).await.map(|_| ()),
+            Ada::Discord(discord, _) => discord.wait_for_session(before.1 + 1).await,
+        };
+        let log = std::fs::read_to_string(self.program.folder().join("serve.log")).unwrap();
+        connected.unwrap_or_else(|error| panic!("{error}: {log}"));
     }
 
     /// No answer leaves any more.
@@ -172,7 +180,7 @@ impl Night {
         };
         all.into_iter()
             .filter(|text| text.contains(server))
-            .map(|text| text.lines().next().unwrap().to_owned())
+            .map(|text| text.lines().take(2).collect::<Vec<_>>().join("\n"))
             .collect()
     }
 
@@ -256,7 +264,7 @@ async fn started_again_much_later(on: On) -> String {
     let mut night = Night::new(on).await;
     night.serves().await;
     let [first, second, third] = night.is_killed().await;
-    night.moves_the_clock(TUESDAY.parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(3));
+    night.moves_the_clock(TUESDAY.parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(210));
     night.serves().await;
     let mut read = Vec::new();
     for (said, server) in [(&first, "web01"), (&second, "web02"), (&third, "web03")] {
@@ -273,20 +281,36 @@ async fn started_again_much_later(on: On) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_slack_and_started_again_each_thing_is_done_once_and_answered() {
-    insta::assert_snapshot!(started_again_at_once(On::Slack).await, @"");
+    insta::assert_snapshot!(started_again_at_once(On::Slack).await, @r#"
+    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_discord_and_started_again_each_thing_is_done_once_and_answered() {
-    insta::assert_snapshot!(started_again_at_once(On::Discord).await, @"");
+    insta::assert_snapshot!(started_again_at_once(On::Discord).await, @r#"
+    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_slack_and_started_much_later_it_says_what_was_done_and_what_was_not() {
-    insta::assert_snapshot!(started_again_much_later(On::Slack).await, @"");
+    insta::assert_snapshot!(started_again_much_later(On::Slack).await, @r#"
+    I was stopped before I could answer "defer web01 by 1 week", which you said 2 hours ago. This was done:
+    I was stopped before I got to "approve web02", which you said 2 hours ago. Nothing was done.
+    I was stopped before I got to "approve web03", which you said 2 hours ago. Nothing was done.
+    "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_discord_and_started_much_later_it_says_what_was_done_and_what_was_not() {
-    insta::assert_snapshot!(started_again_much_later(On::Discord).await, @"");
+    insta::assert_snapshot!(started_again_much_later(On::Discord).await, @r#"
+    I was stopped before I could answer "defer web01 by 1 week", which you said 3 hours ago. This was done:
+    I was stopped before I got to "approve web02", which you said 3 hours ago. Nothing was done.
+    I was stopped before I got to "approve web03", which you said 3 hours ago. Nothing was done.
+    "#);
 }
