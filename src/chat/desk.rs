@@ -2,7 +2,10 @@
 //!
 //! What is accepted is worked on after the platform was told that it is. What one person says is worked on in its
 //! order, what different people say at the same time; there is a limit to both, and whoever meets it is told. What has
-//! to be answered at once, a form above all, does not wait behind it.
+//! to be answered at once, a form above all, does not wait behind it. What one process did not get to answer the next one
+//! takes up (`left_over`).
+
+mod left_over;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
@@ -11,22 +14,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use futures::FutureExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::book::{Book, Slip, Written};
-use super::left_over;
 use super::screen::Screen;
 use super::talk::Answered;
 use crate::app::App;
 use crate::domain::answer::{Answer, Verdict};
-use crate::store::records::{HeardRow, Medium};
+use crate::store::records::Medium;
 
 /// So much may wait and be worked on, all people together.
 const MOST_ACCEPTED: usize = 2_000;
@@ -50,13 +50,6 @@ pub(super) const BUSY: &str =
 /// What is said when the end comes before it could be worked on.
 pub(super) const ENDING: &str =
     "I am being started anew and did not get to that, so nothing was done. Please try again in a minute.";
-
-/// What was said longer ago than this is not done any more after a restart: who said it has long done something else.
-const TAKEN_UP_WITHIN: TimeDelta = TimeDelta::minutes(10);
-/// What was taken up so often without an answer is what ends the process.
-const MOST_TAKEN_UP: i64 = 3;
-/// How often it is looked for what another process has left over.
-const TAKE_UP_EVERY: Duration = Duration::from_secs(15);
 
 /// What became of something that was heard.
 #[derive(Debug, Clone)]
@@ -250,76 +243,6 @@ impl<F: Front> Desk<F> {
     /// The platform was told that it was heard.
     pub(super) fn acknowledged(&self, slip: &Slip) {
         self.book.acknowledged(slip);
-    }
-
-    /// Takes up what a process that ended has left over, now and for as long as it runs.
-    pub(super) async fn takes_up(self: &Arc<Self>, stop: CancellationToken) {
-        self.take_up().await;
-        let desk = Arc::clone(self);
-        self.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(TAKE_UP_EVERY) => desk.take_up().await,
-                }
-            }
-        });
-    }
-
-    async fn take_up(self: &Arc<Self>) {
-        let rows = match self.book.left_over().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "what was left over could not be taken up");
-                return;
-            }
-        };
-        if !rows.is_empty() {
-            tracing::info!(platform = F::NAME, "{} things that nobody answered are taken up", rows.len());
-        }
-        for (row, slip) in rows {
-            let Ok(heard) = serde_json::from_str::<F::Heard>(&row.said) else {
-                let since = self.front.app().now() - row.heard_at;
-                let desk = Arc::clone(self);
-                self.spawn(async move {
-                    desk.front.tell_account(&row.account, &left_over::unreadable(since)).await;
-                    desk.book.answered(&slip);
-                });
-                continue;
-            };
-            let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
-            pile.is_new(&[heard.key().to_owned()]);
-            if self.is_still_meant(&row, &heard) {
-                self.queue(&mut pile, heard, slip);
-            } else {
-                drop(pile);
-                let desk = Arc::clone(self);
-                self.spawn(async move { desk.tell_left_over(&row, &heard, &slip).await });
-            }
-        }
-    }
-
-    /// Whether something left over is to be done. What the platform has told the person to have failed may have been
-    /// done again since; a form can only be opened at once.
-    fn is_still_meant(&self, row: &HeardRow, heard: &F::Heard) -> bool {
-        let since = self.front.app().now() - row.heard_at;
-        row.acknowledged && !heard.is_pressing() && since <= TAKEN_UP_WITHIN && row.attempts <= MOST_TAKEN_UP
-    }
-
-    /// Says plainly what became of something that is not done any more: what was done of it, or that nothing was.
-    async fn tell_left_over(&self, row: &HeardRow, heard: &F::Heard, slip: &Slip) {
-        let done = match self.book.answers(left_over::names(F::NAME, heard.key())).await {
-            Ok(done) => done,
-            // Held until the lease ends, and looked at again.
-            Err(error) => {
-                tracing::error!(%error, "it could not be looked up what was done");
-                return;
-            }
-        };
-        let since = self.front.app().now() - row.heard_at;
-        let screen = left_over::told(&heard.deed(), since, &done);
-        self.front.tell(heard, Answered::said(screen)).await;
-        self.book.answered(slip);
     }
 
     /// Runs something that belongs to the platform and ends with the desk.

@@ -12,7 +12,6 @@ mod desk;
 pub mod discord;
 pub mod facts;
 pub mod form;
-mod left_over;
 pub mod picture;
 pub mod press;
 mod retry;

@@ -3,6 +3,7 @@
 //! Nothing in here knows a platform, so the same words get the same answer everywhere.
 
 mod forms;
+mod mine;
 mod suggest;
 
 use patchbot_commands::{
@@ -13,19 +14,19 @@ use super::card::{Shown, examples, window_card};
 use super::facts::Facts;
 use super::form::{Filled, Form};
 use super::press::{Act, FormId, Pick, Press, window_of, window_value};
-use super::screen::{Button, Choice, Picture, Row, Screen, Select, Style};
+use super::screen::{Button, Choice, Picture, Screen, Select, Style};
 use super::text::{self, Line, Paragraph, Span};
 use crate::app::handle::Request;
-use crate::app::sheet::{MinePage, in_a_line};
 use crate::app::{App, Failure};
 use crate::domain::answer::{Answer, Channel, Verdict};
 use crate::domain::ids::WindowId;
 use crate::domain::message::ShownWindow;
 use crate::domain::person::{Address, Identity, Person};
 use crate::domain::refusal::Refusal;
-use crate::domain::window::{Window, WindowState};
+use crate::domain::window::WindowState;
 use crate::store::records::Medium;
 
+use mine::briefly;
 pub(super) use suggest::Wanted;
 
 /// So many commands are taken in one message.
@@ -437,15 +438,6 @@ impl Talk {
         }
     }
 
-    /// Somebody's own servers, with what can be clicked about each.
-    pub(super) async fn mine(&self, speaker: &Speaker, page: usize) -> Result<Screen, Failure> {
-        let Some(person) = self.app.who(&speaker.identity, speaker.vouched.as_ref()).await? else {
-            return Ok(Screen::answer(&introduced(&speaker.identity, Refusal::Stranger.answer())));
-        };
-        let page = self.app.mine_of(&person, page).await?;
-        Ok(mine_screen(&page, speaker.lists_in_forms))
-    }
-
     async fn with_picture(
         &self,
         speaker: &Speaker,
@@ -489,84 +481,6 @@ impl Talk {
 enum Drawn {
     Calendar(Option<QuarterName>),
     Progress(Option<QuarterName>),
-}
-
-/// What is said at one's own servers.
-pub(super) fn mine_screen(page: &MinePage, buttons_in_rows: bool) -> Screen {
-    let mut screen = Screen::default();
-    let title = match page.servers {
-        0 => "You own no server.".to_owned(),
-        1 => "Your server:".to_owned(),
-        many if page.pages > 1 => format!("Your {many} servers, page {} of {}:", page.page, page.pages),
-        many => format!("Your {many} servers:"),
-    };
-    screen.body.push(Paragraph::Lines(vec![Line::strong(title)]));
-    let told = |server: &crate::domain::server::Server, window: &Option<Window>| {
-        Line::plain(in_a_line(server, window.as_ref()))
-    };
-    if buttons_in_rows {
-        screen.rows = page
-            .lines
-            .iter()
-            .map(|(server, window)| Row {
-                line: told(server, window),
-                buttons: window.as_ref().map(row_buttons).unwrap_or_default(),
-            })
-            .collect();
-    } else {
-        let lines = page.lines.iter().map(|(server, window)| told(server, window)).collect();
-        screen.body.push(Paragraph::List(lines));
-        let choices: Vec<Choice> = page
-            .lines
-            .iter()
-            .filter_map(|(server, window)| {
-                let window = window.as_ref()?;
-                let shown = Shown { window: window.id, revision: window.revision };
-                Some(Choice::new(window_value(shown), server.name.clone()).with_about(briefly(window)))
-            })
-            .collect();
-        if !choices.is_empty() {
-            screen.select = Some(Select { pick: Pick::Window, hint: "Choose a server to act on", choices });
-        }
-    }
-    let go = |label: &str, page: usize| Button::new(label, Press::Say(format!("mine {page}")));
-    if page.page > 1 {
-        screen.buttons.push(go("◀ Back", page.page.saturating_sub(1)));
-    }
-    if page.page < page.pages {
-        screen.buttons.push(go("Next ▶", page.page.saturating_add(1)));
-    }
-    screen.buttons.push(Button::new("Calendar", Press::Say("calendar".to_owned())));
-    screen.buttons.push(Button::new("Help", Press::Say("help".to_owned())));
-    screen
-}
-
-/// What can be clicked about a window in a list.
-fn row_buttons(window: &Window) -> Vec<Button> {
-    let shown = Shown { window: window.id, revision: window.revision };
-    let about = |label: &str, act: Act| Button::new(label, Press::About(act, shown));
-    match window.state {
-        WindowState::Proposed => vec![
-            about("Approve", Act::Approve).styled(Style::Primary),
-            about("Move…", Act::Move),
-            about("Decline…", Act::Decline),
-            about("Why?", Act::Why),
-        ],
-        WindowState::Unscheduled | WindowState::Approved(_) => {
-            vec![about("Move…", Act::Move), about("Decline…", Act::Decline), about("Why?", Act::Why)]
-        }
-        WindowState::Locked(_) => vec![about("Decline…", Act::Decline), about("Why?", Act::Why)],
-        _ => vec![about("Why?", Act::Why)],
-    }
-}
-
-/// A window in a few words: `Thu 3 Dec 2026, 20:00 — approved`.
-fn briefly(window: &Window) -> String {
-    let time = window.plan.map(|plan| crate::domain::shown::wall(plan.starts_at, plan.zone));
-    match time {
-        Some(time) => format!("{time} — {}", window.state.word()),
-        None => window.state.word().to_owned(),
-    }
 }
 
 /// An answer, with what it offers to say next on buttons.
