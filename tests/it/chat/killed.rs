@@ -283,8 +283,11 @@ async fn started_again_much_later(on: On) -> String {
 async fn killed_in_slack_and_started_again_each_thing_is_done_once_and_answered() {
     insta::assert_snapshot!(started_again_at_once(On::Slack).await, @r#"
     web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    Until the start you can take it back: /patch withdraw web02.
     I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
+    If you still want it, say it again.
     "#);
 }
 
@@ -292,17 +295,23 @@ async fn killed_in_slack_and_started_again_each_thing_is_done_once_and_answered(
 async fn killed_in_discord_and_started_again_each_thing_is_done_once_and_answered() {
     insta::assert_snapshot!(started_again_at_once(On::Discord).await, @r#"
     web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
     web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    Until the start you can take it back: /patch withdraw web02.
     I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
+    If you still want it, say it again.
     "#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_slack_and_started_much_later_it_says_what_was_done_and_what_was_not() {
     insta::assert_snapshot!(started_again_much_later(On::Slack).await, @r#"
-    I was stopped before I could answer "defer web01 by 1 week", which you said 2 hours ago. This was done:
-    I was stopped before I got to "approve web02", which you said 2 hours ago. Nothing was done.
-    I was stopped before I got to "approve web03", which you said 2 hours ago. Nothing was done.
+    I was stopped before I could answer "defer web01 by 1 week", which you said 3 hours ago. This was done:
+    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    I was stopped before I got to "approve web02", which you said 3 hours ago. Nothing was done.
+    If you still want it, say it again.
+    I was stopped before I got to "approve web03", which you said 3 hours ago. Nothing was done.
+    If you still want it, say it again.
     "#);
 }
 
@@ -310,7 +319,10 @@ async fn killed_in_slack_and_started_much_later_it_says_what_was_done_and_what_w
 async fn killed_in_discord_and_started_much_later_it_says_what_was_done_and_what_was_not() {
     insta::assert_snapshot!(started_again_much_later(On::Discord).await, @r#"
     I was stopped before I could answer "defer web01 by 1 week", which you said 3 hours ago. This was done:
+    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
     I was stopped before I got to "approve web02", which you said 3 hours ago. Nothing was done.
+    If you still want it, say it again.
     I was stopped before I got to "approve web03", which you said 3 hours ago. Nothing was done.
+    If you still want it, say it again.
     "#);
 }
