@@ -56,7 +56,7 @@ impl Pools {
 
     /// The lock is taken before anything is read, and kept until the end of the transaction.
     pub(super) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
-        let mut tx = self.write.begin().await?;
+        let mut tx = self.write.begin_with("BEGIN").await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITING).execute(&mut *tx).await?;
         Ok(tx)
     }
