@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -65,7 +66,15 @@ struct Entry {
 
 /// Where something is in the book; nowhere for what needs no answer.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Slip(Option<(Uuid, watch::Receiver<Option<Written>>)>);
+pub(super) struct Slip(Option<Place>);
+
+#[derive(Debug, Clone)]
+struct Place {
+    id: Uuid,
+    written: watch::Receiver<Option<Written>>,
+    /// Ends when the platform was told.
+    acknowledged: CancellationToken,
+}
 
 /// The book of one platform.
 #[derive(Debug)]
@@ -110,13 +119,13 @@ impl Book {
         let said = crate::config::secret::Secret::new(said);
         let (key, account) = (key.to_owned(), account.to_owned());
         self.note(Note::Heard(Entry { id, key, account, said, acknowledged, written }));
-        Slip(Some((id, seen)))
+        Slip(Some(Place { id, written: seen, acknowledged: CancellationToken::new() }))
     }
 
     /// What became of writing something down, as far as it is worth waiting for.
     pub(super) async fn written(&self, slip: &Slip) -> Written {
-        let Slip(Some((_, seen))) = slip else { return Written::Not };
-        let mut seen = seen.clone();
+        let Slip(Some(place)) = slip else { return Written::Not };
+        let mut seen = place.written.clone();
         if let Some(written) = *seen.borrow() {
             return written;
         }
@@ -138,25 +147,33 @@ impl Book {
 
     /// The platform was told.
     pub(super) fn acknowledged(&self, slip: &Slip) {
-        if let Slip(Some((id, _))) = slip {
-            self.note(Note::Acknowledged(*id));
+        if let Slip(Some(place)) = slip {
+            place.acknowledged.cancel();
+            self.note(Note::Acknowledged(place.id));
+        }
+    }
+
+    /// Waits until the platform was told, as far as it is worth waiting for.
+    pub(super) async fn is_acknowledged(&self, slip: &Slip) {
+        if let Slip(Some(place)) = slip {
+            let _in_time = tokio::time::timeout(PATIENCE, place.acknowledged.cancelled()).await;
         }
     }
 
     /// Its answer is out.
     pub(super) fn answered(&self, slip: &Slip) {
-        if let Slip(Some((id, _))) = slip {
-            self.note(Note::Answered(*id, None));
+        if let Slip(Some(place)) = slip {
+            self.note(Note::Answered(place.id, None));
         }
     }
 
     /// Crosses something out before somebody is told that it will not be done; `false` when the next process does it.
     pub(super) async fn gives_up(&self, slip: &Slip) -> bool {
-        let Slip(Some((id, seen))) = slip else { return true };
+        let Slip(Some(place)) = slip else { return true };
         let (done, crossed_out) = oneshot::channel();
-        self.note(Note::Answered(*id, Some(done)));
+        self.note(Note::Answered(place.id, Some(done)));
         let crossed_out = tokio::time::timeout(PATIENCE, crossed_out).await;
-        matches!(crossed_out, Ok(Ok(true))) || *seen.borrow() == Some(Written::Not)
+        matches!(crossed_out, Ok(Ok(true))) || *place.written.borrow() == Some(Written::Not)
     }
 
     /// Takes up what nobody holds any more, each with its place in the book.
@@ -169,11 +186,14 @@ impl Book {
             .claim_heard(&Claim { owner: &clerk.owner, now, until: now + LEASE, most }, clerk.platform)
             .await?;
         tx.commit().await?;
-        let (_, down) = watch::channel(Some(Written::Down));
+        let (_, written) = watch::channel(Some(Written::Down));
+        let acknowledged = CancellationToken::new();
+        acknowledged.cancel();
         Ok(rows
             .into_iter()
             .map(|row| {
-                let slip = Slip(Some((row.id, down.clone())));
+                let (written, acknowledged) = (written.clone(), acknowledged.clone());
+                let slip = Slip(Some(Place { id: row.id, written, acknowledged }));
                 (row, slip)
             })
             .collect())

@@ -87,6 +87,8 @@ pub(super) trait Heard:
     fn is_pressing(&self) -> bool;
     /// Whether the platform itself tells the person that it failed, when it is not told that it was heard.
     fn fails_unacknowledged(&self) -> bool;
+    /// Whether its acknowledgement shows something: the answer comes after it, or would be written over.
+    fn is_shown_acknowledged(&self) -> bool;
     /// What was done.
     fn deed(&self) -> Deed<'_>;
 }
@@ -279,6 +281,9 @@ impl<F: Front> Desk<F> {
             if self.book.written(&slip).await == Written::Before {
                 self.is_off_the_desk();
                 continue;
+            }
+            if heard.is_shown_acknowledged() {
+                self.book.is_acknowledged(&slip).await;
             }
             let _turn = self.working.acquire().await;
             self.work_on(heard, slip).await;

@@ -426,9 +426,10 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
         return Ok(change);
     }
     let (plan, lost) = case.taken_back();
-    let (state, sentence) = match plan {
+    let window = case.window.clone();
+    let (window, sentence) = match plan {
         Some(plan) => (
-            WindowState::Proposed,
+            Window { state: WindowState::Proposed, consents: Vec::new(), ..window },
             format!(
                 "{} waits for approval again; its time is still {}.",
                 case.server,
@@ -437,13 +438,9 @@ fn withdraw(case: &Case<'_>, permit: &Permit) -> Result<Change, Refusal> {
         ),
         None => {
             let why = lost.map(|why| format!(" {why}")).unwrap_or_default();
-            (WindowState::Unscheduled, format!("{} waits for a time again.{why}", case.server))
+            (window.without_plan(), format!("{} waits for a time again.{why}", case.server))
         }
     };
-    let mut window = Window { state, plan, consents: Vec::new(), ..case.window.clone() };
-    if plan != case.window.plan {
-        window.revision = window.revision.next();
-    }
     Ok(Change { decided: Decided::Withdrawn, window, before: case.window.plan, sentence })
 }
 

@@ -165,13 +165,7 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
     }
     let (kept, lost) = case.taken_back();
     let sentence = if !moved && window.state.holds_slot() && kept != window.plan {
-        window = Window {
-            plan: None,
-            state: WindowState::Unscheduled,
-            revision: window.revision.next(),
-            ..window
-        };
-        window.consents.clear();
+        window = window.without_plan();
         let why = lost.unwrap_or_default();
         format!("{}: {} is undone, and it waits for a time again. {why}", case.server, noun(last.decided))
     } else {

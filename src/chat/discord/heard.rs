@@ -115,6 +115,10 @@ impl desk::Heard for Heard {
         }
     }
 
+    fn is_shown_acknowledged(&self) -> bool {
+        false
+    }
+
     fn is_pressing(&self) -> bool {
         self.may_open_a_form()
     }

@@ -493,6 +493,10 @@ impl crate::chat::desk::Heard for Heard {
     }
 
     /// A form can be opened for three seconds only; and what is chosen in one changes what is on the screen.
+    fn is_shown_acknowledged(&self) -> bool {
+        matches!(self, Self::Form { sent: true, .. })
+    }
+
     fn is_pressing(&self) -> bool {
         match self {
             Self::Click { action, chosen: false, .. } => opens_a_form(action),

@@ -137,8 +137,10 @@ async fn a_request_that_the_platform_delivers_twice_decides_once() {
     // Also by a program that was started anew.
     let world = world.restarted();
     insta::assert_snapshot!(world.app.handle(&request).await.text(), @r#"
-    That was done for web01 already; it came a second time.
-    Say "show web01" for where it stands.
+    web01 moves to Thu 17 Dec 2026, 21:00 Europe/Berlin (20:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
+    If that suits you, say "approve web01".
+    A mistake? Say "undo web01" until Tue 24 Nov 2026, 09:30 Europe/Berlin (08:30 UTC).
     "#);
     assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-12-17 21:00:00");
 }
