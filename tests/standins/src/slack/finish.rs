@@ -20,7 +20,7 @@ pub(crate) async fn finish(shared: &Shared) -> anyhow::Result<()> {
     bail!("the story does not end well:\n- {}", problems.join("\n- "))
 }
 
-/// Lists what the app still owes.
+/// Lists what the app still owes: an acknowledgement, an answer, the end of an upload.
 fn unanswered(state: &State) -> Vec<String> {
     let heard = |event: &Option<String>| {
         event.is_some()
@@ -38,13 +38,12 @@ fn unanswered(state: &State) -> Vec<String> {
     });
     let silent = state.interactions.iter().filter(|row| !row.excused && !is_answered(state, row));
     let silent = silent.map(|row| format!("{}: saw no answer", row.label));
-    late.chain(silent).collect()
-}
-
-/// Lists what was begun and never used.
-fn left_over(state: &State) -> Vec<String> {
-    let faults = state.faults.iter().filter_map(super::faults::Fault::unused);
     let uploads = state.files.values().filter(|row| row.upload != Upload::Complete);
     let uploads = uploads.map(|row| format!("the upload of {} was begun and never completed", row.name));
-    faults.chain(uploads).collect()
+    late.chain(silent).chain(uploads).collect()
+}
+
+/// Lists what was prepared and never used.
+fn left_over(state: &State) -> Vec<String> {
+    state.faults.iter().filter_map(super::faults::Fault::unused).collect()
 }
