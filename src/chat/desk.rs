@@ -97,8 +97,6 @@ pub(super) trait Heard:
 pub(super) trait Front: std::fmt::Debug + Send + Sync + 'static {
     /// What is heard there.
     type Heard: Heard;
-    /// The platform's name.
-    const NAME: &'static str;
     /// The platform.
     const MEDIUM: Medium;
     /// The use cases.
@@ -178,22 +176,22 @@ impl<F: Front> Desk<F> {
 
     /// Takes what was heard, without waiting; `delivery` is the platform's name for this delivery of it.
     pub(super) fn accept(self: &Arc<Self>, delivery: &str, heard: F::Heard) -> Accepted {
-        metrics::counter!("patchbot_chat_heard_total", "platform" => F::NAME, "kind" => heard.kind())
+        metrics::counter!("patchbot_chat_heard_total", "platform" => F::MEDIUM.as_str(), "kind" => heard.kind())
             .increment(1);
         let user = heard.person().to_owned();
         let mut pile = self.pile.lock().unwrap_or_else(PoisonError::into_inner);
         if !pile.is_new(&[format!("delivery {delivery}"), heard.key().to_owned()]) {
-            tracing::info!(delivery, user, platform = F::NAME, "heard again, delivery {delivery}");
+            tracing::info!(delivery, user, platform = F::MEDIUM.as_str(), "heard again, delivery {delivery}");
             return Accepted::Again;
         }
         let waiting = pile.of_person.get(&user).map_or(0, VecDeque::len);
         if pile.accepted >= MOST_ACCEPTED || waiting >= MOST_OF_ONE {
             drop(pile);
-            metrics::counter!("patchbot_chat_too_busy_total", "platform" => F::NAME).increment(1);
+            metrics::counter!("patchbot_chat_too_busy_total", "platform" => F::MEDIUM.as_str()).increment(1);
             tracing::warn!(
                 delivery,
                 user,
-                platform = F::NAME,
+                platform = F::MEDIUM.as_str(),
                 "too much to do, delivery {delivery} is refused"
             );
             self.refuse_later(heard);
@@ -300,11 +298,16 @@ impl<F: Front> Desk<F> {
     }
 
     async fn work_on(&self, heard: F::Heard, slip: Slip) {
-        let span = tracing::info_span!("chat", platform = F::NAME, user = heard.person(), key = heard.key());
+        let span = tracing::info_span!(
+            "chat",
+            platform = F::MEDIUM.as_str(),
+            user = heard.person(),
+            key = heard.key()
+        );
         let began = tokio::time::Instant::now();
         let kind = heard.kind();
         unharmed(Box::pin(self.work(heard, &slip))).instrument(span).await;
-        metrics::histogram!("patchbot_chat_answer_seconds", "platform" => F::NAME, "kind" => kind)
+        metrics::histogram!("patchbot_chat_answer_seconds", "platform" => F::MEDIUM.as_str(), "kind" => kind)
             .record(began.elapsed().as_secs_f64());
         self.is_off_the_desk();
     }
@@ -341,7 +344,7 @@ impl<F: Front> Desk<F> {
             self.ending.store(true, Ordering::Relaxed);
             if tokio::time::timeout(LAST_WORDS, self.tasks.wait()).await.is_err() {
                 tracing::error!(
-                    platform = F::NAME,
+                    platform = F::MEDIUM.as_str(),
                     "some of what was said could not be answered before the end"
                 );
             }

@@ -1,8 +1,9 @@
 //! Chat: the same words and cards on every platform.
 //!
 //! [`card`] makes a window's card from [`facts`]; [`text`], [`screen`], [`press`] and [`form`] hold what is said, shown,
-//! clicked and filled in before it is anybody's markup; `talk` answers it, `desk` sees that each of it is answered, by the next process if need be, and
-//! [`deliver`] puts into places what the outbox has. A platform's folder renders, listens, and writes.
+//! clicked and filled in before it is anybody's markup; `talk` answers it, `desk` sees that each of it is answered, by the
+//! next process if need be, and [`deliver`] puts into places what the outbox has. A platform's folder renders, listens, and
+//! writes.
 
 mod board;
 mod book;

@@ -163,10 +163,12 @@ pub fn undo(case: &Case<'_>, last: Option<&Last>, permit: &Permit) -> Result<Cha
         window.state = state_of_moved_back(&window, permit, now);
         window.consents.clear();
     }
-    let (kept, lost) = case.taken_back();
-    let sentence = if !moved && window.state.holds_slot() && kept != window.plan {
+    // A place that was given up can be somebody else's by now.
+    let takes_back = !moved && window.state.holds_slot();
+    let lost = takes_back.then(|| case.taken_back()).filter(|(kept, _)| *kept != window.plan);
+    let sentence = if let Some((_, why)) = lost {
         window = window.without_plan();
-        let why = lost.unwrap_or_default();
+        let why = why.unwrap_or_default();
         format!("{}: {} is undone, and it waits for a time again. {why}", case.server, noun(last.decided))
     } else {
         sentence(case, last, &window)

@@ -44,7 +44,11 @@ impl<F: Front> Desk<F> {
             }
         };
         if !rows.is_empty() {
-            tracing::info!(platform = F::NAME, "{} things that nobody answered are taken up", rows.len());
+            tracing::info!(
+                platform = F::MEDIUM.as_str(),
+                "{} things that nobody answered are taken up",
+                rows.len()
+            );
         }
         for (row, slip) in rows {
             let Ok(heard) = serde_json::from_str::<F::Heard>(&row.said) else {
@@ -77,7 +81,7 @@ impl<F: Front> Desk<F> {
 
     /// Says plainly what became of something that is not done any more: what was done of it, or that nothing was.
     async fn tell_left_over(&self, row: &HeardRow, heard: &F::Heard, slip: &Slip) {
-        let done = match self.book.answers(names(F::NAME, heard.key())).await {
+        let done = match self.book.answers(names(F::MEDIUM.as_str(), heard.key())).await {
             Ok(done) => done,
             // Held until the lease ends, and looked at again.
             Err(error) => {

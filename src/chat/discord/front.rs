@@ -353,7 +353,6 @@ fn shown(posted: Result<Value, Trouble>) {
 
 impl Front for Server {
     type Heard = Heard;
-    const NAME: &'static str = "discord";
     const MEDIUM: Medium = Medium::Discord;
 
     fn app(&self) -> &App {

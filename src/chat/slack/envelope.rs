@@ -492,11 +492,12 @@ impl crate::chat::desk::Heard for Heard {
         }
     }
 
-    /// A form can be opened for three seconds only; and what is chosen in one changes what is on the screen.
+    /// A form that was sent says that it is worked on.
     fn is_shown_acknowledged(&self) -> bool {
         matches!(self, Self::Form { sent: true, .. })
     }
 
+    /// A form can be opened for three seconds only; and what is chosen in one changes what is on the screen.
     fn is_pressing(&self) -> bool {
         match self {
             Self::Click { action, chosen: false, .. } => opens_a_form(action),

@@ -121,7 +121,6 @@ impl Workspace {
 
 impl Front for Workspace {
     type Heard = Heard;
-    const NAME: &'static str = "slack";
     const MEDIUM: Medium = Medium::Slack;
 
     fn app(&self) -> &App {

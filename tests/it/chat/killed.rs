@@ -243,7 +243,7 @@ fn plainly(lines: &[String]) -> String {
     lines.join("\n").replace("(only you) ", "")
 }
 
-async fn started_again_at_once(on: On) -> String {
+async fn started_again_at_once(on: On) {
     let mut night = Night::new(on).await;
     night.serves().await;
     let [first, second, third] = night.is_killed().await;
@@ -257,7 +257,14 @@ async fn started_again_at_once(on: On) -> String {
     let again = night.says("status web01").await;
     night.waits_for(&again, "web01").await;
     night.ends().await;
-    plainly(&read)
+    insta::assert_snapshot!(plainly(&read), @r#"
+    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
+    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
+    web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
+    Until the start you can take it back: /patch withdraw web02.
+    I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
+    If you still want it, say it again.
+    "#);
 }
 
 async fn started_again_much_later(on: On) -> String {
@@ -281,26 +288,12 @@ async fn started_again_much_later(on: On) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_slack_and_started_again_each_thing_is_done_once_and_answered() {
-    insta::assert_snapshot!(started_again_at_once(On::Slack).await, @r#"
-    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
-    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
-    web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
-    Until the start you can take it back: /patch withdraw web02.
-    I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
-    If you still want it, say it again.
-    "#);
+    started_again_at_once(On::Slack).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_discord_and_started_again_each_thing_is_done_once_and_answered() {
-    insta::assert_snapshot!(started_again_at_once(On::Discord).await, @r#"
-    web01 moves to Thu 17 Dec 2026, 20:00 Europe/Berlin (19:00 UTC). It waits for approval.
-    It can be moved twice more, to Sun 31 Jan 2027 at the latest.
-    web02 is approved for Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC).
-    Until the start you can take it back: /patch withdraw web02.
-    I was stopped before I got to "approve web03", which you said a moment ago. Nothing was done.
-    If you still want it, say it again.
-    "#);
+    started_again_at_once(On::Discord).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
