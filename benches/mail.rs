@@ -288,7 +288,8 @@ fn take(stream: TcpStream) -> std::io::Result<()> {
             continue;
         }
         let answer: &[u8] = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_slice() {
-            b"EHLO" => b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+            // What most servers offer.
+            b"EHLO" => b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             b"DATA" => {
                 data = true;
                 b"354 go on\r\n"

@@ -128,8 +128,8 @@ pub fn compose(letter: &Letter<'_>, ours: &Ours, our_name: &str) -> Result<Compo
     let border = |name: &str| format!("=_{}_{name}", id.0.simple());
     let mut parts = MultiPart::alternative()
         .boundary(border("a"))
-        .singlepart(SinglePart::plain(letter.rendered.text.clone()))
-        .singlepart(SinglePart::html(letter.rendered.html.clone()));
+        .singlepart(SinglePart::plain(with_crlf(&letter.rendered.text)))
+        .singlepart(SinglePart::html(with_crlf(&letter.rendered.html)));
     let calendar = |entry: &Entry| {
         let kind = format!("text/calendar; charset=utf-8; method={}", entry.method.as_str());
         ContentType::parse(&kind).map_err(|why| broken(&why))
@@ -157,6 +157,11 @@ pub fn compose(letter: &Letter<'_>, ours: &Ours, our_name: &str) -> Result<Compo
         None => raw,
     };
     Ok(Composed { id, from: ours.bounce_address(id), to: letter.to.to_string(), message_id, raw })
+}
+
+/// Line ends as mails have them. The library would put each carriage return in by moving the rest of the text.
+fn with_crlf(text: &str) -> String {
+    text.lines().flat_map(|line| [line, "\r\n"]).collect()
 }
 
 /// The quarter that a notice is about; a word where it is about none.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
@@ -76,9 +76,16 @@ pub struct Smtp {
     idle: Mutex<Vec<Idle>>,
 }
 
-/// A connection that waits for the next mail.
-struct Idle {
+/// An open conversation with the server.
+struct Talk {
     connection: AsyncSmtpConnection,
+    /// The server takes several commands before it answers the first (RFC 2920).
+    pipelining: bool,
+}
+
+/// A conversation that waits for the next mail.
+struct Idle {
+    talk: Talk,
     since: Instant,
 }
 
@@ -120,19 +127,19 @@ impl Smtp {
 
     async fn deliver(&self, mail: &Composed, given_away: &AtomicBool) -> Result<Accepted, SendError> {
         let envelope = envelope_of(mail)?;
-        let mut connection = match self.waiting() {
-            Some(mut connection) => match say_envelope(&mut connection, &envelope).await {
-                Ok(()) => connection,
+        let mut talk = match self.waiting() {
+            Some(mut talk) => match say_envelope(&mut talk, &envelope).await {
+                Ok(()) => talk,
                 // The server may have hung up meanwhile. Nothing was given away yet, so a new connection is safe.
                 Err(error) if !error.is_permanent() => self.fresh(&envelope).await?,
-                Err(error) => return Err(give_up(connection, &error).await),
+                Err(error) => return Err(give_up(talk, &error).await),
             },
             None => self.fresh(&envelope).await?,
         };
         given_away.store(true, Ordering::Relaxed);
-        match connection.message(&mail.raw).await {
+        match talk.connection.message(&mail.raw).await {
             Ok(response) => {
-                self.keep(connection);
+                self.keep(talk);
                 Ok(Accepted { answer: said(&response) })
             }
             Err(error) => Err(classify(&error, true)),
@@ -140,28 +147,28 @@ impl Smtp {
     }
 
     /// A new connection, with the envelope accepted.
-    async fn fresh(&self, envelope: &(Address, Address)) -> Result<AsyncSmtpConnection, SendError> {
-        let mut connection = self.connect().await.map_err(|why| SendError::Transient(why.to_string()))?;
-        match say_envelope(&mut connection, envelope).await {
-            Ok(()) => Ok(connection),
-            Err(error) => Err(give_up(connection, &error).await),
+    async fn fresh(&self, envelope: &(Address, Address)) -> Result<Talk, SendError> {
+        let mut talk = self.connect().await.map_err(|why| SendError::Transient(why.to_string()))?;
+        match say_envelope(&mut talk, envelope).await {
+            Ok(()) => Ok(talk),
+            Err(error) => Err(give_up(talk, &error).await),
         }
     }
 
     /// A connection that is open already.
-    fn waiting(&self) -> Option<AsyncSmtpConnection> {
+    fn waiting(&self) -> Option<Talk> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|idle| idle.since.elapsed() < IDLE);
-        idle.pop().map(|idle| idle.connection)
+        idle.pop().map(|idle| idle.talk)
     }
 
-    fn keep(&self, connection: AsyncSmtpConnection) {
+    fn keep(&self, talk: Talk) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(Idle { connection, since: Instant::now() });
+        idle.push(Idle { talk, since: Instant::now() });
     }
 
     /// Connects, protects and logs in.
-    async fn connect(&self) -> Result<AsyncSmtpConnection, HelloError> {
+    async fn connect(&self) -> Result<Talk, HelloError> {
         let place = &self.settings.place;
         let stream = dial(place).await?;
         let (stream, greeting) = match place.security {
@@ -182,6 +189,9 @@ impl Smtp {
         let speaking = async {
             let stream = Box::new(Greeted { greeting, stream });
             let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await?;
+            // The library knows of no pipelining, so its offers are asked for once more.
+            let offers = connection.command(Ehlo::new(hello)).await?;
+            let pipelining = offers.message().any(|offer| offer.trim().eq_ignore_ascii_case("pipelining"));
             if let Some((user, password)) = &self.settings.login {
                 let credentials = Credentials::new(user.clone(), password.expose().to_owned());
                 connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(
@@ -192,7 +202,7 @@ impl Smtp {
                     },
                 )?;
             }
-            Ok(connection)
+            Ok(Talk { connection, pipelining })
         };
         timeout(place.timeout, speaking).await.map_err(|_| ConnectError::Silent {
             place: place.to_string(),
@@ -205,7 +215,7 @@ impl Smtp {
     /// # Errors
     /// What is wrong, and what to do.
     pub async fn check(&self) -> Result<String, HelloError> {
-        let mut connection = self.connect().await?;
+        let mut connection = self.connect().await?.connection;
         let place = &self.settings.place;
         let protected = match place.security {
             Security::None => "without TLS, on this machine",
@@ -226,7 +236,7 @@ impl Smtp {
         self.places.close();
         let waiting = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for mut idle in waiting {
-            let _ = timeout(FAREWELL, idle.connection.quit()).await;
+            let _ = timeout(FAREWELL, idle.talk.connection.quit()).await;
         }
     }
 }
@@ -312,14 +322,21 @@ async fn answer(stream: &mut BufReader<TcpStream>, code: &str) -> Result<Vec<Str
     Err(HelloError::Protocol("it does not stop talking".to_owned()))
 }
 
-/// Says from whom and to whom, and asks to go on.
+/// Says from whom and to whom, and asks to go on: all at once where the server takes that.
 async fn say_envelope(
-    connection: &mut AsyncSmtpConnection,
+    Talk { connection, pipelining }: &mut Talk,
     (from, to): &(Address, Address),
 ) -> Result<(), lettre::transport::smtp::Error> {
-    connection.command(Mail::new(Some(from.clone()), Vec::new())).await?;
-    connection.command(Rcpt::new(to.clone(), Vec::new())).await?;
-    connection.command(Data).await?;
+    let (from, to) = (Mail::new(Some(from.clone()), Vec::new()), Rcpt::new(to.clone(), Vec::new()));
+    if *pipelining {
+        connection.command(format!("{from}{to}{Data}")).await?;
+        connection.read_response().await?;
+        connection.read_response().await?;
+    } else {
+        connection.command(from).await?;
+        connection.command(to).await?;
+        connection.command(Data).await?;
+    }
     Ok(())
 }
 
@@ -333,8 +350,11 @@ fn envelope_of(mail: &Composed) -> Result<(Address, Address), SendError> {
 }
 
 /// Hangs up before anything was given away.
-async fn give_up(mut connection: AsyncSmtpConnection, error: &lettre::transport::smtp::Error) -> SendError {
-    let _ = timeout(FAREWELL, connection.quit()).await;
+async fn give_up(mut talk: Talk, error: &lettre::transport::smtp::Error) -> SendError {
+    // Where all was said at once, the server may wait for a message in spite of its no, and the farewell would be one.
+    if !talk.pipelining {
+        let _ = timeout(FAREWELL, talk.connection.quit()).await;
+    }
     classify(error, false)
 }
 

@@ -128,8 +128,8 @@ async fn a_notice_goes_through_postfix_with_a_checked_certificate_and_a_login() 
 /// What a server answers to a command; `None` hangs up, an empty answer says nothing.
 type Script = &'static [(&'static str, Option<&'static str>)];
 
-/// A server that answers line by line from a script.
-async fn scripted(script: Script) -> SocketAddr {
+/// A server that answers line by line from a script, and perhaps offers to be told several lines at once.
+async fn scripted(script: Script, pipelining: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -139,7 +139,11 @@ async fn scripted(script: Script) -> SocketAddr {
                 let mut expected = "greeting".to_owned();
                 loop {
                     let found = script.iter().find(|(command, _)| expected.starts_with(command));
-                    match found.map_or(Some("250 fine"), |(_, answer)| *answer) {
+                    let fine = match expected.get(..4) {
+                        Some("ehlo") if pipelining => "250-fine\r\n250 PIPELINING",
+                        _ => "250 fine",
+                    };
+                    match found.map_or(Some(fine), |(_, answer)| *answer) {
                         None => return,
                         Some("") => {}
                         Some(answer) => {
@@ -172,6 +176,10 @@ async fn what_breaks_is_told_apart_by_whether_the_mail_may_have_arrived() {
         (&[("greeting", Some("220 hi")), ("data", Some("354 go"))], "accepted"),
         (&[("greeting", Some("220 hi")), ("rcpt", Some("550 5.1.1 nobody"))], "permanent"),
         (&[("greeting", Some("220 hi")), ("rcpt", Some("452 4.2.2 full"))], "transient"),
+        (
+            &[("greeting", Some("220 hi")), ("rcpt", Some("550 5.1.1 nobody")), ("data", Some("354 go"))],
+            "permanent",
+        ),
         (&[("greeting", Some("220 hi")), ("mail", Some("553 5.7.1 not you"))], "permanent"),
         (&[("greeting", Some("220 hi")), ("mail", None)], "transient"),
         (&[("greeting", Some("220 hi")), ("data", Some("451 4.3.0 later"))], "transient"),
@@ -193,17 +201,17 @@ async fn what_breaks_is_told_apart_by_whether_the_mail_may_have_arrived() {
     // Made once and before: the time of an answer runs on while it is made.
     let mail = notice("missed", 1, &Token::new([1; 20]));
     let mut trying = Vec::new();
-    for (script, wanted) in cases {
+    for ((script, wanted), pipelining) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
         let mail = mail.clone();
         trying.push(tokio::spawn(async move {
-            let smtp = Smtp::new(plain_to(scripted(script).await)).unwrap();
+            let smtp = Smtp::new(plain_to(scripted(script, pipelining).await)).unwrap();
             let outcome = match smtp.send(&mail).await {
                 Ok(_) => "accepted".to_owned(),
                 Err(SendError::Permanent(_)) => "permanent".to_owned(),
                 Err(SendError::Transient(_)) => "transient".to_owned(),
                 Err(SendError::Ambiguous(_)) => "ambiguous".to_owned(),
             };
-            assert_eq!(outcome, *wanted, "{script:?}");
+            assert_eq!(outcome, *wanted, "{script:?}, pipelining: {pipelining}");
         }));
     }
     for try_ in trying {
