@@ -150,10 +150,14 @@ impl App {
         let days =
             windows.iter().map(|(server, _)| self.policy(server).answer_days).min().map_or(0, i64::from);
         let deadline = self.for_reader(self.now() + chrono::TimeDelta::days(days), reader);
-        let silence = format!(
-            "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {}",
-            self.silence_sentence(windows),
-        );
+        let silence = self.silence_sentence(windows);
+        let silence = if windows.iter().all(|(_, window)| window.plan.is_none()) {
+            silence
+        } else {
+            format!(
+                "Servers without an answer are asked about once more, on the Monday before their time, with the end of that Tuesday as the last deadline. {silence}"
+            )
+        };
         let mut digest = self.digest((reader, reads), claimed, windows, deadline, silence);
         self.look_back(tx, reads.own(reader), &mut digest.windows, windows).await?;
         Ok(digest)

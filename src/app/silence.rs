@@ -155,6 +155,22 @@ impl App {
 
     /// What silence means for these windows, in one or two sentences.
     pub(crate) fn silence_sentence(&self, windows: &[(Server, Window)]) -> String {
+        let (timed, timeless): (Vec<_>, Vec<_>) =
+            windows.iter().partition(|(_, window)| window.plan.is_some());
+        if timed.is_empty() {
+            return "Without a time nothing is patched.".to_owned();
+        }
+        let about_times = self.silence_about_times(&timed);
+        let names: Vec<&str> = timeless.iter().map(|(server, _)| server.name.as_str()).collect();
+        match names.as_slice() {
+            [] => about_times,
+            [name] => format!("{about_times} {name} is not patched without a time."),
+            _ => format!("{about_times} {} are not patched without a time.", names.join(", ")),
+        }
+    }
+
+    /// What silence means where there is a time that can be agreed to.
+    fn silence_about_times(&self, windows: &[&(Server, Window)]) -> String {
         let mut by_rule: BTreeMap<&'static str, (Silence, Vec<&str>)> = BTreeMap::new();
         for (server, _) in windows {
             let rule = self.policy(server).silence;

@@ -25,6 +25,7 @@ pub struct Sample {
 
 const NEW_YORK: Tz = Tz::America__New_York;
 const SLIPS: &str = "Without an answer by then, the time slips by one week, and I ask you again.";
+const TIMELESS: &str = "Without a time nothing is patched.";
 const AUTOMATIC: &str =
     "Without an answer by then, these servers are approved automatically: that is the rule of the group web.";
 const BERLIN: Tz = Tz::Europe__Berlin;
@@ -40,7 +41,11 @@ pub fn samples() -> Vec<Sample> {
             Notice::MonthlyNotice(digest(&[web01("waits for approval"), web02(), db01()], SLIPS)),
         ),
         answerable("monthly_notice-one", Notice::MonthlyNotice(digest(&[db01()], SLIPS))),
-        answerable("monthly_notice-no_time", Notice::MonthlyNotice(digest(&[no_time()], SLIPS))),
+        answerable("monthly_notice-no_time", Notice::MonthlyNotice(digest(&[no_time()], TIMELESS))),
+        answerable(
+            "monthly_notice-no_times",
+            Notice::MonthlyNotice(digest(&[no_time(), other_without_time()], TIMELESS)),
+        ),
         answerable(
             "approval_request",
             Notice::ApprovalRequest(digest(&[web01("waits for approval"), web02()], AUTOMATIC)),
@@ -161,6 +166,10 @@ fn no_time() -> WindowLine {
         end: unknown,
         ..window(1, "mail.owners.test", BERLIN, 0, "no time yet")
     }
+}
+
+fn other_without_time() -> WindowLine {
+    WindowLine { server: "proxy.owners.test".to_owned(), ..no_time() }
 }
 
 fn digest(windows: &[WindowLine], silence: &str) -> Digest {

@@ -262,7 +262,7 @@ async fn owners_hear_of_the_new_quarter_on_its_first_day_and_of_their_times_when
     world.sleep_until("2027-02-01 09:00 Europe/Berlin").await;
     insta::assert_debug_snapshot!(world.mails(), @r#"
     [
-        "ada@owners.test: 2027-Q2: 2 servers are to be patched, do the times suit you?",
+        "ada@owners.test: 2027-Q2: 2 servers are to be patched, which times suit you?",
         "bob@owners.test: 2027-Q2: db01 is to be patched, which time suits you?",
     ]
     "#);
@@ -275,6 +275,42 @@ async fn owners_hear_of_the_new_quarter_on_its_first_day_and_of_their_times_when
     ]
     "#);
     assert_eq!(world.window_in("web01", "2027-Q2").await.unwrap().state, WindowState::Proposed);
+}
+
+#[tokio::test]
+async fn an_owner_without_times_is_promised_nothing_for_his_silence() {
+    let mut world = late_quarter().await;
+    let folder = tempfile::tempdir().unwrap();
+    world.app.clock.set(at(OVER));
+    let turner = turner(&world, folder.path());
+    turns(&mut world, &turner, 20).await;
+    world.mails();
+    world.sleep_until("2027-02-01 09:00 Europe/Berlin").await;
+    insta::assert_snapshot!(world.mail_to("ada").shown(), @r#"
+    Subject: 2027-Q2: 2 servers are to be patched, which times suit you?
+
+    ~~~ Please write your answer above this line ~~~
+
+    Hello ada@owners.test,
+
+    these servers of yours are to be patched in 2027-Q2. They have no times yet:
+
+     1. web01 (web, no time yet)
+
+     2. web02 (web, no time yet)
+
+    Please answer by Mon 15 Feb 2027, 09:00 Europe/Berlin (08:00 UTC).
+    Without a time nothing is patched.
+    Each of them can be moved 3 more times, to Fri 30 Apr 2027 at the latest.
+
+    To answer, reply to this mail. At the top of your reply:
+     * write "slots web01" to see the next times that can be taken,
+     * write "decline 2 because of …" if it must not be patched in this quarter.
+    Leave the subject as it is. Several answers go on lines of their own.
+
+    Questions? Write to olga@patchbot.test, a person reads it.
+    patchbot
+    "#);
 }
 
 /// The real program, whose clock is a lab's.
