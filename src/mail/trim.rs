@@ -35,30 +35,32 @@ pub fn trim(text: &str) -> Trimmed {
     let first_quote = lines.iter().position(|line| matches!(line, Line::Quoted));
     let last_quote = lines.iter().rposition(|line| matches!(line, Line::Quoted));
     let mut trimmed = Trimmed { too_long: end.is_some(), ..Trimmed::default() };
-    let mut kept: Vec<String> = Vec::new();
+    let mut kept: Vec<&str> = Vec::new();
     let mut at = 0;
     for block in lines.split(|line| matches!(line, Line::Quoted)) {
-        let typed: Vec<&str> = block.iter().filter_map(Line::typed).collect();
         let top = first_quote.is_none_or(|first| at < first);
         let between = !top && last_quote.is_some_and(|last| at < last);
         let place = if top { signature::Place::Top } else { signature::Place::Below };
-        let parts = signature::cut(&typed, place);
+        at = at.saturating_add(block.len()).saturating_add(1);
+        if block.is_empty() {
+            continue;
+        }
+        let parts = signature::cut(block.iter().filter_map(Line::typed).collect(), place);
         trimmed.cut.extend(parts.cut);
         trimmed.goes_on |= parts.goes_on;
         let says = parts.typed.iter().any(|line| !line.is_empty());
         trimmed.interleaved |= between && says;
         if says {
-            kept.push(String::new());
+            kept.push("");
             kept.extend(parts.typed);
         }
-        at = at.saturating_add(block.len()).saturating_add(1);
     }
     trimmed.text = join(&kept);
     trimmed
 }
 
 /// Joins lines; blank ones at the ends go, several together become one.
-fn join(lines: &[String]) -> String {
+fn join(lines: &[&str]) -> String {
     let mut text = String::new();
     let mut blank = false;
     for line in lines {
@@ -79,13 +81,15 @@ fn join(lines: &[String]) -> String {
 /// Whether two texts say the same, apart from layout, links and punctuation.
 #[must_use]
 pub fn same_words(one: &str, other: &str) -> bool {
-    let words = |text: &str| -> Vec<String> {
-        text.split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect()
-    };
-    words(one) == words(other)
+    let words = |text| str::split(text, |c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let (mut ones, mut others) = (words(one), words(other));
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if one == other || one.to_lowercase() == other.to_lowercase() => {}
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]

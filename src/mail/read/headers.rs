@@ -2,6 +2,7 @@
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Address as Addresses, HeaderValue};
+use memchr::{memchr, memchr2};
 
 use crate::domain::person::Address;
 
@@ -68,7 +69,7 @@ impl<'a> Section<'a> {
                 section.body = after;
                 break;
             }
-            if content.contains(&0) || content.contains(&b'\r') {
+            if memchr2(0, b'\r', content).is_some() {
                 section.note(BadHeaders::Control(number));
             }
             if matches!(content.first(), Some(b' ' | b'\t')) {
@@ -86,9 +87,7 @@ impl<'a> Section<'a> {
 
     /// Takes the first line of a field; the place of its colon, when it is one.
     fn take_field(&mut self, line: &'a [u8], number: usize) -> Option<usize> {
-        let Some(colon) =
-            trim_line_end(line).iter().position(|byte| *byte == b':').filter(|colon| *colon > 0)
-        else {
+        let Some(colon) = memchr(b':', trim_line_end(line)).filter(|colon| *colon > 0) else {
             self.note(BadHeaders::NoField(number));
             return None;
         };
@@ -198,7 +197,7 @@ fn without_quotes(value: &str) -> String {
 
 /// The first line with its end, and what follows.
 pub(crate) fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at.saturating_add(1));
+    let end = memchr(b'\n', bytes).map_or(bytes.len(), |at| at.saturating_add(1));
     bytes.split_at(end)
 }
 

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use mail_parser::decoders::html::add_html_token;
+use memchr::{memchr, memchr2, memmem};
 
-use super::style::{Hidden, Styles};
+use super::style::{Hidden, Styles, lower};
 
 /// HTML as text.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,41 +23,96 @@ pub(crate) struct Seen {
 pub(crate) fn seen(html: &str) -> Seen {
     let mut page = Page { styles: Styles::gather(html), ..Page::default() };
     let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        let (before, tagged) = rest.split_at(at);
+    while let Some((before, tagged)) = memchr(b'<', rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
+    {
         page.words(before);
-        let Some(after) = page.markup(tagged) else { break };
+        let Some(after) = page.markup(tagged) else { return page.finish() };
         rest = after;
     }
-    if !rest.contains('<') {
-        page.words(rest);
-    }
+    page.words(rest);
     page.finish()
 }
 
-/// An element that is open, and what it does to the text in it.
+/// What a name does to the text in its elements; looked up once for each name on a page.
 #[derive(Debug, Default)]
-struct Open<'a> {
-    name: Cow<'a, str>,
+struct Name {
+    /// How many elements of the name are open, so that a stray end tag costs nothing.
+    open: usize,
+    kind: Kind,
+    block: bool,
+    empty: bool,
+    raw: bool,
     hides: bool,
     strikes: bool,
-    quotes: bool,
-    keeps_blanks: bool,
+}
+
+/// The elements that are more than a block or a line of text.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Other,
+    LineEnd,
+    Rule,
+    Cell,
+    Head,
+    Quote,
+    Preformatted,
+    Numbered,
+    Bulleted,
+    Item,
+}
+
+impl Name {
+    fn new(name: &str) -> Self {
+        let kind = match name {
+            "br" => Kind::LineEnd,
+            "hr" => Kind::Rule,
+            "td" | "th" => Kind::Cell,
+            "head" => Kind::Head,
+            "blockquote" => Kind::Quote,
+            "pre" => Kind::Preformatted,
+            "ol" => Kind::Numbered,
+            "ul" => Kind::Bulleted,
+            "li" => Kind::Item,
+            _ => Kind::Other,
+        };
+        Self {
+            open: 0,
+            kind,
+            block: BLOCKS.contains(&name),
+            empty: VOID.contains(&name),
+            raw: RAW.contains(&name),
+            hides: UNSEEN.contains(&name),
+            strikes: STRUCK.contains(&name),
+        }
+    }
+}
+
+/// An element that is open, and what it does to the text in it.
+#[derive(Debug)]
+struct Open {
+    /// Its name's place in [`Page::names`].
+    name: usize,
+    kind: Kind,
+    hides: bool,
+    strikes: bool,
     /// The next number of an ordered list.
-    counts: Option<u32>,
+    next: u32,
 }
 
 #[derive(Debug, Default)]
 struct Page<'a> {
     styles: Styles,
     seen: Seen,
-    open: Vec<Open<'a>>,
-    /// How many elements of a name are open, so that a stray end tag costs nothing.
-    names: HashMap<Cow<'a, str>, usize>,
+    open: Vec<Open>,
+    names: Vec<Name>,
+    /// Where a name stands among them.
+    places: HashMap<Cow<'a, str>, usize>,
     hiding: usize,
     striking: usize,
     quoting: usize,
     keeping: usize,
+    heading: usize,
     /// The line being written has something in it.
     begun: bool,
     /// A blank is due before the next word.
@@ -76,6 +132,7 @@ const BLOCKS: &[&str] = &[
 /// Elements whose content is never text on the page.
 const UNSEEN: &[&str] =
     &["head", "noscript", "template", "datalist", "object", "select", "iframe", "svg", "math"];
+const STRUCK: &[&str] = &["s", "strike", "del"];
 /// Elements whose content is not even HTML.
 const RAW: &[&str] = &["script", "style", "title", "textarea", "xmp"];
 /// Where mail programs that do not quote with a mark put what is answered.
@@ -90,24 +147,25 @@ const QUOTE_BEGINS: &[&str] = &[
 impl<'a> Page<'a> {
     /// Handles what begins with `<`; what follows it, or nothing when it never ends.
     fn markup(&mut self, tagged: &'a str) -> Option<&'a str> {
-        if let Some(comment) = tagged.strip_prefix("<!--") {
-            return comment.split_once("-->").map(|(_, after)| after);
-        }
         let inside = tagged.strip_prefix('<')?;
-        match inside.chars().next() {
-            Some('!' | '?') => inside.split_once('>').map(|(_, after)| after),
-            Some('/') => {
-                let (name, after) = inside.split_once('>')?;
+        match inside.as_bytes().first() {
+            Some(b'!') if inside.starts_with("!--") => {
+                inside.get(3..)?.split_once("-->").map(|(_, after)| after)
+            }
+            Some(b'!' | b'?') => split_at(inside, b'>').map(|(_, after)| after),
+            Some(b'/') => {
+                let (name, after) = split_at(inside, b'>')?;
                 self.closes(&name_of(name.trim_start_matches('/')));
                 Some(after)
             }
-            Some(c) if c.is_ascii_alphabetic() => {
+            Some(byte) if byte.is_ascii_alphabetic() => {
                 let (tag, after) = tag_end(inside)?;
                 let name = name_of(tag);
-                if RAW.contains(&name.as_ref()) {
+                let place = self.place(&name);
+                if self.names.get(place)?.raw {
                     return after_raw(after, &name);
                 }
-                self.opens(name, tag);
+                self.opens(place, &name, tag);
                 Some(after)
             }
             _ => {
@@ -118,35 +176,45 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn opens(&mut self, name: Cow<'a, str>, tag: &str) {
-        match name.as_ref() {
-            "br" => return self.line_ends(),
-            "hr" => return self.line_breaks(),
-            "td" | "th" => self.blank = true,
-            name if BLOCKS.contains(&name) => self.line_breaks(),
+    /// Where a name stands among those of the page.
+    fn place(&mut self, name: &Cow<'a, str>) -> usize {
+        if let Some(place) = self.places.get(name) {
+            return *place;
+        }
+        let place = self.names.len();
+        self.names.push(Name::new(name));
+        self.places.insert(name.clone(), place);
+        place
+    }
+
+    fn opens(&mut self, place: usize, name: &str, tag: &str) {
+        let Some(known) = self.names.get(place) else { return };
+        let (kind, empty) = (known.kind, known.empty);
+        let mut open = Open { name: place, kind, hides: known.hides, strikes: known.strikes, next: 1 };
+        match kind {
+            Kind::LineEnd => return self.line_ends(),
+            Kind::Cell => self.blank = true,
+            _ if known.block => self.line_breaks(),
             _ => {}
         }
         // "<s/>" opens as "<s>" does, whatever it looks like.
-        if VOID.contains(&name.as_ref()) {
+        if empty {
             return;
         }
-        let attributes = attributes(tag);
-        let hidden = self.styles.of(&name, &attributes);
-        let named = |value: &str| QUOTE_BEGINS.contains(&value.to_ascii_lowercase().as_str());
-        if attributes.iter().any(|(key, value)| key == "id" && named(value)) {
+        let mut hidden = self.styles.of_name(name);
+        let mut begins_quote = false;
+        for (key, value) in Attributes::of(tag) {
+            hidden = hidden.max(self.styles.of(key, &value));
+            begins_quote |= key == Key::Id && QUOTE_BEGINS.iter().any(|id| value.eq_ignore_ascii_case(id));
+        }
+        if begins_quote {
             self.line_breaks();
             self.words("-----Original Message-----");
             self.line_breaks();
         }
-        let open = Open {
-            hides: UNSEEN.contains(&name.as_ref()) || hidden == Hidden::Unseen,
-            strikes: matches!(name.as_ref(), "s" | "strike" | "del") || hidden == Hidden::Struck,
-            quotes: name == "blockquote",
-            keeps_blanks: name == "pre",
-            counts: (name == "ol").then_some(1),
-            name,
-        };
-        if open.name == "li" {
+        open.hides |= hidden == Hidden::Unseen;
+        open.strikes |= hidden == Hidden::Struck;
+        if kind == Kind::Item {
             self.list_item();
         }
         if self.open.len() >= DEEPEST {
@@ -155,51 +223,54 @@ impl<'a> Page<'a> {
             return;
         }
         self.count(&open, 1);
-        *self.names.entry(open.name.clone()).or_default() += 1;
         self.open.push(open);
     }
 
     fn list_item(&mut self) {
-        let list = self.open.iter_mut().rev().take(8).find(|open| matches!(open.name.as_ref(), "ol" | "ul"));
-        let mark = match list.and_then(|list| list.counts.as_mut()) {
-            Some(next) => {
-                let mark = format!("{next}. ");
-                *next = next.saturating_add(1);
-                mark
+        let is_list = |open: &&mut Open| matches!(open.kind, Kind::Numbered | Kind::Bulleted);
+        let mark = match self.open.iter_mut().rev().take(8).find(is_list) {
+            Some(list) if list.kind == Kind::Numbered => {
+                let mark = format!("{}. ", list.next);
+                list.next = list.next.saturating_add(1);
+                Cow::Owned(mark)
             }
-            None => "* ".to_owned(),
+            _ => Cow::Borrowed("* "),
         };
         self.words(&mark);
     }
 
-    fn closes(&mut self, name: &str) {
-        if BLOCKS.contains(&name) {
+    fn closes(&mut self, name: &Cow<'a, str>) {
+        let place = self.place(name);
+        let Some(known) = self.names.get(place) else { return };
+        let is_open = known.open > 0;
+        if known.block {
             self.line_breaks();
         }
-        if self.names.get(name).is_none_or(|open| *open == 0) {
+        if !is_open {
             return;
         }
         while let Some(open) = self.open.pop() {
-            if let Some(count) = self.names.get_mut(&open.name) {
-                *count = count.saturating_sub(1);
-            }
             self.count(&open, -1);
-            if open.name == name {
+            if open.name == place {
                 break;
             }
         }
     }
 
-    fn count(&mut self, open: &Open<'_>, by: isize) {
+    fn count(&mut self, open: &Open, by: isize) {
         for (does, counter) in [
             (open.hides, &mut self.hiding),
             (open.strikes, &mut self.striking),
-            (open.quotes, &mut self.quoting),
-            (open.keeps_blanks, &mut self.keeping),
+            (open.kind == Kind::Quote, &mut self.quoting),
+            (open.kind == Kind::Preformatted, &mut self.keeping),
+            (open.kind == Kind::Head, &mut self.heading),
         ] {
             if does {
                 *counter = counter.saturating_add_signed(by);
             }
+        }
+        if let Some(name) = self.names.get_mut(open.name) {
+            name.open = name.open.saturating_add_signed(by);
         }
     }
 
@@ -209,26 +280,34 @@ impl<'a> Page<'a> {
         }
         let text = entities(raw);
         if self.hiding > 0 || self.striking > 0 {
-            let says = self.quoting == 0 && !self.in_head() && text.chars().any(char::is_alphanumeric);
+            let says = self.quoting == 0 && self.heading == 0 && text.chars().any(char::is_alphanumeric);
             self.seen.hidden |= says && self.hiding > 0;
             self.seen.struck |= says && self.hiding == 0;
             return;
         }
-        for c in text.chars() {
-            match c {
-                '\n' if self.keeping > 0 => self.line_ends(),
-                '\r' | '\u{ad}' => {}
-                ' ' | '\t' | '\n' if self.keeping == 0 => self.blank = true,
-                c => self.letter(c),
+        let mut rest = &*text;
+        loop {
+            // The first byte of the characters that are more than letters; others begin with 0xc2 too.
+            let special = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0xc2);
+            let run = rest.bytes().position(special).unwrap_or(rest.len());
+            let Some((letters, tail)) = rest.split_at_checked(run) else { return };
+            if !letters.is_empty() {
+                self.letters(letters);
             }
+            let mut chars = tail.chars();
+            match chars.next() {
+                None => return,
+                Some('\n') if self.keeping > 0 => self.line_ends(),
+                Some('\r' | '\u{ad}') => {}
+                Some(' ' | '\t' | '\n') if self.keeping == 0 => self.blank = true,
+                Some('\u{a0}') => self.letters(" "),
+                Some(c) => self.letters(c.encode_utf8(&mut [0; 4])),
+            }
+            rest = chars.as_str();
         }
     }
 
-    fn in_head(&self) -> bool {
-        self.names.get("head").is_some_and(|open| *open > 0)
-    }
-
-    fn letter(&mut self, c: char) {
+    fn letters(&mut self, letters: &str) {
         if !self.begun {
             for _ in 0..self.quoting.min(20) {
                 self.seen.text.push('>');
@@ -241,7 +320,7 @@ impl<'a> Page<'a> {
             self.seen.text.push(' ');
         }
         self.blank = false;
-        self.seen.text.push(if c == '\u{a0}' { ' ' } else { c });
+        self.seen.text.push_str(letters);
     }
 
     /// Ends the line, also an empty one.
@@ -268,99 +347,123 @@ impl<'a> Page<'a> {
     }
 }
 
-fn name_of(tag: &str) -> Cow<'_, str> {
-    let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
-    folded(tag.get(..end.min(40)).unwrap_or_default())
+/// What stands before and behind the first of an ASCII character.
+fn split_at(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = memchr(mark, text.as_bytes())?;
+    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
-/// ASCII letters in lower case, as most of them are already.
-fn folded(name: &str) -> Cow<'_, str> {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
-    }
+fn name_of(tag: &str) -> Cow<'_, str> {
+    let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
+    lower(tag.get(..end.min(40)).unwrap_or_default())
 }
 
 /// Splits at the `>` that ends a tag; one in a quoted attribute does not.
-fn tag_end(inside: &str) -> Option<(&str, &str)> {
-    let mut quote = None;
-    let mut value = false;
-    for (at, c) in inside.char_indices() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') if value => quote = Some(c),
-            (None, '>') => return Some((inside.get(..at)?, inside.get(at.saturating_add(1)..)?)),
-            (None, '=') => value = true,
-            (None, c) if !c.is_whitespace() => value = false,
-            (None, _) => {}
+fn tag_end<'t>(inside: &'t str) -> Option<(&'t str, &'t str)> {
+    let mut rest = inside;
+    loop {
+        let found = memchr2(b'>', b'=', rest.as_bytes()).and_then(|at| rest.get(at..));
+        // A quote that never ends: browsers go to the first ">" then, and so do we.
+        let Some(tail) = found else { return split_at(inside, b'>') };
+        if tail.starts_with('>') {
+            let end = inside.len().saturating_sub(tail.len());
+            return Some((inside.get(..end)?, tail.get(1..)?));
+        }
+        // Only behind "=" and blanks does a quotation mark open anything.
+        let value = |text: &'t str| text.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
+        rest = value(tail);
+        while let Some(quote @ (b'"' | b'\'')) = rest.as_bytes().first() {
+            rest = split_at(rest.get(1..)?, *quote).map_or("", |(_, after)| value(after));
         }
     }
-    // A quote that never ends: browsers go to the first ">" then, and so do we.
-    inside.split_once('>')
 }
 
 /// Behind the end tag of an element whose content is no HTML.
 fn after_raw<'a>(content: &'a str, name: &str) -> Option<&'a str> {
     let mut rest = content;
     loop {
-        let (_, tail) = rest.split_once("</")?;
+        let at = memmem::find(rest.as_bytes(), b"</")?;
+        let tail = rest.get(at.saturating_add(2)..)?;
         let candidate = tail.get(..name.len()).unwrap_or_default();
         if candidate.eq_ignore_ascii_case(name) {
-            return tail.split_once('>').map(|(_, after)| after);
+            return split_at(tail, b'>').map(|(_, after)| after);
         }
         rest = tail;
     }
 }
 
-/// The attributes of a tag that can change what is seen of it, names in lower case, entities in values decoded.
-fn attributes(tag: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    const MOST: usize = 40;
-    let mut found = Vec::new();
-    let mut number = 0;
-    let mut rest = tag.split_once(char::is_whitespace).map_or("", |(_, rest)| rest);
-    while number < MOST {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        if rest.is_empty() {
-            break;
-        }
-        let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
-        let (name, tail) = rest.split_at(end);
-        let tail = tail.trim_start();
-        let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
-            None => ("", tail),
-            Some(tail) => match tail.chars().next() {
-                Some(quote @ ('"' | '\'')) => {
-                    let tail = tail.get(1..).unwrap_or_default();
-                    tail.split_once(quote).unwrap_or((tail, ""))
-                }
-                _ => tail.split_at(tail.find(char::is_whitespace).unwrap_or(tail.len())),
-            },
-        };
-        if name.is_empty() && after.len() == rest.len() {
-            break;
-        }
-        let name = folded(name);
-        if matches!(name.as_ref(), "hidden" | "style" | "class" | "id") {
-            found.push((name, entities(value)));
-        }
-        number += 1;
-        rest = after;
+/// The attributes that can change what is seen of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Hidden,
+    Style,
+    Class,
+    Id,
+}
+
+impl Key {
+    fn of(name: &str) -> Option<Self> {
+        let keys =
+            [("hidden", Self::Hidden), ("style", Self::Style), ("class", Self::Class), ("id", Self::Id)];
+        keys.into_iter().find(|(key, _)| name.eq_ignore_ascii_case(key)).map(|(_, key)| key)
     }
-    found
+}
+
+/// The attributes of a tag that can change what is seen of it, entities in values decoded.
+struct Attributes<'t> {
+    rest: &'t str,
+    number: usize,
+}
+
+impl<'t> Attributes<'t> {
+    fn of(tag: &'t str) -> Self {
+        Self { rest: tag.split_once(char::is_whitespace).map_or("", |(_, rest)| rest), number: 0 }
+    }
+}
+
+impl<'t> Iterator for Attributes<'t> {
+    type Item = (Key, Cow<'t, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        const MOST: usize = 40;
+        while self.number < MOST {
+            let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
+            if rest.is_empty() {
+                break;
+            }
+            let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
+            let (name, tail) = rest.split_at_checked(end)?;
+            let tail = tail.trim_start();
+            let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
+                None => ("", tail),
+                Some(tail) => match tail.as_bytes().first() {
+                    Some(quote @ (b'"' | b'\'')) => {
+                        let tail = tail.get(1..).unwrap_or_default();
+                        split_at(tail, *quote).unwrap_or((tail, ""))
+                    }
+                    _ => tail.split_at_checked(tail.find(char::is_whitespace).unwrap_or(tail.len()))?,
+                },
+            };
+            if name.is_empty() && after.len() == rest.len() {
+                break;
+            }
+            self.number += 1;
+            self.rest = after;
+            if let Some(key) = Key::of(name) {
+                return Some((key, entities(value)));
+            }
+        }
+        None
+    }
 }
 
 /// Decodes `&amp;` and its kind.
 fn entities(raw: &str) -> Cow<'_, str> {
     const LONGEST: usize = 12;
-    if !raw.contains('&') {
-        return Cow::Borrowed(raw);
-    }
-    let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
-    while let Some(at) = rest.find('&') {
-        let (before, entity) = rest.split_at(at);
+    let Some(mut next) = memchr(b'&', rest.as_bytes()) else { return Cow::Borrowed(raw) };
+    let mut text = String::with_capacity(raw.len());
+    while let Some((before, entity)) = rest.split_at_checked(next) {
         text.push_str(before);
         let end = entity
             .char_indices()
@@ -373,6 +476,8 @@ fn entities(raw: &str) -> Cow<'_, str> {
         };
         add_html_token(&mut text, entity.as_bytes(), false);
         rest = after;
+        let Some(at) = memchr(b'&', rest.as_bytes()) else { break };
+        next = at;
     }
     text.push_str(rest);
     Cow::Owned(text)

@@ -3,10 +3,12 @@
 //! The walk is ours and not the parsing library's, because a library that follows every nested message can be made to
 //! nest until the stack is gone, and because an unsigned Content-Type could move the borders between the parts.
 
+use std::borrow::Cow;
+
 use mail_parser::ContentType;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use memchr::{memchr, memchr3, memmem};
 
 use super::Unreadable;
 use super::headers::{Section, content_type, split_line, trim_line_end};
@@ -188,13 +190,13 @@ impl Leaf<'_> {
         let encoding = self.section.keyword("Content-Transfer-Encoding").unwrap_or_default();
         let bytes = match encoding.as_str() {
             "base64" => base64_decode(self.section.body),
-            "quoted-printable" => quoted_printable_decode(self.section.body),
+            "quoted-printable" => quoted_printable(self.section.body),
             _ => None,
         };
         let known =
             matches!(encoding.as_str(), "" | "7bit" | "8bit" | "binary" | "base64" | "quoted-printable");
         let undone = !known || bytes.is_none() && matches!(encoding.as_str(), "base64" | "quoted-printable");
-        let bytes = bytes.unwrap_or_else(|| self.section.body.to_vec());
+        let bytes = bytes.map_or(Cow::Borrowed(self.section.body), Cow::Owned);
         let charset = self.keyword("charset");
         let decoder = match charset.as_str() {
             "" | "us-ascii" | "ascii" | "utf-8" | "utf8" => None,
@@ -202,35 +204,111 @@ impl Leaf<'_> {
         };
         let foreign =
             decoder.is_none() && !matches!(charset.as_str(), "" | "us-ascii" | "ascii" | "utf-8" | "utf8");
+        let damaged = undone || foreign && !bytes.is_ascii();
         let text = match decoder {
-            Some(decode) => decode(&bytes),
-            None => String::from_utf8_lossy(&bytes).into_owned(),
+            Some(decode) => Cow::Owned(decode(&bytes)),
+            None => letters(bytes),
         };
-        let damaged =
-            undone || foreign && !bytes.is_ascii() || text.contains('\u{fffd}') || text.contains('\0');
-        Text { text: plain_ends(text), damaged }
+        let lost = memchr(0, text.as_bytes()).is_some()
+            || memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_some();
+        Text { text: plain_ends(text), damaged: damaged || lost }
+    }
+}
+
+/// UTF-8 as letters, copied only where some of it is none.
+fn letters(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|wrong| String::from_utf8_lossy(wrong.as_bytes()).into_owned()),
+        ),
     }
 }
 
 /// Every line end, `\r\n` and `\r`, as `\n`.
-fn plain_ends(text: String) -> String {
-    if !text.contains('\r') {
-        return text;
-    }
+fn plain_ends(text: Cow<'_, str>) -> String {
+    let Some(mut next) = memchr(b'\r', text.as_bytes()) else { return text.into_owned() };
     let mut plain = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((line, after)) = rest.split_once('\r') {
+    let mut rest = &*text;
+    while let Some((line, after)) = rest.split_at_checked(next) {
         plain.push_str(line);
         plain.push('\n');
-        rest = after.strip_prefix('\n').unwrap_or(after);
+        rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix('\r')).unwrap_or_default();
+        let Some(at) = memchr(b'\r', rest.as_bytes()) else { break };
+        next = at;
     }
     plain.push_str(rest);
     plain
 }
 
+/// Decodes quoted-printable as the library does, many bytes at a time; nothing when it is broken.
+fn quoted_printable(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    // Blanks at the end of a line were added on the way, but for those before `kept`.
+    let mut kept = 0;
+    let mut end: &[u8] = b"\n";
+    let mut rest = bytes;
+    while let Some(at) = memchr3(b'=', b'\n', b'\r', rest) {
+        let (plain, tail) = rest.split_at_checked(at)?;
+        decoded.extend_from_slice(plain);
+        let (mark, after) = tail.split_first()?;
+        rest = after;
+        match mark {
+            b'\r' => end = b"\r\n",
+            b'\n' => ends_line(&mut decoded, &mut kept, end),
+            _ => {
+                let mut high = None;
+                while let Some((byte, after)) = rest.split_first() {
+                    rest = after;
+                    match (byte, high) {
+                        (b'=', _) => return None,
+                        (b'\r', _) => end = b"\r\n",
+                        (b'\n', None) => break,
+                        (b'\n', Some(_)) => ends_line(&mut decoded, &mut kept, end),
+                        (_, Some(high)) => {
+                            decoded.push(high << 4 | hexadecimal(*byte)?);
+                            break;
+                        }
+                        (_, None) => {
+                            high = hexadecimal(*byte);
+                            if high.is_none() && !byte.is_ascii_whitespace() {
+                                return None;
+                            }
+                        }
+                    }
+                }
+                kept = decoded.len();
+            }
+        }
+    }
+    decoded.extend_from_slice(rest);
+    Some(decoded)
+}
+
+fn ends_line(decoded: &mut Vec<u8>, kept: &mut usize, end: &[u8]) {
+    let blanks = decoded.iter().skip(*kept).rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    decoded.truncate(decoded.len().saturating_sub(blanks));
+    decoded.extend_from_slice(end);
+    *kept = decoded.len();
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quoted_printable_is_decoded_as_the_library_does(text in "(=[0-9A-Fa-f]{0,2}|[ \t\r\n]|=\r?\n|[a-c\x0c]){0,30}") {
+            prop_assert_eq!(quoted_printable(text.as_bytes()), quoted_printable_decode(text.as_bytes()));
+        }
+    }
 
     fn walk(raw: &str) -> Result<(String, bool), Unreadable> {
         let mut walk = Walk::default();

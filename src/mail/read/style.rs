@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use memchr::memchr_iter;
+
+use super::html::Key;
+
 /// What a style does to an element's text. What hides wins over what strikes out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hidden {
@@ -15,8 +19,9 @@ pub(super) enum Hidden {
 /// The rules of a page's style sheets that hide or strike out.
 #[derive(Debug, Default)]
 pub(super) struct Styles {
-    /// By `.class`, `#id` or element name.
-    rules: HashMap<String, Hidden>,
+    classes: HashMap<String, Hidden>,
+    ids: HashMap<String, Hidden>,
+    names: HashMap<String, Hidden>,
 }
 
 impl Styles {
@@ -27,7 +32,7 @@ impl Styles {
         while let Some((_, tail)) = split_at_tag(rest, "<style") {
             let Some((sheet, after)) = split_at_tag(tail, "</style") else { break };
             let sheet = sheet.split_once('>').map_or("", |(_, sheet)| sheet);
-            this.read(&sheet.to_ascii_lowercase());
+            this.read(&lower(sheet));
             rest = after;
         }
         this
@@ -48,38 +53,56 @@ impl Styles {
                 let Some(last) = last else { continue };
                 let last = last.split(['[', ':']).next().unwrap_or_default();
                 let begins = last.find(['.', '#']).unwrap_or(0);
-                self.rules.insert(last.get(begins..).unwrap_or_default().to_owned(), hidden);
+                let last = last.get(begins..).unwrap_or_default();
+                let (rules, name) = match (last.strip_prefix('.'), last.strip_prefix('#')) {
+                    (Some(class), _) => (&mut self.classes, class),
+                    (_, Some(id)) => (&mut self.ids, id),
+                    _ => (&mut self.names, last),
+                };
+                rules.insert(name.to_owned(), hidden);
             }
         }
     }
 
-    /// What the page does to an element.
-    pub(super) fn of(&self, name: &str, attributes: &[(Cow<'_, str>, Cow<'_, str>)]) -> Hidden {
-        let mut found = self.rules.get(name).copied().unwrap_or_default();
-        for (key, value) in attributes {
-            let hidden = match key.as_ref() {
-                "hidden" => Hidden::Unseen,
-                "style" => judge(&value.to_ascii_lowercase()),
-                "class" if !self.rules.is_empty() => {
-                    let classes = value.split_whitespace().take(20);
-                    classes.filter_map(|class| self.rule('.', class)).max().unwrap_or_default()
-                }
-                "id" if !self.rules.is_empty() => self.rule('#', value).unwrap_or_default(),
-                _ => Hidden::No,
-            };
-            found = found.max(hidden);
-        }
-        found
+    /// What the page does to elements of a name.
+    pub(super) fn of_name(&self, name: &str) -> Hidden {
+        rule(&self.names, name)
     }
 
-    fn rule(&self, kind: char, name: &str) -> Option<Hidden> {
-        self.rules.get(&format!("{kind}{}", name.to_ascii_lowercase())).copied()
+    /// What an attribute does to its element.
+    pub(super) fn of(&self, key: Key, value: &str) -> Hidden {
+        match key {
+            Key::Hidden => Hidden::Unseen,
+            Key::Style => judge(value),
+            Key::Class if !self.classes.is_empty() => {
+                let classes = value.split_whitespace().take(20);
+                classes.map(|class| rule(&self.classes, class)).max().unwrap_or_default()
+            }
+            Key::Class => Hidden::No,
+            Key::Id => rule(&self.ids, value),
+        }
+    }
+}
+
+fn rule(rules: &HashMap<String, Hidden>, name: &str) -> Hidden {
+    if rules.is_empty() {
+        return Hidden::No;
+    }
+    rules.get(&*lower(name)).copied().unwrap_or_default()
+}
+
+/// ASCII letters in lower case, as most of them are already.
+pub(super) fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
 /// What stands before a tag and behind it, however its letters are written.
 fn split_at_tag<'a>(html: &'a str, tag: &str) -> Option<(&'a str, &'a str)> {
-    html.match_indices('<').find_map(|(at, _)| {
+    memchr_iter(b'<', html.as_bytes()).find_map(|at| {
         let (before, tagged) = html.split_at_checked(at)?;
         let (found, after) = tagged.split_at_checked(tag.len())?;
         found.eq_ignore_ascii_case(tag).then_some((before, after))
@@ -103,23 +126,23 @@ const JUDGED: &[&str] = &[
     "-webkit-text-fill-color", "text-indent", "clip", "text-decoration", "text-decoration-line",
 ];
 
-/// What a list of declarations, in lower case, does.
+/// What a list of declarations does.
 fn judge(declarations: &str) -> Hidden {
     let mut struck = false;
     for declaration in declarations.split(';') {
         let Some((property, value)) = declaration.split_once(':') else { continue };
         let property = property.trim();
-        if !JUDGED.contains(&property) {
+        let Some(property) = JUDGED.iter().find(|judged| property.eq_ignore_ascii_case(judged)) else {
             continue;
-        }
-        let value: String = value.split('!').next().unwrap_or_default().split_whitespace().collect();
+        };
+        let value = bare(value.split('!').next().unwrap_or_default());
         let zero = value.starts_with('0') && value.chars().all(|c| !matches!(c, '1'..='9'));
-        let unseen = match property {
+        let unseen = match *property {
             "display" => value == "none",
-            "visibility" => matches!(value.as_str(), "hidden" | "collapse"),
+            "visibility" => matches!(&*value, "hidden" | "collapse"),
             "mso-hide" => value == "all",
             "opacity" | "max-height" | "max-width" => zero,
-            "font-size" => zero || matches!(value.as_str(), "1px" | "1pt" | "1%"),
+            "font-size" => zero || matches!(&*value, "1px" | "1pt" | "1%"),
             "color" | "-webkit-text-fill-color" => value == "transparent",
             "text-indent" => value.starts_with("-9"),
             "clip" => value.starts_with("rect(0"),
@@ -134,4 +157,14 @@ fn judge(declarations: &str) -> Hidden {
         }
     }
     if struck { Hidden::Struck } else { Hidden::No }
+}
+
+/// A value in lower case and without blanks.
+fn bare(value: &str) -> Cow<'_, str> {
+    let value = value.trim();
+    if value.contains(char::is_whitespace) {
+        Cow::Owned(value.split_whitespace().collect::<String>().to_ascii_lowercase())
+    } else {
+        lower(value)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::words::{Label, is_original, label, opens_attribution, says_wrote};
+use super::words::{Label, folded, is_original, label, opens_attribution, says_wrote};
 use crate::render::ANSWER_ABOVE;
 
 /// A line of a reply.
@@ -33,15 +33,19 @@ const LETTERS_OF_AN_ATTRIBUTION: usize = 500;
 
 /// Marks each line. What lies below the beginning of an unmarked quote is not returned at all.
 pub(super) fn mark(text: &str) -> Vec<Line<'_>> {
-    let mut lines: Vec<Cow<'_, str>> = text.lines().map(clean).collect();
-    // Several blank lines separate as one does.
-    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
-    let end = lines.iter().position(|line| is_answer_above(line)).unwrap_or(lines.len());
-    let below = end < lines.len();
-    let lines = lines.get(..end).unwrap_or_default();
-    let labels: Vec<Option<Label>> =
-        lines.iter().map(|line| if line.starts_with('>') { None } else { label(line) }).collect();
-    let end = (0..lines.len()).find(|at| unmarked_quote_begins(lines, &labels, *at)).unwrap_or(lines.len());
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
+    let mut below = false;
+    for line in text.lines().map(clean) {
+        below = is_answer_above(&line);
+        if below {
+            break;
+        }
+        // Several blank lines separate as one does.
+        if !line.is_empty() || lines.last().is_none_or(|before| !before.is_empty()) {
+            lines.push(line);
+        }
+    }
+    let end = (0..lines.len()).find(|at| unmarked_quote_begins(&lines, *at)).unwrap_or(lines.len());
     let below = below || end < lines.len();
     let lines = lines.get(..end).unwrap_or_default();
     let mut marked: Vec<Line<'_>> = Vec::with_capacity(lines.len());
@@ -142,12 +146,12 @@ fn is_answer_above(line: &str) -> bool {
 }
 
 /// Whether everything from here on is a quote without marks.
-fn unmarked_quote_begins(lines: &[Cow<'_, str>], labels: &[Option<Label>], at: usize) -> bool {
+fn unmarked_quote_begins(lines: &[Cow<'_, str>], at: usize) -> bool {
     let Some(line) = lines.get(at) else { return false };
     if line.is_empty() || line.starts_with('>') {
         return false;
     }
-    is_original_line(line) || is_notes_line(line) || is_header_block(labels.get(at..).unwrap_or_default())
+    is_original_line(line) || is_notes_line(line) || is_header_block(lines.get(at..).unwrap_or_default())
 }
 
 /// `-----Original Message-----`, `________ Von: …` and what other languages make of it.
@@ -155,34 +159,35 @@ fn is_original_line(line: &str) -> bool {
     let is_rule = |c: char| {
         c.is_whitespace() || matches!(c, '-' | '_' | '=' | '*' | '—' | '–' | ':' | '>' | '<' | '：')
     };
-    let inner = line.trim_matches(is_rule);
     let ruled = line.starts_with(['-', '_', '=', '*', '—', '–']);
-    let framed = ruled || line.ends_with([':', '：']);
-    framed && (3..=100).contains(&inner.len()) && is_original(&inner.to_lowercase())
+    if !ruled && !line.ends_with([':', '：']) {
+        return false;
+    }
+    let inner = line.trim_matches(is_rule);
+    (3..=100).contains(&inner.len()) && is_original(&folded(inner))
 }
 
 /// `patchbot ---03.12.2026 09:00:00---Hello Ada,` (Notes).
 fn is_notes_line(line: &str) -> bool {
-    if !line.contains('-') {
+    let Some((date, _)) = line.split_once("---").and_then(|(_, tail)| tail.split_once("---")) else {
         return false;
-    }
-    let mut pieces = line.splitn(3, "---");
-    let (Some(_), Some(date), Some(_)) = (pieces.next(), pieces.next(), pieces.next()) else { return false };
+    };
     date.len() <= 40 && date.chars().filter(char::is_ascii_digit).count() >= 8 && !date.starts_with('-')
 }
 
 /// Whether a block of `From:`, `Sent:`, `To:`, `Subject:` begins here.
-fn is_header_block(labels: &[Option<Label>]) -> bool {
-    if labels.first().copied().flatten().is_none() {
+fn is_header_block(lines: &[Cow<'_, str>]) -> bool {
+    let label = |line: &Cow<'_, str>| if line.starts_with('>') { None } else { label(line) };
+    if lines.first().and_then(label).is_none() {
         return false;
     }
     let mut found: Vec<Label> = Vec::new();
     let mut unlabelled = 0;
-    for label in labels.iter().take(LINES_OF_A_BLOCK) {
-        match label {
+    for line in lines.iter().take(LINES_OF_A_BLOCK) {
+        match label(line) {
             Some(label) => {
-                if !found.contains(label) {
-                    found.push(*label);
+                if !found.contains(&label) {
+                    found.push(label);
                 }
                 unlabelled = 0;
             }
@@ -207,7 +212,7 @@ enum Follows {
 
 /// Where the lines begin that introduce a quote and end at `last`: "On … patchbot wrote:".
 fn attribution(lines: &[Cow<'_, str>], last: usize, follows: Follows) -> Option<usize> {
-    let mut joined = String::new();
+    let mut joined = Cow::Borrowed("");
     let mut begins = last;
     for back in 0..LINES_OF_AN_ATTRIBUTION {
         let at = last.checked_sub(back)?;
@@ -218,7 +223,7 @@ fn attribution(lines: &[Cow<'_, str>], last: usize, follows: Follows) -> Option<
         {
             return None;
         }
-        joined = if back == 0 { line.to_string() } else { format!("{line} {joined}") };
+        joined = if back == 0 { Cow::Borrowed(&**line) } else { Cow::Owned(format!("{line} {joined}")) };
         begins = at;
         if introduces(&joined, follows) {
             break;
@@ -233,43 +238,46 @@ fn attribution(lines: &[Cow<'_, str>], last: usize, follows: Follows) -> Option<
         else {
             break;
         };
-        let folded = before.to_lowercase();
-        let torn = joined.find('>').is_some_and(|close| joined.find('<').is_none_or(|open| close < open));
-        let opens =
-            opens_attribution(&folded) && !opens_attribution(&joined.to_lowercase()) && has_date(before);
-        if before.starts_with('>')
-            || before.ends_with([':', '.', '!'])
-            || !(torn && folded.contains('<') || opens)
-        {
+        if before.starts_with('>') || before.ends_with([':', '.', '!']) {
             break;
         }
-        joined = format!("{before} {joined}");
+        let is_torn =
+            || joined.find('>').is_some_and(|close| joined.find('<').is_none_or(|open| close < open));
+        let opens = || opens_attribution(before) && !opens_attribution(&joined) && has_date(before);
+        if !(before.contains('<') && is_torn() || opens()) {
+            break;
+        }
+        joined = Cow::Owned(format!("{before} {joined}"));
         begins = begins.saturating_sub(1);
     }
     Some(begins)
 }
 
 fn introduces(joined: &str, follows: Follows) -> bool {
-    if !has_date(joined) && !joined.contains('@') {
+    let (address, digits) = (joined.contains('@'), has_date(joined));
+    if !digits && !address {
         return false;
     }
-    let folded = joined.to_lowercase();
-    let (wrote, address) = (says_wrote(&folded), joined.contains('@'));
-    let date = has_date(&without_address(joined));
+    let date = digits && (!address || has_date_beside_addresses(joined));
+    let wrote = || says_wrote(joined);
     let so = match follows {
-        Follows::Mark => wrote && (date || address) || address && date,
-        Follows::Other => wrote && date && (address || opens_attribution(&folded)),
+        Follows::Mark => date && address || (date || address) && wrote(),
+        Follows::Other => date && (address || opens_attribution(joined)) && wrote(),
     };
     so && !patchbot_commands::is_understood(joined)
 }
 
-/// Enough digits for a date, none of them from an address.
+const DIGITS_OF_A_DATE: usize = 4;
+
+/// Enough digits for a date.
 fn has_date(text: &str) -> bool {
-    text.chars().filter(char::is_ascii_digit).count() >= 4
+    text.bytes().filter(u8::is_ascii_digit).count() >= DIGITS_OF_A_DATE
 }
 
-fn without_address(text: &str) -> String {
-    text.split(char::is_whitespace).filter(|word| !word.contains('@')).collect::<Vec<_>>().join(" ")
+/// Enough digits for a date, none of them from an address.
+fn has_date_beside_addresses(text: &str) -> bool {
+    let words = text.split(char::is_whitespace).filter(|word| !word.contains('@'));
+    words.flat_map(str::bytes).filter(u8::is_ascii_digit).count() >= DIGITS_OF_A_DATE
 }
 
 /// Drops blank lines and rules right above an unmarked quote.

@@ -18,9 +18,9 @@ pub(super) enum Place {
 
 /// A block of unquoted lines, taken apart.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct Parts<'a> {
     /// What was typed.
-    pub(super) typed: Vec<String>,
+    pub(super) typed: Vec<&'a str>,
     /// What was cut, whatever it is.
     pub(super) cut: Vec<String>,
     /// A line that was cut goes on with the answer.
@@ -28,8 +28,7 @@ pub(super) struct Parts {
 }
 
 /// Cuts a block of unquoted lines into what was typed and what was put around it.
-pub(super) fn cut(block: &[&str], place: Place) -> Parts {
-    let mut lines: Vec<&str> = block.to_vec();
+pub(super) fn cut<'a>(mut lines: Vec<&'a str>, place: Place) -> Parts<'a> {
     let mut parts = Parts::default();
     take_banner(&mut lines, &mut parts.cut);
     lines.retain(|line| {
@@ -57,8 +56,8 @@ pub(super) fn cut(block: &[&str], place: Place) -> Parts {
     let is_rule = |line: &str| {
         line.chars().all(|c| matches!(c, '-' | '_' | '=' | '*' | '~' | '—' | '–' | '•' | '#' | ' '))
     };
-    parts.typed =
-        lines.into_iter().filter(|line| line.is_empty() || !is_rule(line)).map(str::to_owned).collect();
+    lines.retain(|line| line.is_empty() || !is_rule(line));
+    parts.typed = lines;
     parts
 }
 
@@ -120,7 +119,7 @@ fn sign_off(lines: &[&str]) -> Option<usize> {
     // "Thanks" alone is all that was said.
     let first = lines.iter().position(|line| !line.is_empty())?;
     let at = (first.saturating_add(1)..lines.len())
-        .find(|at| lines.get(*at).is_some_and(|line| is_sign_off(&line.to_lowercase())))?;
+        .find(|at| lines.get(*at).is_some_and(|line| is_sign_off(line)))?;
     is_signature(lines, at.saturating_add(1)).then_some(at)
 }
 
@@ -154,6 +153,5 @@ fn contact(lines: &[&str]) -> Option<usize> {
 /// Whether all lines from `at` on are harmless, and there are not too many.
 fn is_signature(lines: &[&str], at: usize) -> bool {
     let below: Vec<&str> = lines.iter().skip(at).filter(|line| !line.is_empty()).copied().collect();
-    below.len() <= MOST_LINES
-        && below.iter().all(|line| is_harmless(line) || is_sign_off(&line.to_lowercase()))
+    below.len() <= MOST_LINES && below.iter().all(|line| is_harmless(line) || is_sign_off(line))
 }

@@ -1,5 +1,40 @@
 //! The words by which quotes, signatures and footers are recognised, in the languages of the mail programs.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use memchr::memchr2;
+
+/// A list in alphabetical order, so that a line is compared with a few of its entries and not with each.
+struct Beginnings(Vec<&'static str>);
+
+impl Beginnings {
+    fn new(list: &[&'static str]) -> Self {
+        let mut list = list.to_vec();
+        list.sort_unstable();
+        // What begins with another entry says nothing new, and without it at most one entry is the beginning of a text:
+        // the last of those that do not come behind it.
+        list.dedup_by(|entry, before| entry.starts_with(*before));
+        Self(list)
+    }
+
+    /// Whether a text begins with one of the entries.
+    fn begin(&self, text: &str) -> bool {
+        let behind = self.0.partition_point(|entry| *entry <= text);
+        behind.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|entry| text.starts_with(entry))
+    }
+}
+
+/// A text in lower case; most words are already.
+pub(super) fn folded(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
 /// The fields of the header block that Outlook and its kin put above what is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Label {
@@ -61,17 +96,24 @@ const LABELS: &[(Label, &[&str])] = &[
     ),
 ];
 
+static LABELLED: LazyLock<HashMap<&'static str, Label>> = LazyLock::new(|| {
+    let all = LABELS.iter().flat_map(|(label, names)| names.iter().map(|name| (*name, *label)));
+    // From the last on, so that of two labels with the same name the first one counts.
+    all.rev().collect()
+});
+
 /// The label that a line of a header block begins with: `*Von:* patchbot`.
 pub(super) fn label(line: &str) -> Option<Label> {
     const LONGEST: usize = 40;
+    const LONGEST_NAME: usize = 24;
+    // Either colon, the wide one by its first byte.
+    memchr2(b':', 0xef, line.as_bytes())?;
     let end = line.char_indices().take(LONGEST).find(|(_, c)| matches!(c, ':' | '：')).map(|(at, _)| at)?;
     let name = line.get(..end)?.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '|'));
-    const LONGEST_NAME: usize = 24;
     if name.is_empty() || name.len() > LONGEST_NAME.saturating_mul(2) {
         return None;
     }
-    let name = name.to_lowercase();
-    LABELS.iter().find(|(_, names)| names.contains(&name.as_str())).map(|(label, _)| *label)
+    LABELLED.get(&*folded(name)).copied()
 }
 
 /// Beginnings of the line that introduces a quote.
@@ -89,7 +131,8 @@ const WROTE: &[&str] = &[
     "έγραψε", "scris", "írta", "said",
 ];
 
-pub(super) fn opens_attribution(folded: &str) -> bool {
+pub(super) fn opens_attribution(line: &str) -> bool {
+    let folded = folded(line);
     OPENERS.iter().any(|opener| folded.starts_with(opener))
 }
 
@@ -97,7 +140,8 @@ pub(super) fn opens_attribution(folded: &str) -> bool {
 const QUOTING: &[&str] =
     &["quoting ", "zitat von ", "mensaje citado por ", "citando ", "citeren ", "cytowanie "];
 
-pub(super) fn says_wrote(folded: &str) -> bool {
+pub(super) fn says_wrote(line: &str) -> bool {
+    let folded = folded(line);
     WROTE.iter().any(|verb| folded.contains(verb)) || QUOTING.iter().any(|begin| folded.starts_with(begin))
 }
 
@@ -173,8 +217,10 @@ const ORIGINAL: &[&str] = &[
     "轉寄郵件",
 ];
 
+static ORIGINALS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| ORIGINAL.iter().copied().collect());
+
 pub(super) fn is_original(folded: &str) -> bool {
-    ORIGINAL.contains(&folded)
+    ORIGINALS.contains(folded)
 }
 
 /// Beginnings of the line that telephones put under a mail.
@@ -203,11 +249,11 @@ const FOOTERS: &[&str] = &[
     "inviato con ", "sent using ", "composed on ", "typed on ", "sent on the go",
 ];
 
+static FOOTER: LazyLock<Beginnings> = LazyLock::new(|| Beginnings::new(FOOTERS));
+
 pub(super) fn is_footer(line: &str) -> bool {
-    let folded = line.to_lowercase();
-    folded.chars().count() <= 120
-        && FOOTERS.iter().any(|footer| folded.starts_with(footer))
-        && is_harmless(line)
+    let folded = folded(line);
+    FOOTER.begin(&folded) && folded.chars().count() <= 120 && is_harmless(line)
 }
 
 /// Lines that end a letter, as a whole and without punctuation at the end.
@@ -339,11 +385,14 @@ const SIGN_OFFS: &[&str] = &[
     "감사합니다.",
 ];
 
-pub(super) fn is_sign_off(folded: &str) -> bool {
+static SIGN_OFF: LazyLock<HashSet<&'static str>> = LazyLock::new(|| SIGN_OFFS.iter().copied().collect());
+
+pub(super) fn is_sign_off(line: &str) -> bool {
+    let folded = folded(line);
     let bare = folded.trim_end_matches(|c: char| {
         matches!(c, ',' | '.' | '!' | '-' | '–' | '、' | '。' | '，') || c.is_whitespace()
     });
-    SIGN_OFFS.contains(&bare)
+    SIGN_OFF.contains(bare)
 }
 
 /// Beginnings of legal notices.
@@ -384,20 +433,22 @@ const LEGAL: &[&str] = &[
 ];
 
 pub(super) fn is_legal(paragraph: &str) -> bool {
-    let folded = paragraph.to_lowercase();
+    let folded = folded(paragraph);
     LEGAL.iter().any(|word| folded.contains(word))
 }
 
+static DISCLAIMER: LazyLock<Beginnings> = LazyLock::new(|| Beginnings::new(DISCLAIMERS));
+
 /// Whether a paragraph is the beginning of a legal notice.
 pub(super) fn is_disclaimer(paragraph: &str) -> bool {
-    let folded = paragraph.to_lowercase();
+    let folded = folded(paragraph);
     let bare = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
-    DISCLAIMERS.iter().any(|begins| bare.starts_with(begins)) && is_legal(bare)
+    DISCLAIMER.begin(bare) && is_legal(bare)
 }
 
 /// Banners that gateways put on top of mail from outside.
 pub(super) fn is_banner(paragraph: &str) -> bool {
-    let folded = paragraph.to_lowercase();
+    let folded = folded(paragraph);
     let bare = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
     let warns = [
         "caution", "external", "warning", "attention", "achtung", "vorsicht", "extern",
@@ -432,32 +483,40 @@ const WEIGHTY: &[&str] = &[
     "two", "server", "servers", "host", "hosts", "machine", "machines", "line", "lines",
 ];
 
+/// Parts of words that decide.
+const DECIDING: &[&str] = &["approv", "declin", "reject", "refus", "disagree", "reschedul", "postpon"];
+const SHORTEST_DECIDING: usize = 5;
+
+static DECIDES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let specs = patchbot_commands::CATALOG.iter().filter(|spec| !matches!(spec.name, "whoami" | "subscribe"));
+    specs.flat_map(|spec| spec.words()).chain(WEIGHTY.iter().copied()).collect()
+});
+
 /// Whether a line could be part of a signature: names, titles, numbers and addresses, but nothing that decides.
 pub(super) fn is_harmless(line: &str) -> bool {
     const LONGEST: usize = 160;
     if line.len() > LONGEST || line.contains(['?', '？']) {
         return false;
     }
-    let digits = line.chars().filter(char::is_ascii_digit).count();
+    // "Reg. No. 12345678" is a number, "no" is an answer.
+    let is_number = || line.chars().filter(char::is_ascii_digit).count() >= 5;
     line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '|' | '/' | '(' | ')' | '•' | '·')).all(
         |word| {
-            let word =
-                word.trim_matches(|c: char| !c.is_alphanumeric()).replace('\u{2019}', "'").to_lowercase();
-            let decides = patchbot_commands::spec_of(&word)
-                .is_some_and(|spec| !matches!(spec.name, "whoami" | "subscribe"))
-                || WEIGHTY.contains(&word.as_str())
+            let word = folded(word.trim_matches(|c: char| !c.is_alphanumeric()));
+            let word = if word.contains('\u{2019}') { word.replace('\u{2019}', "'").into() } else { word };
+            let decides = DECIDES.contains(&*word)
                 || word.ends_with("n't")
-                || ["approv", "declin", "reject", "refus", "disagree", "reschedul", "postpon"]
-                    .iter()
-                    .any(|stem| word.contains(stem));
-            // "Reg. No. 12345678" is a number, "no" is an answer.
-            !decides && (word != "no" || digits >= 5) && !could_be_a_server(&word)
+                || word.len() >= SHORTEST_DECIDING && DECIDING.iter().any(|stem| word.contains(stem));
+            !decides && (word != "no" || is_number()) && !could_be_a_server(&word)
         },
     )
 }
 
 /// `web01`, `db-3`, `mail.dmz.example.org`: what might be meant as a server, wherever it stands.
 fn could_be_a_server(word: &str) -> bool {
+    if !word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return false;
+    }
     let name = word.split('.').next().unwrap_or_default();
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = name.len().saturating_sub(stem.len());
@@ -471,22 +530,25 @@ fn could_be_a_server(word: &str) -> bool {
 /// Whether a line below the mark of a signature goes on with an answer: "but not web02".
 pub(super) fn goes_on(line: &str) -> bool {
     let first = line.split(|c: char| c.is_whitespace() || c == ',').next().unwrap_or_default();
-    let first = first.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let first = folded(first.trim_matches(|c: char| !c.is_alphanumeric()));
     let joins = [
         "but", "except", "only", "not", "no", "unless", "until", "wait", "please", "however", "and", "also",
         "ps", "p.s", "if", "after", "before", "don't", "don\u{2019}t", "do", "never", "without", "then",
         "actually", "sorry",
     ];
-    let server = line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).any(|word| {
-        could_be_a_server(word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase().as_str())
-    });
-    joins.contains(&first.as_str()) || server && !is_contact(line)
+    let server = line
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
+        .any(|word| could_be_a_server(&folded(word.trim_matches(|c: char| !c.is_alphanumeric()))));
+    joins.contains(&&*first) || server && !is_contact(line)
 }
 
 /// Whether a line is plainly about how its writer can be reached.
 pub(super) fn is_contact(line: &str) -> bool {
-    let folded = line.to_lowercase();
-    let digits = line.chars().filter(char::is_ascii_digit).count();
+    if !line.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'@')) {
+        return false;
+    }
+    let folded = folded(line);
+    let digits = line.bytes().filter(u8::is_ascii_digit).count();
     let phone = digits >= 7
         && (line.contains('+')
             || [
