@@ -182,7 +182,7 @@ async fn who_is_away_names_somebody_who_decides() {
 
     ada@owners.test is away until Mon 21 Dec 2026, 00:00 Europe/Berlin (Sun 20 Dec, 23:00 UTC), so you are asked as well.
 
-    this server is to be patched in the coming week and still needs your approval:
+    This server is to be patched in the coming week and still needs your approval:
 
      1. web01 (web, waits for approval)
         Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin
