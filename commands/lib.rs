@@ -14,13 +14,16 @@ pub use grammar::lex::{MAX_LINE, Span};
 pub use grammar::name::ServerName;
 pub use grammar::quarter::QuarterName;
 pub use grammar::reason::Reason;
-pub use grammar::reply::{AskBack, NotUnderstood, is_confirmation, is_understood, parse_reply};
+pub use grammar::reply::{AskBack, NotUnderstood, folded, is_confirmation, is_understood, parse_reply};
 pub use grammar::spec::{Arg, ArgKind, Effect, Example, Spec, Surface, reference};
 pub use grammar::target::{LineRange, Target};
 pub use grammar::when::{Date, Day, WallTime, Weekday, When, ZoneWord};
 
 pub use defer::Later;
 pub use link::Introduction;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use grammar::lex::Words;
 
@@ -122,8 +125,9 @@ pub fn parse(line: &str) -> Result<Command, ParseError> {
 /// Finds a command's description by any of its words.
 #[must_use]
 pub fn spec_of(word: &str) -> Option<&'static Spec> {
-    let folded = word.to_lowercase();
-    CATALOG.iter().copied().find(|spec| spec.is_called(&folded))
+    static SPECS: LazyLock<HashMap<&'static str, &'static Spec>> =
+        LazyLock::new(|| CATALOG.iter().flat_map(|spec| spec.words().map(|word| (word, *spec))).collect());
+    SPECS.get(&*folded(word)).copied()
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! Only greetings, politeness and sign-offs are set aside. A word that could change the meaning ("but", "not", "after")
 //! and is not part of a command's form makes the whole reply a question back to its writer.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use super::error::{ParseError, Problem};
 use super::lex::Span;
@@ -84,41 +87,73 @@ pub fn is_understood(text: &str) -> bool {
     may_be_understood(text) && parse_reply(text).is_ok()
 }
 
+/// The first words of everything that is understood, but for numbers.
+static FIRST_WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let phrases = [GREETINGS, BEFORE, YES, NO, LINES].into_iter().flatten().copied();
+    let commands = crate::CATALOG.iter().flat_map(|spec| spec.words());
+    phrases.chain(commands).filter_map(|phrase| phrase.split(separates).next()).collect()
+});
+
+fn separates(c: char) -> bool {
+    !c.is_alphanumeric()
+}
+
 /// Whether a text begins as something does that is understood: `false` means that it certainly is not.
 fn may_be_understood(text: &str) -> bool {
-    let separates = |c: char| !c.is_alphanumeric();
-    let first = text.split(separates).find(|word| !word.is_empty()).unwrap_or_default().to_lowercase();
-    let begins = |phrase: &str| phrase.split(separates).next() == Some(first.as_str());
-    let phrases = [GREETINGS, BEFORE, YES, NO, LINES];
-    first.starts_with(|c: char| c.is_ascii_digit())
-        || phrases.into_iter().flatten().any(|phrase| begins(phrase))
-        || crate::CATALOG.iter().flat_map(|spec| spec.words()).any(begins)
+    let first = text.split(separates).find(|word| !word.is_empty()).unwrap_or_default();
+    first.starts_with(|c: char| c.is_ascii_digit()) || FIRST_WORDS.contains(&*folded(first))
 }
 
 /// Whether a reply says nothing but that what was asked is meant: "confirm", "Yes, I confirm. Thanks, Ada".
 #[must_use]
 pub fn is_confirmation(text: &str) -> bool {
+    const CONFIRM: &str = "confirm";
+    if !text.as_bytes().windows(CONFIRM.len()).any(|word| word.eq_ignore_ascii_case(CONFIRM.as_bytes())) {
+        return false;
+    }
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let Ok([only]) = without_sign_off(without_greeting(&lines)) else { return false };
-    let said = folded_words(without_politeness(only)).join(" ");
     let plain = |c: char| c.is_alphanumeric() || c.is_whitespace() || matches!(c, ',' | '.' | '!');
     only.chars().all(plain)
-        && matches!(said.as_str(), "confirm" | "confirmed" | "i confirm" | "i confirm that")
+        && matches!(
+            said(without_politeness(only)).as_str(),
+            CONFIRM | "confirmed" | "i confirm" | "i confirm that"
+        )
 }
 
-/// The words of a line, folded, without the punctuation around them.
-fn folded_words(line: &str) -> Vec<String> {
-    line.split(|c: char| c.is_whitespace() || c == ',')
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            if word.contains('\u{2019}') {
-                word.replace('\u{2019}', "'").to_lowercase()
-            } else {
-                word.to_lowercase()
-            }
-        })
-        .collect()
+/// A text in lower case, as words are compared; most are already.
+#[must_use]
+pub fn folded(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.to_lowercase())
+    }
+}
+
+/// The words of a line, folded, without the punctuation around them, with one blank between them.
+fn said(line: &str) -> String {
+    let mut said = String::with_capacity(line.len());
+    for word in line.split(|c: char| c.is_whitespace() || c == ',') {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        if word.is_empty() {
+            continue;
+        }
+        if !said.is_empty() {
+            said.push(' ');
+        }
+        if word.contains('\u{2019}') {
+            said.push_str(&word.replace('\u{2019}', "'").to_lowercase());
+        } else {
+            said.push_str(&folded(word));
+        }
+    }
+    said
+}
+
+/// The words of what was said.
+fn words(said: &str) -> impl Iterator<Item = &str> {
+    said.split(' ').filter(|word| !word.is_empty())
 }
 
 const GREETINGS: &[&str] =
@@ -130,39 +165,35 @@ const SIGN_OFFS: &[&str] = &[
     "thank you and best regards", "with kind regards", "with best regards", "have a nice day",
     "have a good day", "have a nice weekend", "all the best",
 ];
-fn sets_a_condition(words: &[String]) -> bool {
-    words.iter().any(|word| meaning::is_condition(word))
+fn sets_a_condition(said: &str) -> bool {
+    words(said).any(meaning::is_condition)
 }
 
 /// Whether a line is nothing but a name or a greeting's address: few words, none of which says anything.
-fn is_only_a_name(words: &[String], most: usize) -> bool {
-    words.len() <= most
-        && words.iter().all(|word| {
+fn is_only_a_name(said: &str, most: usize) -> bool {
+    words(said).count() <= most
+        && words(said).all(|word| {
             !is_negation(word)
                 && !meaning::is_condition(word)
                 && crate::spec_of(word).is_none()
-                && !matches!(
-                    word.as_str(),
-                    "ok" | "okay" | "yes" | "proceed" | "go" | "ahead" | "stop" | "cancel"
-                )
+                && !matches!(word, "ok" | "okay" | "yes" | "proceed" | "go" | "ahead" | "stop" | "cancel")
                 && !word.chars().any(|c| c.is_ascii_digit())
         })
 }
 
-/// The words behind a greeting, when the words begin with one.
-fn behind_greeting(words: &[String]) -> Option<&[String]> {
+/// What is said behind a greeting, when it begins with one.
+fn behind_greeting(said: &str) -> Option<&str> {
     GREETINGS.iter().find_map(|greeting| {
-        let greeting: Vec<&str> = greeting.split(' ').collect();
-        let (head, rest) = words.split_at_checked(greeting.len())?;
-        head.iter().map(String::as_str).eq(greeting).then_some(rest)
+        let rest = said.strip_prefix(greeting)?;
+        if rest.is_empty() { Some(rest) } else { rest.strip_prefix(' ') }
     })
 }
 
 fn without_greeting<'a, 'b>(lines: &'a [&'b str]) -> &'a [&'b str] {
     match lines.split_first() {
         Some((first, rest)) if !first.contains('?') => {
-            let words = folded_words(first);
-            let greets = behind_greeting(&words).is_some_and(|name| is_only_a_name(name, 4));
+            let said = said(first);
+            let greets = behind_greeting(&said).is_some_and(|name| is_only_a_name(name, 4));
             if greets { rest } else { lines }
         }
         _ => lines,
@@ -171,13 +202,12 @@ fn without_greeting<'a, 'b>(lines: &'a [&'b str]) -> &'a [&'b str] {
 
 /// Cuts the sign-off and the name below it; anything below that is not a name makes the reply unclear.
 fn without_sign_off<'a, 'b>(lines: &'a [&'b str]) -> Result<&'a [&'b str], NotUnderstood> {
-    let is_sign_off = |line: &&str| {
-        !line.contains(['?', '\u{ff1f}']) && SIGN_OFFS.contains(&folded_words(line).join(" ").as_str())
-    };
+    let is_sign_off =
+        |line: &&str| !line.contains(['?', '\u{ff1f}']) && SIGN_OFFS.contains(&said(line).as_str());
     let Some(at) = lines.iter().position(is_sign_off) else { return Ok(lines) };
     let (body, signed) = lines.split_at(at);
     let strange = signed.iter().skip(1).enumerate().find(|(index, line)| {
-        *index >= 3 || line.contains('?') || !(is_only_a_name(&folded_words(line), 5) || is_sign_off(line))
+        *index >= 3 || line.contains('?') || !(is_only_a_name(&said(line), 5) || is_sign_off(line))
     });
     match strange {
         Some((_, line)) => Err(NotUnderstood { line: (*line).to_owned(), why: AskBack::TooMuch }),
@@ -236,24 +266,24 @@ const NO: &[&str] = &[
 ];
 
 fn parse_clause(clause: &str) -> Result<Command, AskBack> {
-    let words = folded_words(clause);
-    if clause.contains(['?', '\u{ff1f}']) && words != ["status"] {
+    let whole = said(clause);
+    if clause.contains(['?', '\u{ff1f}']) && whole != "status" {
         return Err(AskBack::Question);
     }
     let bare = without_politeness(clause);
-    if bare.is_empty() || folded_words(bare).is_empty() {
+    if !bare.contains(char::is_alphanumeric) {
         return Err(AskBack::Bare);
     }
     let command = match phrase(bare)? {
         Some(command) => command,
-        None => parse(bare).map_err(|error| classify(&words, error))?,
+        None => parse(bare).map_err(|error| classify(&whole, error))?,
     };
     if let Command::Approve(approve) = &command {
         let excludes = matches!(&approve.target, Target::All { except } | Target::Group { except, .. } if !except.is_empty());
-        if !excludes && words.iter().any(|word| is_negation(word)) {
+        if !excludes && words(&whole).any(is_negation) {
             return Err(AskBack::Negated);
         }
-        if approve.reason.as_ref().is_some_and(|reason| sets_a_condition(&folded_words(reason.as_str()))) {
+        if approve.reason.as_ref().is_some_and(|reason| sets_a_condition(&said(reason.as_str()))) {
             return Err(AskBack::Condition);
         }
     }
@@ -261,9 +291,9 @@ fn parse_clause(clause: &str) -> Result<Command, AskBack> {
 }
 
 /// Why a clause that is no command is none, in the words most useful to its writer.
-fn classify(words: &[String], error: ParseError) -> AskBack {
-    if sets_a_condition(words)
-        && words.iter().any(|word| crate::spec_of(word).is_some() || word == "yes" || word == "ok")
+fn classify(said: &str, error: ParseError) -> AskBack {
+    if sets_a_condition(said)
+        && words(said).any(|word| crate::spec_of(word).is_some() || word == "yes" || word == "ok")
     {
         return AskBack::Condition;
     }
@@ -289,21 +319,20 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
     let (head, reason) = split_reason(clause);
     // What cannot be kept as a reason is not left out: it may hold what the decision hangs on.
     let reason = || reason.clone().map_err(|why| not_a_reason(clause, why));
-    let words = folded_words(head);
     // A mark before the words ("| approve", "> approve") says that they are somebody else's.
     let plain = |c: char| {
         c.is_alphanumeric() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '\u{2019}')
     };
-    let said = if head.chars().all(plain) { words.join(" ") } else { String::new() };
-    if YES.contains(&said.as_str()) {
+    let whole = if head.chars().all(plain) { said(head) } else { String::new() };
+    if YES.contains(&whole.as_str()) {
         return Ok(Some(Command::Approve(Approve { target: Target::These, reason: reason()? })));
     }
-    if NO.contains(&said.as_str()) {
+    if NO.contains(&whole.as_str()) {
         return Ok(Some(Command::Decline(Decline { target: Target::These, reason: reason()? })));
     }
     let Some((lines, verb)) = leading_lines(head) else { return Ok(None) };
     let target = Target::Lines(lines);
-    match folded_words(verb).join(" ").as_str() {
+    match said(verb).as_str() {
         "ok" | "okay" | "yes" | "approve" | "approved" | "go ahead" => {
             Ok(Some(Command::Approve(Approve { target, reason: reason()? })))
         }

@@ -19,3 +19,5 @@ pub mod send;
 pub mod token;
 pub mod trim;
 pub mod utf7;
+
+mod lists;

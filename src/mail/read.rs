@@ -248,7 +248,7 @@ fn recipients(section: &Section<'_>) -> Vec<String> {
 }
 
 pub(crate) fn sent(value: &[u8]) -> Option<DateTime<Utc>> {
-    let value = [headers::trim_line_end(value), b"\r\n"].concat();
+    let value = headers::terminated(value);
     match MessageStream::new(&value).parse_date() {
         HeaderValue::DateTime(date) if date.is_valid() => DateTime::from_timestamp(date.to_timestamp(), 0),
         _ => None,

@@ -4,7 +4,6 @@
 //! so a stolen database answers nothing, and looking a hash up needs no constant-time comparison: whoever can choose
 //! what is compared would have to find a preimage first.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
@@ -121,21 +120,20 @@ pub fn find<'a>(
     }
 }
 
-fn one(tokens: impl Iterator<Item = Token>, several: TokenProblem) -> Result<Option<Token>, TokenProblem> {
-    let mut found: BTreeSet<Token> = tokens.collect();
-    let first = found.pop_first();
-    if found.is_empty() { Ok(first) } else { Err(several) }
+fn one(
+    mut tokens: impl Iterator<Item = Token>,
+    several: TokenProblem,
+) -> Result<Option<Token>, TokenProblem> {
+    let first = tokens.next();
+    if tokens.all(|token| Some(&token) == first.as_ref()) { Ok(first) } else { Err(several) }
 }
 
 /// Every `[#…]` of a subject that is a token; ticket numbers of other systems are not.
 fn in_subject(subject: &str) -> impl Iterator<Item = Token> {
     subject.split("[#").skip(1).filter_map(|tail| {
-        let letters: String = tail
-            .chars()
-            .take(MOST_BETWEEN_BRACKETS)
-            .take_while(|c| *c != ']')
-            .filter(|c| !c.is_whitespace())
-            .collect();
+        let inside = tail.chars().take(MOST_BETWEEN_BRACKETS).take_while(|c| *c != ']');
+        let mut letters = String::with_capacity(MOST_BETWEEN_BRACKETS);
+        letters.extend(inside.filter(|c| !c.is_whitespace()));
         Token::parse(&letters)
     })
 }

@@ -6,6 +6,8 @@ mod quote;
 mod signature;
 mod words;
 
+use memchr::memchr_iter;
+
 use self::quote::Line;
 
 /// What is left of a reply.
@@ -29,7 +31,9 @@ const MOST_LINES: usize = 20_000;
 /// Cuts everything off that was not typed for this reply.
 #[must_use]
 pub fn trim(text: &str) -> Trimmed {
-    let end = text.match_indices('\n').nth(MOST_LINES).map(|(at, _)| at);
+    // So many lines need as many ends.
+    let end =
+        if text.len() > MOST_LINES { memchr_iter(b'\n', text.as_bytes()).nth(MOST_LINES) } else { None };
     let text_read = end.and_then(|end| text.get(..end)).unwrap_or(text);
     let lines: Vec<Line<'_>> = quote::mark(text_read);
     let first_quote = lines.iter().position(|line| matches!(line, Line::Quoted));

@@ -1,5 +1,7 @@
 //! The header section of a raw message, cut without mercy: whatever two programs could read differently is refused.
 
+use std::borrow::Cow;
+
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Address as Addresses, HeaderValue};
 use memchr::{memchr, memchr2};
@@ -162,19 +164,18 @@ impl<'a> Section<'a> {
     pub(crate) fn sender(&self) -> Option<Address> {
         let mut froms = self.all("From");
         let (from, None) = (froms.next()?, froms.next()) else { return None };
-        let parsed = MessageStream::new(&terminated(from)).parse_address().into_owned();
+        let terminated = terminated(from);
+        let parsed = MessageStream::new(&terminated).parse_address();
         let HeaderValue::Address(Addresses::List(list)) = &parsed else { return None };
         let [Addr { address: Some(address), .. }] = list.as_slice() else { return None };
         // Quoted parts and comments may hold anything; what is left must hold this address and no other.
         let bare = without_quotes(&String::from_utf8_lossy(from));
         let written = match bare.split_once('<') {
-            Some((_, tail)) => {
-                tail.split_once('>').filter(|(_, after)| after.trim().is_empty())?.0.to_owned()
-            }
-            None => bare,
+            Some((_, tail)) => tail.split_once('>').filter(|(_, after)| after.trim().is_empty())?.0,
+            None => &bare,
         };
         let address = Address::parse(address).ok()?;
-        (Address::parse(&written).ok()? == address).then_some(address)
+        (Address::parse(written).ok()? == address).then_some(address)
     }
 }
 
@@ -207,17 +208,29 @@ pub(crate) fn trim_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The library's field parsers need the line end.
-fn terminated(value: &[u8]) -> Vec<u8> {
-    [trim_line_end(value), b"\r\n"].concat()
+/// The library's field parsers need the line end, which only the last line of a message can lack.
+pub(super) fn terminated(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.ends_with(b"\n") { Cow::Borrowed(value) } else { Cow::Owned([value, b"\r\n"].concat()) }
 }
 
 pub(crate) fn decoded(value: &[u8]) -> String {
     let value = terminated(value);
     match MessageStream::new(&value).parse_unstructured() {
-        HeaderValue::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        HeaderValue::Text(text) => one_line(&text),
         _ => String::new(),
     }
+}
+
+/// Words with one blank between them.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 fn addresses(value: &[u8]) -> Vec<String> {
@@ -239,7 +252,7 @@ fn ids(value: &[u8]) -> Vec<String> {
     let value = terminated(value);
     match MessageStream::new(&value).parse_id() {
         HeaderValue::Text(id) => vec![id.into_owned()],
-        HeaderValue::TextList(ids) => ids.into_iter().map(std::borrow::Cow::into_owned).collect(),
+        HeaderValue::TextList(ids) => ids.into_iter().map(Cow::into_owned).collect(),
         _ => Vec::new(),
     }
 }

@@ -289,7 +289,13 @@ impl<'a> Page<'a> {
         loop {
             // The first byte of the characters that are more than letters; others begin with 0xc2 too.
             let special = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0xc2);
-            let run = rest.bytes().position(special).unwrap_or(rest.len());
+            let bytes = rest.as_bytes();
+            let ends = |(at, byte): (usize, &u8)| {
+                // One blank between two words is seen as it is.
+                let next = bytes.get(at.saturating_add(1));
+                special(*byte) && !(*byte == b' ' && at > 0 && next.is_some_and(|next| !special(*next)))
+            };
+            let run = bytes.iter().enumerate().position(ends).unwrap_or(rest.len());
             let Some((letters, tail)) = rest.split_at_checked(run) else { return };
             if !letters.is_empty() {
                 self.letters(letters);
@@ -370,8 +376,11 @@ fn tag_end<'t>(inside: &'t str) -> Option<(&'t str, &'t str)> {
             return Some((inside.get(..end)?, tail.get(1..)?));
         }
         // Only behind "=" and blanks does a quotation mark open anything.
-        let value = |text: &'t str| text.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
-        rest = value(tail);
+        let value = |text: &'t str| match text.as_bytes().first() {
+            Some(b'a'..=b'z' | b'"' | b'>') => text,
+            _ => text.trim_start_matches(|c: char| c == '=' || c.is_whitespace()),
+        };
+        rest = value(tail.get(1..)?);
         while let Some(quote @ (b'"' | b'\'')) = rest.as_bytes().first() {
             rest = split_at(rest.get(1..)?, *quote).map_or("", |(_, after)| value(after));
         }
@@ -427,14 +436,17 @@ impl<'t> Iterator for Attributes<'t> {
     fn next(&mut self) -> Option<Self::Item> {
         const MOST: usize = 40;
         while self.number < MOST {
-            let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
+            let rest = if begins_solid(self.rest) {
+                self.rest
+            } else {
+                self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/')
+            };
             if rest.is_empty() {
                 break;
             }
-            let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
-            let (name, tail) = rest.split_at_checked(end)?;
-            let tail = tail.trim_start();
-            let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
+            let (name, tail) = rest.split_at_checked(name_end(rest))?;
+            let tail = without_blanks(tail);
+            let (value, after) = match tail.strip_prefix('=').map(without_blanks) {
                 None => ("", tail),
                 Some(tail) => match tail.as_bytes().first() {
                     Some(quote @ (b'"' | b'\'')) => {
@@ -454,6 +466,24 @@ impl<'t> Iterator for Attributes<'t> {
             }
         }
         None
+    }
+}
+
+/// Whether a text begins with something that is neither a blank nor a slash, as most pieces of tags do.
+fn begins_solid(text: &str) -> bool {
+    matches!(text.as_bytes().first(), Some(b'!'..=b'.' | b'0'..=b'~'))
+}
+
+fn without_blanks(text: &str) -> &str {
+    if begins_solid(text) { text } else { text.trim_start() }
+}
+
+/// Where an attribute's name ends.
+fn name_end(text: &str) -> usize {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    match text.bytes().enumerate().find(|(_, byte)| !plain(byte)) {
+        Some((at, b'=' | b' ')) => at,
+        _ => text.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(text.len()),
     }
 }
 

@@ -1,9 +1,14 @@
 //! Mail that no person typed: our own, bounces, receipts, automatic answers and lists. It is never answered.
 
+use std::sync::LazyLock;
+
 use super::headers::Section;
 use super::mime::{Leaf, Part};
 use crate::domain::ids::NoticeId;
 use crate::domain::person::Address;
+use patchbot_commands::folded;
+
+use crate::mail::lists::Beginnings;
 use crate::mail::ours::Ours;
 
 /// What a machine sent.
@@ -146,6 +151,8 @@ const AWAY: &[&str] = &[
     "부재중",
 ];
 
+static AWAY_BEGINS: LazyLock<Beginnings> = LazyLock::new(|| Beginnings::new(AWAY));
+
 pub(super) fn classify(section: &Section<'_>, ours: &Ours) -> Class {
     let from = section.addresses("From");
     if section.all("X-Patchbot-Notice").next().is_some() || from.iter().any(|address| ours.is_ours(address)) {
@@ -156,12 +163,11 @@ pub(super) fn classify(section: &Section<'_>, ours: &Ours) -> Class {
         let receipt = content_type.contains("disposition-notification");
         return if receipt { Class::Receipt } else { Class::Bounce };
     }
-    let subject = section.text("Subject").unwrap_or_default().to_lowercase();
-    let away = AWAY.iter().any(|words| subject.starts_with(words));
-    let automatic = section.keyword("Auto-Submitted").is_some_and(|value| {
-        let kind = value.split([';', ' ', '(']).next().unwrap_or_default().to_owned();
-        kind != "no"
-    });
+    let subject = section.text("Subject").unwrap_or_default();
+    let away = AWAY_BEGINS.begin(&folded(&subject));
+    let automatic = section
+        .keyword("Auto-Submitted")
+        .is_some_and(|value| value.split([';', ' ', '(']).next().unwrap_or_default() != "no");
     let precedence = section.keyword("Precedence").unwrap_or_default();
     let answers = ["X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply", "X-Mail-Autoreply"];
     let marked = answers.iter().any(|name| section.keyword(name).is_some_and(|value| value != "no"));

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::words::{Label, folded, is_original, label, opens_attribution, says_wrote};
+use super::words::{Label, is_original, label, opens_attribution, says_wrote};
 use crate::render::ANSWER_ABOVE;
+use patchbot_commands::folded;
 
 /// A line of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ const LETTERS_OF_AN_ATTRIBUTION: usize = 500;
 
 /// Marks each line. What lies below the beginning of an unmarked quote is not returned at all.
 pub(super) fn mark(text: &str) -> Vec<Line<'_>> {
-    let mut lines: Vec<Cow<'_, str>> = Vec::new();
+    let mut lines: Vec<Cow<'_, str>> = Vec::with_capacity(64);
     let mut below = false;
     for line in text.lines().map(clean) {
         below = is_answer_above(&line);

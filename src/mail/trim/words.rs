@@ -1,39 +1,13 @@
 //! The words by which quotes, signatures and footers are recognised, in the languages of the mail programs.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use memchr::memchr2;
 
-/// A list in alphabetical order, so that a line is compared with a few of its entries and not with each.
-struct Beginnings(Vec<&'static str>);
+use patchbot_commands::folded;
 
-impl Beginnings {
-    fn new(list: &[&'static str]) -> Self {
-        let mut list = list.to_vec();
-        list.sort_unstable();
-        // What begins with another entry says nothing new, and without it at most one entry is the beginning of a text:
-        // the last of those that do not come behind it.
-        list.dedup_by(|entry, before| entry.starts_with(*before));
-        Self(list)
-    }
-
-    /// Whether a text begins with one of the entries.
-    fn begin(&self, text: &str) -> bool {
-        let behind = self.0.partition_point(|entry| *entry <= text);
-        behind.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|entry| text.starts_with(entry))
-    }
-}
-
-/// A text in lower case; most words are already.
-pub(super) fn folded(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.to_lowercase())
-    }
-}
+use crate::mail::lists::Beginnings;
 
 /// The fields of the header block that Outlook and its kin put above what is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
