@@ -22,6 +22,7 @@ pub(crate) struct Seen {
 /// Reads HTML as a person would see it.
 pub(crate) fn seen(html: &str) -> Seen {
     let mut page = Page { styles: Styles::gather(html), ..Page::default() };
+    page.seen.text.reserve(html.len() / 4);
     let mut rest = html;
     while let Some((before, tagged)) = memchr(b'<', rest.as_bytes()).and_then(|at| rest.split_at_checked(at))
     {
@@ -35,7 +36,8 @@ pub(crate) fn seen(html: &str) -> Seen {
 
 /// What a name does to the text in its elements; looked up once for each name on a page.
 #[derive(Debug, Default)]
-struct Name {
+struct Name<'a> {
+    name: Cow<'a, str>,
     /// How many elements of the name are open, so that a stray end tag costs nothing.
     open: usize,
     kind: Kind,
@@ -62,9 +64,9 @@ enum Kind {
     Item,
 }
 
-impl Name {
-    fn new(name: &str) -> Self {
-        let kind = match name {
+impl<'a> Name<'a> {
+    fn new(name: Cow<'a, str>) -> Self {
+        let kind = match &*name {
             "br" => Kind::LineEnd,
             "hr" => Kind::Rule,
             "td" | "th" => Kind::Cell,
@@ -79,11 +81,12 @@ impl Name {
         Self {
             open: 0,
             kind,
-            block: BLOCKS.contains(&name),
-            empty: VOID.contains(&name),
-            raw: RAW.contains(&name),
-            hides: UNSEEN.contains(&name),
-            strikes: STRUCK.contains(&name),
+            block: BLOCKS.contains(&&*name),
+            empty: VOID.contains(&&*name),
+            raw: RAW.contains(&&*name),
+            hides: UNSEEN.contains(&&*name),
+            strikes: STRUCK.contains(&&*name),
+            name,
         }
     }
 }
@@ -105,7 +108,7 @@ struct Page<'a> {
     styles: Styles,
     seen: Seen,
     open: Vec<Open>,
-    names: Vec<Name>,
+    names: Vec<Name<'a>>,
     /// Where a name stands among them.
     places: HashMap<Cow<'a, str>, usize>,
     hiding: usize,
@@ -155,13 +158,13 @@ impl<'a> Page<'a> {
             Some(b'!' | b'?') => split_at(inside, b'>').map(|(_, after)| after),
             Some(b'/') => {
                 let (name, after) = split_at(inside, b'>')?;
-                self.closes(&name_of(name.trim_start_matches('/')));
+                self.closes(name_of(name.trim_start_matches('/')));
                 Some(after)
             }
             Some(byte) if byte.is_ascii_alphabetic() => {
                 let (tag, after) = tag_end(inside)?;
                 let name = name_of(tag);
-                let place = self.place(&name);
+                let place = self.place(name.clone());
                 if self.names.get(place)?.raw {
                     return after_raw(after, &name);
                 }
@@ -177,13 +180,19 @@ impl<'a> Page<'a> {
     }
 
     /// Where a name stands among those of the page.
-    fn place(&mut self, name: &Cow<'a, str>) -> usize {
-        if let Some(place) = self.places.get(name) {
+    fn place(&mut self, name: Cow<'a, str>) -> usize {
+        // Most end tags end what was begun last.
+        let last = self.open.last().map(|open| open.name);
+        if let Some(last) = last.filter(|last| self.names.get(*last).is_some_and(|known| known.name == name))
+        {
+            return last;
+        }
+        if let Some(place) = self.places.get(&name) {
             return *place;
         }
         let place = self.names.len();
-        self.names.push(Name::new(name));
-        self.places.insert(name.clone(), place);
+        self.names.push(Name::new(name.clone()));
+        self.places.insert(name, place);
         place
     }
 
@@ -239,7 +248,7 @@ impl<'a> Page<'a> {
         self.words(&mark);
     }
 
-    fn closes(&mut self, name: &Cow<'a, str>) {
+    fn closes(&mut self, name: Cow<'a, str>) {
         let place = self.place(name);
         let Some(known) = self.names.get(place) else { return };
         let is_open = known.open > 0;
@@ -360,7 +369,12 @@ fn split_at(text: &str, mark: u8) -> Option<(&str, &str)> {
 }
 
 fn name_of(tag: &str) -> Cow<'_, str> {
-    let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
+    let plain = tag.bytes().position(|byte| !byte.is_ascii_alphanumeric());
+    let end = match plain.and_then(|at| tag.as_bytes().get(at)) {
+        None | Some(b' ' | b'/' | b'>') => plain,
+        _ => tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')),
+    };
+    let end = end.unwrap_or(tag.len());
     lower(tag.get(..end.min(40)).unwrap_or_default())
 }
 
