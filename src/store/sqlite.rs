@@ -26,10 +26,10 @@ pub(super) mod dialect {
 #[path = "sql/mod.rs"]
 pub(super) mod sql;
 
-/// One connection that writes, several that read.
 /// How long somebody waits for who writes now: a whole inventory, in another process.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// One connection that writes, several that read.
 #[derive(Debug, Clone)]
 pub struct Pools {
     pub(super) write: sqlx::SqlitePool,
@@ -52,13 +52,16 @@ impl Pools {
         let options = SqliteConnectOptions::from_str("sqlite:")
             .map_err(|error| place(error.to_string()))?
             .filename(path)
+            // A server's row is about a kilobyte; only a new file takes the size of its pages from here.
+            .page_size(8192)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(WAIT);
         let pool = |most: u32| SqlitePoolOptions::new().max_connections(most).acquire_timeout(WAIT);
-        // What a whole inventory changes is to be written once, not page by page while it is being changed.
-        let writing = options.clone().pragma("cache_size", "-65536");
+        // What a whole inventory changes is to be written once, not page by page while it is being changed. So much memory is
+        // only taken by who has that much in his database.
+        let writing = options.clone().pragma("cache_size", "-262144");
         let write = pool(1).connect_with(writing).await.map_err(|error| {
             if is_damage(&error) {
                 StoreError::Damaged(path.display().to_string())

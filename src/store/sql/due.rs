@@ -5,7 +5,7 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{Conn, Row, dialect, parsed, rows, word};
+use super::{Conn, Row, dialect, parsed, rows, word, write_all};
 use crate::domain::ids::{PersonId, WindowId};
 use crate::domain::quarter::Quarter;
 use crate::domain::timeline::{Due, Event};
@@ -14,7 +14,7 @@ use crate::store::records::{Claim, Claimed, Lease, Subject, Waiting};
 
 statements! {
     RELEASE = "UPDATE due SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL";
-    PUT = "INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ($1, $2, $3, $4, $5, $5, 1) \
+    PUT = "INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (subject, id, quarter) DO UPDATE SET event = excluded.event, due_at = excluded.due_at, \
         event_at = excluded.event_at, lease_owner = NULL, lease_until = NULL, lease_epoch = due.lease_epoch + 1";
     PUT_MANY = concatcp!("INSERT INTO due (subject, id, quarter, event, due_at, event_at, lease_epoch) VALUES ", rows::OF_7, " \
@@ -58,16 +58,7 @@ pub(in crate::store) async fn put_due(
     quarter: Quarter,
     due: Option<Due>,
 ) -> Result<(), StoreError> {
-    let (kind, id) = subject.parts();
-    sqlx::query(PUT)
-        .bind(kind)
-        .bind(id)
-        .bind(quarter.to_string())
-        .bind(due.map(|due| due.event.as_str()))
-        .bind(due.map(|due| due.at))
-        .execute(conn)
-        .await?;
-    Ok(())
+    put_many_due(conn, quarter, &[(subject, due)]).await
 }
 
 pub(in crate::store) async fn put_many_due(
@@ -75,27 +66,22 @@ pub(in crate::store) async fn put_many_due(
     quarter: Quarter,
     all: &[(Subject, Option<Due>)],
 ) -> Result<(), StoreError> {
-    let mut chunks = all.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        let mut query = sqlx::query(PUT_MANY);
-        for (subject, due) in chunk {
+    write_all(conn, all, |chunk| {
+        let sql = if chunk.len() == 1 { PUT } else { PUT_MANY };
+        chunk.iter().fold(sqlx::query(sql), |query, (subject, due)| {
             let (kind, id) = subject.parts();
             let at = due.map(|due| due.at);
-            query = query
+            query
                 .bind(kind)
                 .bind(id)
                 .bind(quarter.to_string())
                 .bind(due.map(|due| due.event.as_str()))
                 .bind(at)
                 .bind(at)
-                .bind(1_i64);
-        }
-        query.execute(&mut *conn).await?;
-    }
-    for (subject, due) in chunks.remainder() {
-        put_due(&mut *conn, *subject, quarter, *due).await?;
-    }
-    Ok(())
+                .bind(1_i64)
+        })
+    })
+    .await
 }
 
 pub(in crate::store) async fn claim_due(

@@ -117,3 +117,22 @@ async fn all<T>(
     }
     Ok(all)
 }
+
+/// Writes many rows: as many as a statement takes, the rest one by one; `query` binds those of one statement. While the
+/// database works at one statement, the next is bound.
+async fn write_all<'q, T>(
+    conn: &mut Conn,
+    all: &'q [T],
+    query: impl Fn(&'q [T]) -> Query<'q>,
+) -> Result<(), StoreError> {
+    let full = all.chunks_exact(rows::AT_ONCE);
+    let rest = full.remainder().chunks(1);
+    let mut queries = full.chain(rest).map(query);
+    let mut next = queries.next();
+    while let Some(query) = next {
+        let (done, bound) = futures::join!(query.execute(&mut *conn), async { queries.next() });
+        done?;
+        next = bound;
+    }
+    Ok(())
+}

@@ -5,8 +5,11 @@
 
 use super::dialect::NUMBERED;
 
-/// How many rows such a statement is about.
-pub(super) const AT_ONCE: usize = 50;
+/// How many rows such a statement writes.
+pub(super) const AT_ONCE: usize = 200;
+
+/// How many values such a statement looks for, also when it is asked for fewer.
+pub(super) const LOOKED_FOR: usize = 50;
 
 const fn digits(number: usize) -> usize {
     let mut left = number;
@@ -74,11 +77,11 @@ const fn text(bytes: &'static [u8]) -> &'static str {
     }
 }
 
-const ONE: [u8; length(1, AT_ONCE)] = placeholders(1, AT_ONCE);
-const THREE: [u8; length(AT_ONCE, 3)] = placeholders(AT_ONCE, 3);
-const SEVEN: [u8; length(AT_ONCE, 7)] = placeholders(AT_ONCE, 7);
-const FIFTEEN: [u8; length(AT_ONCE, 15)] = placeholders(AT_ONCE, 15);
-const NINETEEN: [u8; length(AT_ONCE, 19)] = placeholders(AT_ONCE, 19);
+static ONE: [u8; length(1, LOOKED_FOR)] = placeholders(1, LOOKED_FOR);
+static THREE: [u8; length(AT_ONCE, 3)] = placeholders(AT_ONCE, 3);
+static SEVEN: [u8; length(AT_ONCE, 7)] = placeholders(AT_ONCE, 7);
+static FIFTEEN: [u8; length(AT_ONCE, 15)] = placeholders(AT_ONCE, 15);
+static NINETEEN: [u8; length(AT_ONCE, 19)] = placeholders(AT_ONCE, 19);
 
 /// One row with as many values: what a column may be.
 pub(super) const ANY_OF: &str = text(&ONE);

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Query, Row, all, json, parsed, rows, word};
+use super::{Conn, Query, Row, all, json, parsed, rows, word, write_all};
 use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::policy::RebootRule;
 use crate::domain::server::{Ownership, Rank, Reach, Server};
@@ -131,36 +131,27 @@ pub(in crate::store) async fn insert_servers(
     servers: &[&Server],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut chunks = servers.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        let mut query = sqlx::query(INSERT_MANY);
-        for server in chunk {
-            query = bind(query, server, now).bind(now).bind(server.group_key()).bind(server.service());
-        }
-        query.execute(&mut *conn).await?;
-    }
-    for server in chunks.remainder() {
-        write(&mut *conn, INSERT, server, now).await?;
-    }
-    Ok(())
+    let bound = |query, server| bind(query, server, now);
+    write_all(conn, servers, |chunk| match chunk {
+        [server] => bound(sqlx::query(INSERT), *server).bind(server.group_key()).bind(server.service()),
+        many => many.iter().fold(sqlx::query(INSERT_MANY), |query, server| {
+            bound(query, *server).bind(now).bind(server.group_key()).bind(server.service())
+        }),
+    })
+    .await
 }
 
 pub(in crate::store) async fn insert_ownerships(
     conn: &mut Conn,
     all: &[(ServerId, Ownership)],
 ) -> Result<(), StoreError> {
-    let mut chunks = all.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        let query = chunk.iter().fold(sqlx::query(ADD_OWNERS), |query, (server, owner)| {
+    write_all(conn, all, |chunk| {
+        let sql = if chunk.len() == 1 { ADD_OWNER } else { ADD_OWNERS };
+        chunk.iter().fold(sqlx::query(sql), |query, (server, owner)| {
             query.bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0)
-        });
-        query.execute(&mut *conn).await?;
-    }
-    for (server, owner) in chunks.remainder() {
-        let query = sqlx::query(ADD_OWNER).bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0);
-        query.execute(&mut *conn).await?;
-    }
-    Ok(())
+        })
+    })
+    .await
 }
 
 pub(in crate::store) async fn update_server(

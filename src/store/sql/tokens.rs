@@ -5,7 +5,7 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Conn, Query, Row, json, rows};
+use super::{Conn, Query, Row, json, rows, write_all};
 use crate::domain::ids::{InboxId, NoticeId, PersonId};
 use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
@@ -41,14 +41,11 @@ pub(in crate::store) async fn insert_tokens(
     conn: &mut Conn,
     tokens: &[ReplyToken],
 ) -> Result<(), StoreError> {
-    let mut chunks = tokens.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        chunk.iter().fold(sqlx::query(INSERT_MANY), bind).execute(&mut *conn).await?;
-    }
-    for token in chunks.remainder() {
-        insert_token(&mut *conn, token).await?;
-    }
-    Ok(())
+    write_all(conn, tokens, |chunk| {
+        let sql = if chunk.len() == 1 { INSERT } else { INSERT_MANY };
+        chunk.iter().fold(sqlx::query(sql), bind)
+    })
+    .await
 }
 
 fn token(row: &Row) -> Result<ReplyToken, StoreError> {

@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Conn, Query, Row, all, json, parsed, rows};
+use super::{Conn, Query, Row, all, json, parsed, rows, write_all};
 use crate::domain::ids::{PersonId, Revision, ServerId, WindowId};
 use crate::domain::occupancy::hour_of;
 use crate::domain::quarter::Quarter;
@@ -131,9 +131,9 @@ pub(in crate::store) async fn windows_by_ids(
     ids: &[WindowId],
 ) -> Result<Vec<Window>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(rows::AT_ONCE) {
+    for chunk in ids.chunks(rows::LOOKED_FOR) {
         // The places that are left over ask for a window that nobody has.
-        let asked = chunk.iter().map(|id| id.0).chain(std::iter::repeat(Uuid::nil())).take(rows::AT_ONCE);
+        let asked = chunk.iter().map(|id| id.0).chain(std::iter::repeat(Uuid::nil())).take(rows::LOOKED_FOR);
         let query = asked.fold(sqlx::query(BY_IDS), Query::bind);
         found.extend(all(&mut *conn, query, window).await?);
     }
@@ -177,14 +177,11 @@ pub(in crate::store) async fn windows_of_owner(
 }
 
 pub(in crate::store) async fn insert_windows(conn: &mut Conn, windows: &[Window]) -> Result<(), StoreError> {
-    let mut chunks = windows.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        chunk.iter().fold(sqlx::query(INSERT_MANY), bind).execute(&mut *conn).await?;
-    }
-    for window in chunks.remainder() {
-        write(&mut *conn, INSERT, window).await?;
-    }
-    Ok(())
+    write_all(conn, windows, |chunk| {
+        let sql = if chunk.len() == 1 { INSERT } else { INSERT_MANY };
+        chunk.iter().fold(sqlx::query(sql), bind)
+    })
+    .await
 }
 
 pub(in crate::store) async fn windows_starting(

@@ -3,7 +3,7 @@
 use const_format::concatcp;
 use sqlx::Row as _;
 
-use super::{Conn, Query, Row, parsed, rows, word};
+use super::{Conn, Query, Row, parsed, rows, word, write_all};
 use crate::domain::ids::ServerId;
 use crate::domain::zone_check::{Witness, ZoneCheck, ZoneVerdict};
 use crate::store::error::StoreError;
@@ -34,14 +34,11 @@ pub(in crate::store) async fn put_zone_checks(
     conn: &mut Conn,
     all: &[ZoneCheckRow],
 ) -> Result<(), StoreError> {
-    let mut chunks = all.chunks_exact(rows::AT_ONCE);
-    for chunk in &mut chunks {
-        chunk.iter().fold(sqlx::query(PUT_MANY), bind).execute(&mut *conn).await?;
-    }
-    for row in chunks.remainder() {
-        bind(sqlx::query(PUT), row).execute(&mut *conn).await?;
-    }
-    Ok(())
+    write_all(conn, all, |chunk| {
+        let sql = if chunk.len() == 1 { PUT } else { PUT_MANY };
+        chunk.iter().fold(sqlx::query(sql), bind)
+    })
+    .await
 }
 
 pub(in crate::store) async fn all_zone_checks(conn: &mut Conn) -> Result<Vec<ZoneCheckRow>, StoreError> {
