@@ -42,6 +42,7 @@ pub mod run;
 pub mod server;
 pub mod sheet;
 pub mod shown;
+pub(crate) mod side_by_side;
 pub mod silence;
 pub mod simulate;
 pub mod start;

@@ -92,6 +92,22 @@ const HEADINGS: &[(&str, Column)] = &[
     ("rebootpolicy", Column::Reboot),
 ];
 
+/// Those that are not about a quarter.
+const PLAIN: [Column; 12] = [
+    Column::Name,
+    Column::PrimaryOwner,
+    Column::SecondaryOwner,
+    Column::Zone,
+    Column::Group,
+    Column::Environment,
+    Column::System,
+    Column::Address,
+    Column::Port,
+    Column::User,
+    Column::Jump,
+    Column::Reboot,
+];
+
 const DATES: [&str; 4] = ["q1_patch_date", "q2_patch_date", "q3_patch_date", "q4_patch_date"];
 const TIMES: [&str; 4] = ["q1_patch_time", "q2_patch_time", "q3_patch_time", "q4_patch_time"];
 const APPROVALS: [&str; 4] =
@@ -128,24 +144,25 @@ impl Column {
         }
     }
 
+    /// How many there are.
+    pub(super) const COUNT: usize = PLAIN.len() + 12;
+
+    /// Its place among all of them, from 0.
+    pub(super) fn place(self) -> usize {
+        let of_quarter =
+            |of: usize, what: usize| PLAIN.len().saturating_add(of.saturating_mul(3)).saturating_add(what);
+        match self {
+            Self::Date(of) => of_quarter(of, 0),
+            Self::Time(of) => of_quarter(of, 1),
+            Self::Approval(of) => of_quarter(of, 2),
+            plain => PLAIN.iter().position(|other| *other == plain).unwrap_or(Self::COUNT),
+        }
+    }
+
     /// All of them, in the order of typical files.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let plain = [
-            Self::Name,
-            Self::PrimaryOwner,
-            Self::SecondaryOwner,
-            Self::Zone,
-            Self::Group,
-            Self::Environment,
-            Self::System,
-            Self::Address,
-            Self::Port,
-            Self::User,
-            Self::Jump,
-            Self::Reboot,
-        ];
         let quarters = (0..4).flat_map(|of| [Self::Date(of), Self::Time(of), Self::Approval(of)]);
-        plain.into_iter().chain(quarters)
+        PLAIN.into_iter().chain(quarters)
     }
 }
 
@@ -201,6 +218,7 @@ mod tests {
         for column in Column::all() {
             assert_eq!(column_of(column.heading()), Some(column));
         }
+        assert!(Column::all().map(Column::place).eq(0..Column::COUNT));
         for (index, (name, _)) in HEADINGS.iter().enumerate() {
             assert!(HEADINGS.iter().skip(index + 1).all(|(other, _)| fold(other) != fold(name)), "{name}");
         }

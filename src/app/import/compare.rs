@@ -1,12 +1,12 @@
-//! What a file says of a server beside what the database has. Pure, but for the ids of new servers.
+//! What a file says of a server beside what the database has. Pure.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::columns::{Column, column_of};
 use super::read::{Entry, Sheet};
 use super::windows::Known;
-use crate::app::App;
 use crate::domain::attributes::Attributes;
+use crate::domain::ids::ServerId;
 use crate::domain::person::Address;
 use crate::domain::policy::RebootRule;
 use crate::domain::server::{Rank, Reach, Server};
@@ -32,10 +32,10 @@ impl Meanings {
 
 /// The server as it will be. What the file has no column for stays as it is.
 pub(super) fn server(
-    app: &App,
     sheet: &Sheet,
     entry: &Entry,
     old: Option<&Server>,
+    id: ServerId,
     windows: &Known,
     meanings: &mut Meanings,
 ) -> (Server, Represented) {
@@ -54,7 +54,7 @@ pub(super) fn server(
     };
     let represented = [0, 1, 2, 3].map(|of| old.is_some_and(|old| windows.stands_for(old, entry, of)));
     let server = Server {
-        id: old.map_or_else(|| app.server_id(), |old| old.id),
+        id,
         name: entry.name.clone(),
         zone: entry.zone,
         host_group: text(Column::Group, |server| &server.host_group),
@@ -89,9 +89,11 @@ fn attributes(
         Some(column) => !sheet.tells(column) || is_represented(column, represented),
         None => !sheet.others.iter().any(|other| other == heading),
     });
-    let written = sheet.written(entry).filter(|(column, _)| !is_represented(*column, represented));
-    let written = written.map(|(column, cell)| (column.heading(), cell));
-    sheet.attributes(entry).chain(staying).chain(written).collect()
+    let kept = sheet.kept(entry).filter(|(_, _, column)| match column {
+        Some(column) => !is_represented(*column, represented),
+        None => true,
+    });
+    kept.map(|(heading, cell, _)| (heading, cell)).chain(staying).collect()
 }
 
 fn is_represented(column: Column, represented: Represented) -> bool {
@@ -109,9 +111,9 @@ pub(super) fn keep_unplanned(server: &mut Server, sheet: &Sheet, entry: &Entry, 
         })
     };
     let planned: Vec<&str> = sheet
-        .written(entry)
-        .filter(|(column, _)| is_planned(*column))
-        .map(|(column, _)| column.heading())
+        .kept(entry)
+        .filter(|(_, _, column)| column.is_some_and(is_planned))
+        .map(|(heading, ..)| heading)
         .collect();
     server.attributes = server.attributes.iter().filter(|(heading, _)| !planned.contains(heading)).collect();
 }

@@ -1,7 +1,6 @@
 //! A file in the place of the inventory, in memory: what would be if it had been imported.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry::Vacant;
 
 use super::{Preview, Problem, Taken, known, read};
 use crate::app::plan::Fleet;
@@ -32,11 +31,11 @@ impl App {
             tx.all_people().await?.into_iter().map(|person| (person.id, person)).collect();
         let mut ids = known.people;
         for mail in taken.iter().flat_map(Taken::people) {
-            if let Vacant(place) = ids.entry(mail) {
-                let (id, mail) = (self.person_id(), place.key().clone());
-                let name = mail.to_string();
+            if !ids.contains_key(mail) {
+                let (id, name) = (self.person_id(), mail.to_string());
+                let mail = mail.clone();
+                ids.insert(mail.clone(), id);
                 people.insert(id, Person { id, name, mail: Some(mail), zone: None, role: Role::Owner });
-                place.insert(id);
             }
         }
         let named = |owner: Ownership| Some((owner.rank, people.get(&owner.person)?.clone()));

@@ -10,7 +10,6 @@ pub(crate) mod read;
 mod table;
 mod windows;
 
-use std::collections::hash_map::Entry::Vacant;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::json;
@@ -27,6 +26,7 @@ use crate::domain::ids::{PersonId, ServerId};
 use crate::domain::person::Address;
 use crate::domain::quarter::Quarter;
 use crate::domain::server::{Ownership, Rank, Server};
+use crate::domain::side_by_side::{by_thousands, side_by_side};
 use crate::domain::timeline::{Due, next_for_window};
 use crate::domain::window::Window;
 use crate::store::Tx;
@@ -96,7 +96,16 @@ struct Taken {
     changes: Vec<String>,
     /// The owners as they will be.
     owners: Vec<(Rank, Address)>,
+    /// Who is written to when its pre-checks fail, and decides nothing.
+    patcher: Option<Address>,
     windows: Vec<(Window, bool)>,
+}
+
+/// A server of the file beside what the database has of it.
+struct Beside {
+    entry: Entry,
+    old: Option<Server>,
+    id: ServerId,
 }
 
 impl App {
@@ -163,31 +172,55 @@ impl App {
     ) -> Result<Vec<Taken>, Failure> {
         let entries = std::mem::take(&mut sheet.entries);
         let planned = self.known_windows(tx, &entries).await?;
+        let Known { servers, owners, .. } = known;
         let mut taken = Vec::with_capacity(entries.len());
-        let mut meanings = Meanings::default();
-        for entry in entries {
-            let old = known.servers.remove(&entry.name);
-            let before =
-                old.as_ref().and_then(|server| known.owners.get(&server.id)).map_or(&[][..], Vec::as_slice);
-            let (mut server, represented) =
-                compare::server(self, sheet, &entry, old.as_ref(), &planned, &mut meanings);
-            let changes = match &old {
-                Some(old) => {
-                    compare::differences(sheet, old, &server, before, &entry, represented, &mut meanings)
-                }
-                None => Vec::new(),
-            };
-            match (&old, changes.is_empty()) {
-                (None, _) => preview.new.push(entry.name.clone()),
-                (Some(_), true) => preview.unchanged = preview.unchanged.saturating_add(1),
-                (Some(_), false) => preview.changed.push((entry.name.clone(), changes.clone())),
-            }
-            let windows = self.windows_from(&entry, &server, &planned, preview);
-            compare::keep_unplanned(&mut server, sheet, &entry, &windows);
-            let owners = owning(sheet, &entry, before);
-            taken.push(Taken { known: old.is_some(), server, changes, owners, windows });
+        // Ids are given in the order of the file: new rows then come to the end of the database's indexes.
+        let beside = entries.into_iter().map(|entry| {
+            let old = servers.remove(&entry.name);
+            let id = old.as_ref().map_or_else(|| self.server_id(), |old| old.id);
+            Beside { entry, old, id }
+        });
+        let parts = side_by_side(by_thousands(beside), |part| {
+            let (mut preview, mut meanings) = (Preview::default(), Meanings::default());
+            let taken: Vec<Taken> = part
+                .into_iter()
+                .map(|one| self.taken(one, sheet, owners, &planned, &mut meanings, &mut preview))
+                .collect();
+            (taken, preview)
+        });
+        for (more, part) in parts {
+            taken.extend(more);
+            preview.add(part);
         }
         Ok(taken)
+    }
+
+    fn taken(
+        &self,
+        one: Beside,
+        sheet: &Sheet,
+        owners: &HashMap<ServerId, Vec<(Rank, Address)>>,
+        planned: &windows::Known,
+        meanings: &mut Meanings,
+        preview: &mut Preview,
+    ) -> Taken {
+        let Beside { entry, old, id } = one;
+        let before = old.as_ref().and_then(|old| owners.get(&old.id)).map_or(&[][..], Vec::as_slice);
+        let (mut server, represented) = compare::server(sheet, &entry, old.as_ref(), id, planned, meanings);
+        let changes = match &old {
+            Some(old) => compare::differences(sheet, old, &server, before, &entry, represented, meanings),
+            None => Vec::new(),
+        };
+        match (&old, changes.is_empty()) {
+            (None, _) => preview.new.push(entry.name.clone()),
+            (Some(_), true) => preview.unchanged = preview.unchanged.saturating_add(1),
+            (Some(_), false) => preview.changed.push((entry.name.clone(), changes.clone())),
+        }
+        let windows = self.windows_from(&entry, &server, planned, preview);
+        compare::keep_unplanned(&mut server, sheet, &entry, &windows);
+        let owners = owning(sheet, &entry, before);
+        let patcher = patcher(&server);
+        Taken { known: old.is_some(), server, changes, owners, patcher, windows }
     }
 
     /// Names the servers that the file does not have; the result is those that leave, with their open windows.
@@ -296,9 +329,8 @@ impl App {
     ) -> Result<(), Failure> {
         let mut people = known.people;
         for mail in taken.iter().filter(|one| one.is_touched()).flat_map(Taken::people) {
-            if let Vacant(place) = people.entry(mail) {
-                let person = self.person_for(tx, place.key()).await?.id;
-                place.insert(person);
+            if !people.contains_key(mail) {
+                people.insert(mail.clone(), self.person_for(tx, mail).await?.id);
             }
         }
         let new: Vec<&Server> = taken.iter().filter(|one| !one.known).map(|one| &one.server).collect();
@@ -372,14 +404,27 @@ impl App {
     }
 }
 
+impl Preview {
+    /// Adds what the next part of a file would change.
+    fn add(&mut self, part: Self) {
+        self.new.extend(part.new);
+        self.changed.extend(part.changed);
+        self.unchanged = self.unchanged.saturating_add(part.unchanged);
+        self.windows.extend(part.windows);
+        self.conflicts.extend(part.conflicts);
+        self.errors.extend(part.errors);
+        self.warnings.extend(part.warnings);
+    }
+}
+
 impl Taken {
     fn is_touched(&self) -> bool {
         !self.known || !self.changes.is_empty()
     }
 
-    /// Everybody whom the file names. Who patches a server is written to when its pre-checks fail, and decides nothing.
-    fn people(&self) -> impl Iterator<Item = Address> {
-        self.owners.iter().map(|(_, mail)| mail.clone()).chain(patcher(&self.server))
+    /// Everybody whom the file names.
+    fn people(&self) -> impl Iterator<Item = &Address> {
+        self.owners.iter().map(|(_, mail)| mail).chain(&self.patcher)
     }
 
     fn owners(&self, people: &HashMap<Address, PersonId>) -> Vec<Ownership> {

@@ -1,6 +1,7 @@
 //! Reads an inventory file: one entry for each server, and one sentence for every cell that is wrong. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
@@ -13,6 +14,7 @@ use super::table::Table;
 use crate::domain::filter::fold;
 use crate::domain::person::Address;
 use crate::domain::policy::RebootRule;
+use crate::domain::side_by_side::{by_thousands, side_by_side};
 use crate::domain::zone::parse_zone;
 
 /// What a spreadsheet shows in the place of a value that a formula has not got.
@@ -73,40 +75,47 @@ pub(crate) struct Sheet {
     pub(crate) headings: Vec<String>,
     /// Those among them that are kept as attributes.
     pub(crate) others: Vec<String>,
-    /// What stands under each of them.
-    meanings: Vec<Option<Column>>,
-    /// The columns in the order in which attributes are kept, so that no row has to be sorted.
-    by_name: Vec<usize>,
-    /// What the file tells about every server, and under which heading; other columns stay as they are.
-    columns: BTreeMap<Column, usize>,
+    /// The columns whose cells are kept as they were written, in the order in which attributes are kept, so that no row has
+    /// to be sorted.
+    kept: Vec<Kept>,
+    /// Where the file tells what patchbot understands, by the columns' places; other columns stay as they are.
+    columns: [Option<usize>; Column::COUNT],
+}
+
+/// A column whose cells are kept as they were written.
+#[derive(Debug, Clone)]
+struct Kept {
+    index: usize,
+    heading: String,
+    /// What it means, where it is a quarter's.
+    meaning: Option<Column>,
 }
 
 impl Sheet {
     /// Whether the file has a column.
     pub(crate) fn tells(&self, column: Column) -> bool {
-        self.columns.contains_key(&column)
+        self.index(column).is_some()
+    }
+
+    fn index(&self, column: Column) -> Option<usize> {
+        self.columns.get(column.place()).copied().flatten()
     }
 
     /// What stands in a column; nothing when the cell is empty.
     pub(crate) fn cell<'e>(&self, entry: &'e Entry, column: Column) -> Option<&'e str> {
-        entry.record.get(*self.columns.get(&column)?).filter(|cell| !cell.is_empty())
+        entry.record.get(self.index(column)?).filter(|cell| !cell.is_empty())
     }
 
-    /// The quarters' cells as they were written.
-    pub(crate) fn written<'e>(&self, entry: &'e Entry) -> impl Iterator<Item = (Column, &'e str)> {
-        let cells = self.by_name.iter().filter_map(|index| {
-            let column = self.meanings.get(*index).copied().flatten()?;
-            Some((column, entry.record.get(*index)?))
+    /// The cells that are kept as they were written, with their headings, by heading: those of quarters, with what they mean,
+    /// and those of columns that patchbot does not understand.
+    pub(crate) fn kept<'e>(
+        &'e self,
+        entry: &'e Entry,
+    ) -> impl Iterator<Item = (&'e str, &'e str, Option<Column>)> {
+        let cells = self.kept.iter().filter_map(|column| {
+            Some((column.heading.as_str(), entry.record.get(column.index)?, column.meaning))
         });
-        cells.filter(|(column, cell)| column.quarter().is_some() && !cell.is_empty())
-    }
-
-    /// Every other column, under its heading.
-    pub(crate) fn attributes<'e>(&'e self, entry: &'e Entry) -> impl Iterator<Item = (&'e str, &'e str)> {
-        let others = self.by_name.iter().filter(|index| self.meanings.get(**index) == Some(&None));
-        let cells =
-            others.filter_map(|index| Some((self.headings.get(*index)?.as_str(), entry.record.get(*index)?)));
-        cells.filter(|(_, cell)| !cell.is_empty())
+        cells.filter(|(_, cell, _)| !cell.is_empty())
     }
 
     fn wrong(&mut self, line: u64, column: Option<&str>, sentence: impl Into<String>) {
@@ -154,16 +163,20 @@ pub(crate) fn read(bytes: &[u8], spelt: &[String]) -> Sheet {
         .filter(|(name, column)| column.is_none() && !name.is_empty())
         .map(|(name, _)| name.clone())
         .collect();
-    sheet.columns =
-        columns.iter().enumerate().filter_map(|(index, column)| Some(((*column)?, index))).collect();
-    let kept_as = |index: &usize| match columns.get(*index) {
-        Some(Some(column)) => column.heading(),
-        _ => sheet.headings.get(*index).map_or("", String::as_str),
-    };
-    let mut by_name: Vec<usize> = (0..columns.len()).collect();
-    by_name.sort_by(|one, other| kept_as(one).cmp(kept_as(other)));
-    sheet.by_name = by_name;
-    sheet.meanings = columns;
+    for (index, column) in columns.iter().enumerate() {
+        if let Some(place) = column.and_then(|column| sheet.columns.get_mut(column.place())) {
+            *place = Some(index);
+        }
+    }
+    let kept = sheet.headings.iter().zip(&columns).enumerate().filter_map(|(index, (heading, column))| {
+        let heading = match column {
+            None => heading.clone(),
+            Some(column) => column.quarter().map(|_| column.heading().to_owned())?,
+        };
+        Some(Kept { index, heading, meaning: *column })
+    });
+    sheet.kept = kept.collect();
+    sheet.kept.sort_by(|one, other| one.heading.cmp(&other.heading));
     sheet.read_rows(table);
     sheet
 }
@@ -223,40 +236,65 @@ fn as_spelt(heading: &str, spelt: &[String]) -> String {
     spelt.iter().find(|known| fold(known) == folded).map_or(heading, String::as_str).to_owned()
 }
 
-/// The rows under the headings while they are read.
+/// Rows under the headings while they are read.
 struct Rows<'a> {
-    sheet: &'a mut Sheet,
+    sheet: &'a Sheet,
     /// The headings as the file writes them.
     headings: &'a [String],
     seen: Seen,
+    errors: Vec<Problem>,
 }
 
 impl Sheet {
     /// Reads the rows, each one's cells going over into its entry.
     fn read_rows(&mut self, table: Table) {
         let Table { heading_line, headings, rows, .. } = table;
-        let mut seen: HashMap<String, u64> = HashMap::with_capacity(rows.len());
-        let mut entries = Vec::with_capacity(rows.len());
-        let mut reader = Rows { sheet: self, headings: &headings, seen: Seen::default() };
-        for (line, record) in rows {
-            let Some(entry) = reader.entry(line, record) else { continue };
-            match seen.get(&entry.name) {
-                Some(first) => {
-                    let sentence =
-                        format!("{} is already in line {first}; a server stands in one line", entry.name);
-                    reader.wrong(line, Column::Name, sentence);
-                }
-                None => {
-                    seen.insert(entry.name.clone(), line);
-                    entries.push(entry);
-                }
-            }
+        let parts = side_by_side(by_thousands(rows.into_iter()), |rows| {
+            let (seen, errors) = (Seen::default(), Vec::new());
+            let mut reader = Rows { sheet: self, headings: &headings, seen, errors };
+            let entries: Vec<Entry> =
+                rows.into_iter().filter_map(|(line, record)| reader.entry(line, record)).collect();
+            (entries, reader.errors)
+        });
+        let mut entries = Vec::with_capacity(parts.iter().map(|(entries, _)| entries.len()).sum());
+        let mut errors = Vec::new();
+        for (more, wrong) in parts {
+            entries.extend(more);
+            errors.extend(wrong);
         }
+        let heading = self.index(Column::Name).and_then(|index| headings.get(index));
+        let repeated = repeated(&entries, heading);
+        if !repeated.is_empty() {
+            let lines: HashSet<u64> = repeated.iter().map(|problem| problem.line).collect();
+            entries.retain(|entry| !lines.contains(&entry.line));
+            errors.extend(repeated);
+            errors.sort_by_key(|problem| problem.line);
+        }
+        self.errors.extend(errors);
         if entries.is_empty() && self.errors.is_empty() {
             self.wrong(heading_line, None, "the file has no servers");
         }
         self.entries = entries;
     }
+}
+
+/// What is wrong with each entry whose server stands in a line before.
+fn repeated(entries: &[Entry], heading: Option<&String>) -> Vec<Problem> {
+    let mut first: HashMap<&str, u64> = HashMap::with_capacity(entries.len());
+    let mut repeated = Vec::new();
+    for Entry { name, line, .. } in entries {
+        match first.entry(name) {
+            Vacant(place) => {
+                place.insert(*line);
+            }
+            Occupied(first) => repeated.push(Problem {
+                line: *line,
+                column: heading.cloned(),
+                sentence: format!("{name} is already in line {}; a server stands in one line", first.get()),
+            }),
+        }
+    }
+    repeated
 }
 
 /// Cells that were read already: a fleet has few zones, few dates and few owners.
@@ -274,29 +312,29 @@ type Cells<T> = HashMap<String, Result<T, String>>;
 
 impl Rows<'_> {
     fn wrong(&mut self, line: u64, column: Column, sentence: String) {
-        let heading = self.sheet.columns.get(&column).and_then(|index| self.headings.get(*index));
-        self.sheet.wrong(line, heading.map(String::as_str), sentence);
+        let heading = self.sheet.index(column).and_then(|index| self.headings.get(index));
+        self.errors.push(Problem { line, column: heading.cloned(), sentence });
     }
 
     fn entry(&mut self, line: u64, record: StringRecord) -> Option<Entry> {
-        let before = self.sheet.errors.len();
+        let before = self.errors.len();
         if record.len() > self.headings.len() {
             let sentence = format!(
                 "there are {} cells under {} headings; a cell that contains the separator must stand in quotes",
                 record.len(),
                 self.headings.len()
             );
-            self.sheet.wrong(line, None, sentence);
+            self.errors.push(Problem { line, column: None, sentence });
             return None;
         }
         for (index, cell) in record.iter().enumerate() {
             if cell.starts_with('#') && FORMULA_ERRORS.contains(&cell) {
-                let heading = self.headings.get(index).map(String::as_str);
+                let column = self.headings.get(index).cloned();
                 let sentence = format!("{cell} is a formula without a value; put the value there");
-                self.sheet.wrong(line, heading, sentence);
+                self.errors.push(Problem { line, column, sentence });
             }
         }
-        if self.sheet.errors.len() > before {
+        if self.errors.len() > before {
             return None;
         }
         let mut row = Row { rows: self, line, record: &record };
@@ -335,7 +373,7 @@ impl Rows<'_> {
             time: row.remembered(Column::Time(of), |seen| &mut seen.times, time),
             approval: row.remembered(Column::Approval(of), |seen| &mut seen.statuses, status),
         });
-        if self.sheet.errors.len() > before {
+        if self.errors.len() > before {
             return None;
         }
         Some(Entry {
@@ -362,7 +400,7 @@ struct Row<'r, 'a> {
 
 impl<'r> Row<'r, '_> {
     fn get(&self, wanted: Column) -> Option<&'r str> {
-        self.record.get(*self.rows.sheet.columns.get(&wanted)?).filter(|cell| !cell.is_empty())
+        self.record.get(self.rows.sheet.index(wanted)?).filter(|cell| !cell.is_empty())
     }
 
     /// Reads a cell; what is wrong with it becomes an error with its place.
@@ -398,6 +436,14 @@ impl<'r> Row<'r, '_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// The cells of columns that patchbot does not understand.
+    fn attributes<'e>(sheet: &'e Sheet, entry: &'e Entry) -> impl Iterator<Item = (&'e str, &'e str)> {
+        sheet
+            .kept(entry)
+            .filter(|(_, _, meaning)| meaning.is_none())
+            .map(|(heading, cell, _)| (heading, cell))
+    }
 
     fn told(file: &str) -> String {
         told_bytes(file.as_bytes())
@@ -486,7 +532,7 @@ mod tests {
         );
         assert_eq!((first.port, sheet.entries[1].quarters[0].time), (Some(22), time("21:30").ok()));
         let mut attributes: Vec<String> =
-            sheet.attributes(first).map(|(heading, cell)| format!("{heading}={cell}")).collect();
+            attributes(&sheet, first).map(|(heading, cell)| format!("{heading}={cell}")).collect();
         attributes.sort();
         insta::assert_snapshot!(format!("{}\n{}", told_bytes(file), attributes.join(" ")), @r#"
         web01 Europe/Berlin Some("ada@owners.test")
@@ -509,7 +555,7 @@ mod tests {
         let sheet = read(b"server_name,tz,Owner,Owner Email\nweb01,UTC,Ada,ada@owners.test\n", &[]);
         let first = sheet.entries.first().unwrap();
         assert_eq!(first.primary.as_ref().map(Address::as_str), Some("ada@owners.test"));
-        assert_eq!(sheet.attributes(first).collect::<Vec<_>>(), [("Owner", "Ada")]);
+        assert_eq!(attributes(&sheet, first).collect::<Vec<_>>(), [("Owner", "Ada")]);
     }
 
     #[test]
@@ -522,14 +568,14 @@ mod tests {
     fn a_heading_keeps_the_spelling_that_the_inventory_has() {
         let sheet = read(b"server_name,tz,cost_center\nweb01,UTC,4711\n", &["Cost Center".to_owned()]);
         assert_eq!(sheet.others, ["Cost Center"]);
-        assert_eq!(sheet.attributes(&sheet.entries[0]).collect::<Vec<_>>(), [("Cost Center", "4711")]);
+        assert_eq!(attributes(&sheet, &sheet.entries[0]).collect::<Vec<_>>(), [("Cost Center", "4711")]);
     }
 
     #[test]
     fn unknown_columns_are_kept_as_they_are() {
         let sheet = read(b"server_name,tz,Cost Center,note\nweb01,UTC,4711,\"two\nlines\"\n", &[]);
         let entry = sheet.entries.first().unwrap();
-        let attributes: Vec<(&str, &str)> = sheet.attributes(entry).collect();
+        let attributes: Vec<(&str, &str)> = attributes(&sheet, entry).collect();
         assert_eq!(attributes, [("Cost Center", "4711"), ("note", "two\nlines")]);
     }
 

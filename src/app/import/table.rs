@@ -171,23 +171,24 @@ fn delimiter(text: &str) -> u8 {
 
 /// The line of a quote that is opened at the beginning of a cell and never closed.
 fn open_quote(text: &str, delimiter: u8) -> Option<u64> {
-    let (mut line, mut opened, mut at_start) = (1_u64, None, true);
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match (byte, opened) {
-            (b'"', None) if at_start => opened = Some(line),
-            (b'"', Some(_)) if bytes.peek() == Some(&b'"') => {
-                bytes.next();
-            }
-            (b'"', Some(_)) => opened = None,
-            _ => {}
-        }
-        at_start = opened.is_none() && (byte == delimiter || byte == b'\n');
-        if byte == b'\n' {
-            line = line.saturating_add(1);
+    let begins_cell = |at: usize| {
+        at.checked_sub(1)
+            .and_then(|before| text.as_bytes().get(before))
+            .is_none_or(|byte| [delimiter, b'\n'].contains(byte))
+    };
+    let mut quotes = text.match_indices('"').map(|(at, _)| at).peekable();
+    let mut opened = None;
+    while let Some(at) = quotes.next() {
+        match opened {
+            None => opened = begins_cell(at).then_some(at),
+            // Two of them are one that belongs to the text.
+            Some(_) if quotes.next_if_eq(&at.saturating_add(1)).is_some() => {}
+            Some(_) => opened = None,
         }
     }
-    opened
+    let before = text.as_bytes().get(..opened?)?;
+    let breaks = before.iter().filter(|byte| **byte == b'\n').count();
+    Some(u64::try_from(breaks).unwrap_or(u64::MAX).saturating_add(1))
 }
 
 #[cfg(test)]

@@ -13,10 +13,6 @@ mod stage;
 mod tally;
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -28,12 +24,12 @@ use super::person::Person;
 use super::policy::Policies;
 use super::quarter::{Quarter, Quarters};
 use super::server::{Rank, Server};
+use super::side_by_side::side_by_side;
 use super::window::Window;
 pub use assume::{Assumptions, NotAShare, Share};
 pub use outcome::{Outcome, Range};
 pub use report::{GroupLine, MailLine, NightLine, Report, RiskLine, Without};
 use stage::Stage;
-use tally::Tally;
 
 /// A server in the quarter that is replayed.
 #[derive(Debug, Clone)]
@@ -81,29 +77,10 @@ pub struct Scene<'a> {
 #[must_use]
 pub fn simulate(scene: Scene<'_>, assumed: &Assumptions) -> Report {
     let stage = Stage::new(scene);
+    // Replays know nothing of each other.
     let tallies =
-        side_by_side(assumed.times.max(1), |time| replay::replay(&stage, assume::Lots { assumed, time }));
+        side_by_side(0..assumed.times.max(1), |time| replay::replay(&stage, assume::Lots { assumed, time }));
     report::report(&stage, assumed, &tallies)
-}
-
-/// Replays know nothing of each other: as many are played at the same time as there are processors. The tallies are in
-/// the order of the times, whoever was done first.
-fn side_by_side(times: u32, play: impl Fn(u32) -> Tally + Sync) -> Vec<Tally> {
-    let places = thread::available_parallelism().map_or(1, NonZero::get);
-    let next = AtomicU32::new(0);
-    let worker = || {
-        let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-        numbers.take_while(|time| *time < times).map(|time| (time, play(time))).collect::<Vec<_>>()
-    };
-    let mut tallies: Vec<(u32, Tally)> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..places).map(|_| scope.spawn(worker)).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    });
-    tallies.sort_by_key(|(time, _)| *time);
-    tallies.into_iter().map(|(_, tally)| tally).collect()
 }
 
 #[cfg(test)]
