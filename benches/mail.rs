@@ -1,7 +1,8 @@
 //! Mail beside its peers, in one run: sending notices against smtplib, reading replies against the Python strippers.
 //!
 //! `cargo bench --bench mail`. The peers come from PyPI into a folder below the target directory, once. Ratios hold on other
-//! machines, seconds do not; nothing here is a test.
+//! machines, seconds do not; nothing here is a test. `cargo bench --bench mail -- read FOLDER ROUNDS` only reads the mails
+//! (`*.eml`) of a folder, so many times, and prints seconds, CPU seconds and megabytes, as each peer does in its own process.
 
 #![expect(
     clippy::unwrap_used,
@@ -50,6 +51,9 @@ fn main() {
     } else if arguments.get(1).map(String::as_str) == Some("send") {
         let address = arguments[2].parse().unwrap();
         let cost = tokio::runtime::Runtime::new().unwrap().block_on(send(address, Path::new(&arguments[3])));
+        println!("{} {} {}", cost[0], cost[1], cost[2]);
+    } else if arguments.get(1).map(String::as_str) == Some("read") {
+        let cost = read(Path::new(&arguments[2]), arguments[3].parse().unwrap());
         println!("{} {} {}", cost[0], cost[1], cost[2]);
     } else {
         compare();
@@ -176,39 +180,53 @@ async fn world(path: &Path) -> App {
     }
 }
 
+/// The mails of a folder, in the order of their names.
+fn mails(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut paths: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
+    paths.sort();
+    paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+/// Everything that is done to know what a mail says, for each mail of a folder, so many times.
+fn read(folder: &Path, rounds: usize) -> Cost {
+    let ours = Ours::new(Address::parse("patchbot@patch.test").unwrap());
+    let mails = mails(folder);
+    let (begin, cpu) = (Instant::now(), cpu_seconds());
+    for _ in 0..rounds {
+        for (_, raw) in &mails {
+            std::hint::black_box(reading(raw, &ours));
+        }
+    }
+    [begin.elapsed().as_secs_f64(), cpu_seconds() - cpu, megabytes()]
+}
+
 /// The replies of the corpus that say one thing, as raw mails for us and as decoded text for the peers.
 fn replies(here: &Path, python: &Path, work: &Path) {
+    // Our clock would not have ticked yet when the peers are done.
+    const TIMES: usize = 20;
     let ours = Ours::new(Address::parse("patchbot@patch.test").unwrap());
     let texts = work.join("texts");
     std::fs::create_dir_all(&texts).unwrap();
-    let mut mails = Vec::new();
-    let mut paths: Vec<PathBuf> =
-        here.join("tests/data/mail").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "eml")) {
-        let raw = std::fs::read(path).unwrap();
+    let mut count = 0;
+    for (path, raw) in mails(&here.join("tests/data/mail")) {
         let Reading::Typed(typed) = reading(&raw, &ours) else { continue };
         let parsed = mail_parser::MessageParser::new().parse(&raw).unwrap();
         let Some(text) = parsed.body_text(0).filter(|_| typed.commands.is_ok()) else { continue };
-        let file = texts.join(path.with_extension("txt").file_name().unwrap());
+        let file = texts.join(path.file_name().unwrap());
         std::fs::write(file.with_extension("txt.said"), &typed.text).unwrap();
-        std::fs::write(file, text.as_bytes()).unwrap();
-        mails.push(raw);
+        std::fs::write(file.with_extension("txt"), text.as_bytes()).unwrap();
+        std::fs::write(file, &raw).unwrap();
+        count += 1;
     }
-    let rounds = MAILS.div_ceil(mails.len());
-    let count = rounds * mails.len();
+    let rounds = MAILS.div_ceil(count);
     let mut costs = Costs::default();
     let mut right: BTreeMap<&str, f64> = BTreeMap::new();
     for _ in 0..RUNS {
-        let (begin, cpu) = (Instant::now(), cpu_seconds());
-        // Twenty times as often, for it would be over before the clock has ticked.
-        for _ in 0..rounds * 20 {
-            for raw in &mails {
-                std::hint::black_box(reading(raw, &ours));
-            }
-        }
-        let cost = [begin.elapsed().as_secs_f64() / 20.0, (cpu_seconds() - cpu) / 20.0, megabytes()];
-        costs.add(OURS_READS, cost);
+        let mut ours = Command::new(std::env::current_exe().unwrap());
+        ours.arg("read").arg(&texts).arg((rounds * TIMES).to_string());
+        let [seconds, cpu, megabytes] = cost(&mut ours);
+        costs.add(OURS_READS, [seconds / TIMES as f64, cpu / TIMES as f64, megabytes]);
         for name in ["email_reply_parser", "mail-parser-reply"] {
             let mut peer = Command::new(python);
             peer.arg(here.join("benches/peers/strip.py")).arg(&texts).args([&rounds.to_string(), name]);
@@ -217,9 +235,10 @@ fn replies(here: &Path, python: &Path, work: &Path) {
             right.insert(name, cost[3]);
         }
     }
-    costs.table(&format!("Reading {count} replies (the peers: stripping decoded text only)"), OURS_READS);
+    let title = format!("Reading {} replies (the peers: stripping decoded text only)", rounds * count);
+    costs.table(&title, OURS_READS);
     for (name, right) in right {
-        println!("  {name} leaves exactly the answer of {right} of {} mails", mails.len());
+        println!("  {name} leaves exactly the answer of {right} of {count} mails");
     }
 }
 
