@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use mail_parser::ContentType;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
-use memchr::{memchr, memchr3, memmem};
+use mail_parser::decoders::quoted_printable::quoted_printable_decode;
+use memchr::{memchr, memmem};
 
 use super::Unreadable;
 use super::headers::{Section, content_type, split_line, trim_line_end};
@@ -190,7 +191,7 @@ impl Leaf<'_> {
         let encoding = self.section.keyword("Content-Transfer-Encoding").unwrap_or_default();
         let bytes = match encoding.as_str() {
             "base64" => base64_decode(self.section.body),
-            "quoted-printable" => quoted_printable(self.section.body),
+            "quoted-printable" => quoted_printable_decode(self.section.body),
             _ => None,
         };
         let known =
@@ -242,73 +243,9 @@ fn plain_ends(text: Cow<'_, str>) -> String {
     plain
 }
 
-/// Decodes quoted-printable as the library does, many bytes at a time; nothing when it is broken.
-fn quoted_printable(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(bytes.len());
-    // Blanks at the end of a line were added on the way, but for those before `kept`.
-    let mut kept = 0;
-    let mut end: &[u8] = b"\n";
-    let mut rest = bytes;
-    while let Some(at) = memchr3(b'=', b'\n', b'\r', rest) {
-        let (plain, tail) = rest.split_at_checked(at)?;
-        decoded.extend_from_slice(plain);
-        let (mark, after) = tail.split_first()?;
-        rest = after;
-        match mark {
-            b'\r' => end = b"\r\n",
-            b'\n' => ends_line(&mut decoded, &mut kept, end),
-            _ => {
-                let mut high = None;
-                while let Some((byte, after)) = rest.split_first() {
-                    rest = after;
-                    match (byte, high) {
-                        (b'=', _) => return None,
-                        (b'\r', _) => end = b"\r\n",
-                        (b'\n', None) => break,
-                        (b'\n', Some(_)) => ends_line(&mut decoded, &mut kept, end),
-                        (_, Some(high)) => {
-                            decoded.push(high << 4 | hexadecimal(*byte)?);
-                            break;
-                        }
-                        (_, None) => {
-                            high = hexadecimal(*byte);
-                            if high.is_none() && !byte.is_ascii_whitespace() {
-                                return None;
-                            }
-                        }
-                    }
-                }
-                kept = decoded.len();
-            }
-        }
-    }
-    decoded.extend_from_slice(rest);
-    Some(decoded)
-}
-
-fn ends_line(decoded: &mut Vec<u8>, kept: &mut usize, end: &[u8]) {
-    let blanks = decoded.iter().skip(*kept).rev().take_while(|byte| byte.is_ascii_whitespace()).count();
-    decoded.truncate(decoded.len().saturating_sub(blanks));
-    decoded.extend_from_slice(end);
-    *kept = decoded.len();
-}
-
-fn hexadecimal(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn quoted_printable_is_decoded_as_the_library_does(text in "(=[0-9A-Fa-f]{0,2}|[ \t\r\n]|=\r?\n|[a-c\x0c]){0,30}") {
-            prop_assert_eq!(quoted_printable(text.as_bytes()), quoted_printable_decode(text.as_bytes()));
-        }
-    }
 
     fn walk(raw: &str) -> Result<(String, bool), Unreadable> {
         let mut walk = Walk::default();

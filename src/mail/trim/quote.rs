@@ -46,7 +46,9 @@ pub(super) fn mark(text: &str) -> Vec<Line<'_>> {
             lines.push(line);
         }
     }
-    let end = (0..lines.len()).find(|at| unmarked_quote_begins(&lines, *at)).unwrap_or(lines.len());
+    let labels: Vec<Option<Label>> =
+        lines.iter().map(|line| if line.starts_with('>') { None } else { label(line) }).collect();
+    let end = (0..lines.len()).find(|at| unmarked_quote_begins(&lines, &labels, *at)).unwrap_or(lines.len());
     let below = below || end < lines.len();
     let lines = lines.get(..end).unwrap_or_default();
     let mut marked: Vec<Line<'_>> = Vec::with_capacity(lines.len());
@@ -147,12 +149,12 @@ fn is_answer_above(line: &str) -> bool {
 }
 
 /// Whether everything from here on is a quote without marks.
-fn unmarked_quote_begins(lines: &[Cow<'_, str>], at: usize) -> bool {
+fn unmarked_quote_begins(lines: &[Cow<'_, str>], labels: &[Option<Label>], at: usize) -> bool {
     let Some(line) = lines.get(at) else { return false };
     if line.is_empty() || line.starts_with('>') {
         return false;
     }
-    is_original_line(line) || is_notes_line(line) || is_header_block(lines.get(at..).unwrap_or_default())
+    is_original_line(line) || is_notes_line(line) || is_header_block(labels.get(at..).unwrap_or_default())
 }
 
 /// `-----Original Message-----`, `________ Von: …` and what other languages make of it.
@@ -177,18 +179,17 @@ fn is_notes_line(line: &str) -> bool {
 }
 
 /// Whether a block of `From:`, `Sent:`, `To:`, `Subject:` begins here.
-fn is_header_block(lines: &[Cow<'_, str>]) -> bool {
-    let label = |line: &Cow<'_, str>| if line.starts_with('>') { None } else { label(line) };
-    if lines.first().and_then(label).is_none() {
+fn is_header_block(labels: &[Option<Label>]) -> bool {
+    if labels.first().copied().flatten().is_none() {
         return false;
     }
     let mut found: Vec<Label> = Vec::new();
     let mut unlabelled = 0;
-    for line in lines.iter().take(LINES_OF_A_BLOCK) {
-        match label(line) {
+    for label in labels.iter().take(LINES_OF_A_BLOCK) {
+        match label {
             Some(label) => {
-                if !found.contains(&label) {
-                    found.push(label);
+                if !found.contains(label) {
+                    found.push(*label);
                 }
                 unlabelled = 0;
             }
