@@ -249,14 +249,20 @@ async fn an_archive_that_cannot_be_written_stops_the_turn_is_told_once_and_made_
     world.mails();
 }
 
-#[tokio::test]
-async fn owners_hear_of_the_new_quarter_on_its_first_day_and_of_their_times_when_it_is_planned() {
+/// The quarter has turned, and nobody has heard of the new one yet.
+async fn turned() -> World {
     let mut world = late_quarter().await;
     let folder = tempfile::tempdir().unwrap();
     world.app.clock.set(at(OVER));
     let turner = turner(&world, folder.path());
     turns(&mut world, &turner, 20).await;
     world.mails();
+    world
+}
+
+#[tokio::test]
+async fn owners_hear_of_the_new_quarter_on_its_first_day_and_of_their_times_when_it_is_planned() {
+    let mut world = turned().await;
     world.sleep_until("2027-02-01 08:59 Europe/Berlin").await;
     world.done();
     world.sleep_until("2027-02-01 09:00 Europe/Berlin").await;
@@ -279,12 +285,7 @@ async fn owners_hear_of_the_new_quarter_on_its_first_day_and_of_their_times_when
 
 #[tokio::test]
 async fn an_owner_without_times_is_promised_nothing_for_his_silence() {
-    let mut world = late_quarter().await;
-    let folder = tempfile::tempdir().unwrap();
-    world.app.clock.set(at(OVER));
-    let turner = turner(&world, folder.path());
-    turns(&mut world, &turner, 20).await;
-    world.mails();
+    let mut world = turned().await;
     world.sleep_until("2027-02-01 09:00 Europe/Berlin").await;
     insta::assert_snapshot!(world.mail_to("ada").shown(), @r#"
     Subject: 2027-Q2: 2 servers are to be patched, which times suit you?
