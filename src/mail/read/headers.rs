@@ -216,21 +216,9 @@ pub(super) fn terminated(value: &[u8]) -> Cow<'_, [u8]> {
 pub(crate) fn decoded(value: &[u8]) -> String {
     let value = terminated(value);
     match MessageStream::new(&value).parse_unstructured() {
-        HeaderValue::Text(text) => one_line(&text),
+        HeaderValue::Text(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         _ => String::new(),
     }
-}
-
-/// Words with one blank between them.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    line
 }
 
 fn addresses(value: &[u8]) -> Vec<String> {

@@ -155,9 +155,9 @@ impl<'a> Page<'a> {
             Some(b'!') if inside.starts_with("!--") => {
                 inside.get(3..)?.split_once("-->").map(|(_, after)| after)
             }
-            Some(b'!' | b'?') => split_at(inside, b'>').map(|(_, after)| after),
+            Some(b'!' | b'?') => inside.split_once('>').map(|(_, after)| after),
             Some(b'/') => {
-                let (name, after) = split_at(inside, b'>')?;
+                let (name, after) = inside.split_once('>')?;
                 self.closes(name_of(name.trim_start_matches('/')));
                 Some(after)
             }
@@ -362,19 +362,8 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What stands before and behind the first of an ASCII character.
-fn split_at(text: &str, mark: u8) -> Option<(&str, &str)> {
-    let at = memchr(mark, text.as_bytes())?;
-    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
-}
-
 fn name_of(tag: &str) -> Cow<'_, str> {
-    let plain = tag.bytes().position(|byte| !byte.is_ascii_alphanumeric());
-    let end = match plain.and_then(|at| tag.as_bytes().get(at)) {
-        None | Some(b' ' | b'/' | b'>') => plain,
-        _ => tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')),
-    };
-    let end = end.unwrap_or(tag.len());
+    let end = tag.find(|c: char| c.is_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
     lower(tag.get(..end.min(40)).unwrap_or_default())
 }
 
@@ -384,19 +373,16 @@ fn tag_end<'t>(inside: &'t str) -> Option<(&'t str, &'t str)> {
     loop {
         let found = memchr2(b'>', b'=', rest.as_bytes()).and_then(|at| rest.get(at..));
         // A quote that never ends: browsers go to the first ">" then, and so do we.
-        let Some(tail) = found else { return split_at(inside, b'>') };
+        let Some(tail) = found else { return inside.split_once('>') };
         if tail.starts_with('>') {
             let end = inside.len().saturating_sub(tail.len());
             return Some((inside.get(..end)?, tail.get(1..)?));
         }
         // Only behind "=" and blanks does a quotation mark open anything.
-        let value = |text: &'t str| match text.as_bytes().first() {
-            Some(b'a'..=b'z' | b'"' | b'>') => text,
-            _ => text.trim_start_matches(|c: char| c == '=' || c.is_whitespace()),
-        };
+        let value = |text: &'t str| text.trim_start_matches(|c: char| c == '=' || c.is_whitespace());
         rest = value(tail.get(1..)?);
-        while let Some(quote @ (b'"' | b'\'')) = rest.as_bytes().first() {
-            rest = split_at(rest.get(1..)?, *quote).map_or("", |(_, after)| value(after));
+        while let Some(quote @ ('"' | '\'')) = rest.chars().next() {
+            rest = rest.get(1..)?.split_once(quote).map_or("", |(_, after)| value(after));
         }
     }
 }
@@ -409,7 +395,7 @@ fn after_raw<'a>(content: &'a str, name: &str) -> Option<&'a str> {
         let tail = rest.get(at.saturating_add(2)..)?;
         let candidate = tail.get(..name.len()).unwrap_or_default();
         if candidate.eq_ignore_ascii_case(name) {
-            return split_at(tail, b'>').map(|(_, after)| after);
+            return tail.split_once('>').map(|(_, after)| after);
         }
         rest = tail;
     }
@@ -450,22 +436,19 @@ impl<'t> Iterator for Attributes<'t> {
     fn next(&mut self) -> Option<Self::Item> {
         const MOST: usize = 40;
         while self.number < MOST {
-            let rest = if begins_solid(self.rest) {
-                self.rest
-            } else {
-                self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/')
-            };
+            let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
             if rest.is_empty() {
                 break;
             }
-            let (name, tail) = rest.split_at_checked(name_end(rest))?;
-            let tail = without_blanks(tail);
-            let (value, after) = match tail.strip_prefix('=').map(without_blanks) {
+            let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
+            let (name, tail) = rest.split_at_checked(end)?;
+            let tail = tail.trim_start();
+            let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
                 None => ("", tail),
-                Some(tail) => match tail.as_bytes().first() {
-                    Some(quote @ (b'"' | b'\'')) => {
+                Some(tail) => match tail.chars().next() {
+                    Some(quote @ ('"' | '\'')) => {
                         let tail = tail.get(1..).unwrap_or_default();
-                        split_at(tail, *quote).unwrap_or((tail, ""))
+                        tail.split_once(quote).unwrap_or((tail, ""))
                     }
                     _ => tail.split_at_checked(tail.find(char::is_whitespace).unwrap_or(tail.len()))?,
                 },
@@ -483,31 +466,15 @@ impl<'t> Iterator for Attributes<'t> {
     }
 }
 
-/// Whether a text begins with something that is neither a blank nor a slash, as most pieces of tags do.
-fn begins_solid(text: &str) -> bool {
-    matches!(text.as_bytes().first(), Some(b'!'..=b'.' | b'0'..=b'~'))
-}
-
-fn without_blanks(text: &str) -> &str {
-    if begins_solid(text) { text } else { text.trim_start() }
-}
-
-/// Where an attribute's name ends.
-fn name_end(text: &str) -> usize {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
-    match text.bytes().enumerate().find(|(_, byte)| !plain(byte)) {
-        Some((at, b'=' | b' ')) => at,
-        _ => text.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(text.len()),
-    }
-}
-
 /// Decodes `&amp;` and its kind.
 fn entities(raw: &str) -> Cow<'_, str> {
     const LONGEST: usize = 12;
-    let mut rest = raw;
-    let Some(mut next) = memchr(b'&', rest.as_bytes()) else { return Cow::Borrowed(raw) };
+    if !raw.contains('&') {
+        return Cow::Borrowed(raw);
+    }
     let mut text = String::with_capacity(raw.len());
-    while let Some((before, entity)) = rest.split_at_checked(next) {
+    let mut rest = raw;
+    while let Some((before, entity)) = rest.find('&').and_then(|at| rest.split_at_checked(at)) {
         text.push_str(before);
         let end = entity
             .char_indices()
@@ -520,8 +487,6 @@ fn entities(raw: &str) -> Cow<'_, str> {
         };
         add_html_token(&mut text, entity.as_bytes(), false);
         rest = after;
-        let Some(at) = memchr(b'&', rest.as_bytes()) else { break };
-        next = at;
     }
     text.push_str(rest);
     Cow::Owned(text)

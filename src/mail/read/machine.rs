@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use patchbot_commands::folded;
+
 use super::headers::Section;
 use super::mime::{Leaf, Part};
 use crate::domain::ids::NoticeId;
 use crate::domain::person::Address;
-use patchbot_commands::folded;
-
 use crate::mail::lists::Beginnings;
 use crate::mail::ours::Ours;
 

@@ -9,7 +9,6 @@ use mail_parser::ContentType;
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
-use memchr::{memchr, memmem};
 
 use super::Unreadable;
 use super::headers::{Section, content_type, split_line, trim_line_end};
@@ -210,8 +209,7 @@ impl Leaf<'_> {
             Some(decode) => Cow::Owned(decode(&bytes)),
             None => letters(bytes),
         };
-        let lost = memchr(0, text.as_bytes()).is_some()
-            || memmem::find(text.as_bytes(), "\u{fffd}".as_bytes()).is_some();
+        let lost = text.contains('\u{fffd}') || text.contains('\0');
         Text { text: plain_ends(text), damaged: damaged || lost }
     }
 }
@@ -229,15 +227,15 @@ fn letters(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
 
 /// Every line end, `\r\n` and `\r`, as `\n`.
 fn plain_ends(text: Cow<'_, str>) -> String {
-    let Some(mut next) = memchr(b'\r', text.as_bytes()) else { return text.into_owned() };
+    if !text.contains('\r') {
+        return text.into_owned();
+    }
     let mut plain = String::with_capacity(text.len());
     let mut rest = &*text;
-    while let Some((line, after)) = rest.split_at_checked(next) {
+    while let Some((line, after)) = rest.split_once('\r') {
         plain.push_str(line);
         plain.push('\n');
-        rest = after.strip_prefix("\r\n").or_else(|| after.strip_prefix('\r')).unwrap_or_default();
-        let Some(at) = memchr(b'\r', rest.as_bytes()) else { break };
-        next = at;
+        rest = after.strip_prefix('\n').unwrap_or(after);
     }
     plain.push_str(rest);
     plain

@@ -120,40 +120,19 @@ fn without_comments(sheet: &str) -> String {
     bare
 }
 
-/// The properties that can hide or strike out, and how each value begins that does.
-const JUDGED: &[(&str, &[u8])] = &[
-    ("display", b"n"),
-    ("visibility", b"hc"),
-    ("mso-hide", b"a"),
-    ("opacity", b"0"),
-    ("max-height", b"0"),
-    ("max-width", b"0"),
-    ("font-size", b"01"),
-    ("color", b"t"),
-    ("-webkit-text-fill-color", b"t"),
-    ("text-indent", b"-"),
-    ("clip", b"r"),
-    ("text-decoration", b""),
-    ("text-decoration-line", b""),
+/// The properties that can hide or strike out.
+const JUDGED: &[&str] = &[
+    "display", "visibility", "mso-hide", "opacity", "max-height", "max-width", "font-size", "color",
+    "-webkit-text-fill-color", "text-indent", "clip", "text-decoration", "text-decoration-line",
 ];
 
 /// What a list of declarations does.
 fn judge(declarations: &str) -> Hidden {
     let mut struck = false;
-    let mut rest = Some(declarations);
-    while let Some(text) = rest {
-        let (declaration, after) =
-            split_at(text, b';').map_or((text, None), |(one, after)| (one, Some(after)));
-        rest = after;
-        let Some((property, value)) = split_at(declaration, b':') else { continue };
+    for declaration in declarations.split(';') {
+        let Some((property, value)) = declaration.split_once(':') else { continue };
         let property = property.trim();
-        let known = |(name, _): &&(&str, _)| property.eq_ignore_ascii_case(name);
-        let Some((property, begins)) = JUDGED.iter().find(known) else { continue };
-        let value = value.trim_start();
-        let first = value.as_bytes().first().map(u8::to_ascii_lowercase);
-        if !begins.is_empty() && !first.is_some_and(|first| begins.contains(&first)) {
-            continue;
-        }
+        let Some(property) = JUDGED.iter().find(|name| property.eq_ignore_ascii_case(name)) else { continue };
         match seen_as(property, &bare(value.split('!').next().unwrap_or_default())) {
             Hidden::Unseen => return Hidden::Unseen,
             Hidden::Struck => struck = true,
@@ -179,12 +158,6 @@ fn seen_as(property: &str, value: &str) -> Hidden {
         _ => false,
     };
     if unseen { Hidden::Unseen } else { Hidden::No }
-}
-
-/// What stands before and behind the first of an ASCII character that is near.
-fn split_at(text: &str, mark: u8) -> Option<(&str, &str)> {
-    let at = text.as_bytes().iter().position(|byte| *byte == mark)?;
-    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
 /// A value in lower case and without blanks.

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use patchbot_commands::folded;
+
 use super::words::{Label, is_original, label, opens_attribution, says_wrote};
 use crate::render::ANSWER_ABOVE;
-use patchbot_commands::folded;
 
 /// A line of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]

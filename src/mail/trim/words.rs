@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use memchr::memchr2;
-
 use patchbot_commands::folded;
 
 use crate::mail::lists::Beginnings;
@@ -459,7 +458,6 @@ const WEIGHTY: &[&str] = &[
 
 /// Parts of words that decide.
 const DECIDING: &[&str] = &["approv", "declin", "reject", "refus", "disagree", "reschedul", "postpon"];
-const SHORTEST_DECIDING: usize = 5;
 
 static DECIDES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     let specs = patchbot_commands::CATALOG.iter().filter(|spec| !matches!(spec.name, "whoami" | "subscribe"));
@@ -480,7 +478,7 @@ pub(super) fn is_harmless(line: &str) -> bool {
             let word = if word.contains('\u{2019}') { word.replace('\u{2019}', "'").into() } else { word };
             let decides = DECIDES.contains(&*word)
                 || word.ends_with("n't")
-                || word.len() >= SHORTEST_DECIDING && DECIDING.iter().any(|stem| word.contains(stem));
+                || DECIDING.iter().any(|stem| word.contains(stem));
             !decides && (word != "no" || is_number()) && !could_be_a_server(&word)
         },
     )

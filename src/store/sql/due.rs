@@ -66,20 +66,17 @@ pub(in crate::store) async fn put_many_due(
     quarter: Quarter,
     all: &[(Subject, Option<Due>)],
 ) -> Result<(), StoreError> {
-    write_all(conn, all, |chunk| {
-        let sql = if chunk.len() == 1 { PUT } else { PUT_MANY };
-        chunk.iter().fold(sqlx::query(sql), |query, (subject, due)| {
-            let (kind, id) = subject.parts();
-            let at = due.map(|due| due.at);
-            query
-                .bind(kind)
-                .bind(id)
-                .bind(quarter.to_string())
-                .bind(due.map(|due| due.event.as_str()))
-                .bind(at)
-                .bind(at)
-                .bind(1_i64)
-        })
+    write_all(conn, all, [PUT, PUT_MANY], |query, (subject, due)| {
+        let (kind, id) = subject.parts();
+        let at = due.map(|due| due.at);
+        query
+            .bind(kind)
+            .bind(id)
+            .bind(quarter.to_string())
+            .bind(due.map(|due| due.event.as_str()))
+            .bind(at)
+            .bind(at)
+            .bind(1_i64)
     })
     .await
 }

@@ -118,16 +118,18 @@ async fn all<T>(
     Ok(all)
 }
 
-/// Writes many rows: as many as a statement takes, the rest one by one; `query` binds those of one statement. While the
-/// database works at one statement, the next is bound.
+/// Writes many rows with the statement of as many as it takes, and the rest with that of one; `bind` adds a row's values.
+/// While the database works at one statement, the next is bound.
 async fn write_all<'q, T>(
     conn: &mut Conn,
     all: &'q [T],
-    query: impl Fn(&'q [T]) -> Query<'q>,
+    [of_one, of_many]: [&'static str; 2],
+    bind: impl Fn(Query<'q>, &'q T) -> Query<'q>,
 ) -> Result<(), StoreError> {
     let full = all.chunks_exact(rows::AT_ONCE);
-    let rest = full.remainder().chunks(1);
-    let mut queries = full.chain(rest).map(query);
+    let rest = full.remainder().chunks(1).map(|row| (of_one, row));
+    let all = full.map(|rows| (of_many, rows)).chain(rest);
+    let mut queries = all.map(|(sql, rows)| rows.iter().fold(sqlx::query(sql), &bind));
     let mut next = queries.next();
     while let Some(query) = next {
         let (done, bound) = futures::join!(query.execute(&mut *conn), async { queries.next() });

@@ -18,7 +18,7 @@ pub(super) const COLS: &str = "s.id, s.name, s.zone, s.host_group, s.environment
 statements! {
     INSERT = "INSERT INTO servers (id, name, zone, host_group, environment, operating_system, address, ssh_port, ssh_user, \
         jump, host_key, reboot, attributes, active, version, created_at, updated_at, group_key, service) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     INSERT_MANY = concatcp!("INSERT INTO servers (id, name, zone, host_group, environment, operating_system, address, ssh_port, \
         ssh_user, jump, host_key, reboot, attributes, active, version, created_at, updated_at, group_key, service) VALUES ", rows::OF_19);
     UPDATE = "UPDATE servers SET name = $2, zone = $3, host_group = $4, environment = $5, operating_system = $6, address = $7, \
@@ -107,23 +107,12 @@ fn bind<'q>(query: Query<'q>, server: &'q Server, now: DateTime<Utc>) -> Query<'
         .bind(now)
 }
 
-async fn write(
-    conn: &mut Conn,
-    sql: &'static str,
-    server: &Server,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let query = bind(sqlx::query(sql), server, now);
-    let done = query.bind(server.group_key()).bind(server.service()).execute(conn).await?;
-    Ok(done.rows_affected())
-}
-
 pub(in crate::store) async fn insert_server(
     conn: &mut Conn,
     server: &Server,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    write(conn, INSERT, server, now).await.map(|_| ())
+    insert_servers(conn, &[server], now).await
 }
 
 pub(in crate::store) async fn insert_servers(
@@ -131,12 +120,8 @@ pub(in crate::store) async fn insert_servers(
     servers: &[&Server],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let bound = |query, server| bind(query, server, now);
-    write_all(conn, servers, |chunk| match chunk {
-        [server] => bound(sqlx::query(INSERT), *server).bind(server.group_key()).bind(server.service()),
-        many => many.iter().fold(sqlx::query(INSERT_MANY), |query, server| {
-            bound(query, *server).bind(now).bind(server.group_key()).bind(server.service())
-        }),
+    write_all(conn, servers, [INSERT, INSERT_MANY], |query, server| {
+        bind(query, server, now).bind(now).bind(server.group_key()).bind(server.service())
     })
     .await
 }
@@ -145,11 +130,8 @@ pub(in crate::store) async fn insert_ownerships(
     conn: &mut Conn,
     all: &[(ServerId, Ownership)],
 ) -> Result<(), StoreError> {
-    write_all(conn, all, |chunk| {
-        let sql = if chunk.len() == 1 { ADD_OWNER } else { ADD_OWNERS };
-        chunk.iter().fold(sqlx::query(sql), |query, (server, owner)| {
-            query.bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0)
-        })
+    write_all(conn, all, [ADD_OWNER, ADD_OWNERS], |query, (server, owner)| {
+        query.bind(server.0).bind(owner.rank.as_str()).bind(owner.person.0)
     })
     .await
 }
@@ -159,7 +141,9 @@ pub(in crate::store) async fn update_server(
     server: &Server,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    one(write(conn, UPDATE, server, now).await?, "the server")
+    let query = bind(sqlx::query(UPDATE), server, now);
+    let done = query.bind(server.group_key()).bind(server.service()).execute(conn).await?;
+    one(done.rows_affected(), "the server")
 }
 
 pub(in crate::store) async fn server_by_id(conn: &mut Conn, id: ServerId) -> Result<Server, StoreError> {

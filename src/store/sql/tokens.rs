@@ -41,11 +41,7 @@ pub(in crate::store) async fn insert_tokens(
     conn: &mut Conn,
     tokens: &[ReplyToken],
 ) -> Result<(), StoreError> {
-    write_all(conn, tokens, |chunk| {
-        let sql = if chunk.len() == 1 { INSERT } else { INSERT_MANY };
-        chunk.iter().fold(sqlx::query(sql), bind)
-    })
-    .await
+    write_all(conn, tokens, [INSERT, INSERT_MANY], bind).await
 }
 
 fn token(row: &Row) -> Result<ReplyToken, StoreError> {

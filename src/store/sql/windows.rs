@@ -177,11 +177,7 @@ pub(in crate::store) async fn windows_of_owner(
 }
 
 pub(in crate::store) async fn insert_windows(conn: &mut Conn, windows: &[Window]) -> Result<(), StoreError> {
-    write_all(conn, windows, |chunk| {
-        let sql = if chunk.len() == 1 { INSERT } else { INSERT_MANY };
-        chunk.iter().fold(sqlx::query(sql), bind)
-    })
-    .await
+    write_all(conn, windows, [INSERT, INSERT_MANY], bind).await
 }
 
 pub(in crate::store) async fn windows_starting(

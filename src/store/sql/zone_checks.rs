@@ -34,11 +34,7 @@ pub(in crate::store) async fn put_zone_checks(
     conn: &mut Conn,
     all: &[ZoneCheckRow],
 ) -> Result<(), StoreError> {
-    write_all(conn, all, |chunk| {
-        let sql = if chunk.len() == 1 { PUT } else { PUT_MANY };
-        chunk.iter().fold(sqlx::query(sql), bind)
-    })
-    .await
+    write_all(conn, all, [PUT, PUT_MANY], bind).await
 }
 
 pub(in crate::store) async fn all_zone_checks(conn: &mut Conn) -> Result<Vec<ZoneCheckRow>, StoreError> {

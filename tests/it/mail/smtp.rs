@@ -220,6 +220,36 @@ async fn what_breaks_is_told_apart_by_whether_the_mail_may_have_arrived() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_the_recipient_and_asks_for_the_message_is_told_nothing_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp = Smtp::new(plain_to(listener.local_addr().unwrap())).unwrap();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut said = Vec::new();
+        stream.write_all(b"220 hi\r\n").await.unwrap();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return said;
+            }
+            let answer = match line.get(..4).unwrap_or_default() {
+                "EHLO" => "250-hi\r\n250 PIPELINING\r\n",
+                "RCPT" => "550 5.1.1 nobody\r\n",
+                "DATA" => "354 go\r\n",
+                _ => "250 fine\r\n",
+            };
+            said.push(line.split([' ', '\r']).next().unwrap_or_default().to_owned());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    let refused = smtp.send(&notice("missed", 1, &Token::new([1; 20]))).await;
+    assert!(matches!(&refused, Err(SendError::Permanent(why)) if why.contains("nobody")), "{refused:?}");
+    // Not even a farewell: it would be the message.
+    assert_eq!(server.await.unwrap(), ["EHLO", "EHLO", "MAIL", "RCPT", "DATA"]);
+}
+
+#[tokio::test]
 async fn words_smuggled_in_before_tls_are_found_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = plain_to(listener.local_addr().unwrap());
