@@ -5,6 +5,7 @@ mod mail;
 use std::collections::HashMap;
 use std::iter;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ pub use mail::Postman;
 
 /// A claim on a message holds so long: more than twice as long as any delivery may take.
 const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// A tick claims no more after this time, so that the loop can be asked to stop.
+const A_WHILE: Duration = Duration::from_secs(2);
 /// The first wait after a delivery that can be tried again.
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A message that could not be delivered so many times is given up.
@@ -49,6 +52,12 @@ struct Outgoing {
     timeliness: Timeliness,
     /// What it can be answered with.
     token: Option<Token>,
+}
+
+/// What a tick waits for.
+enum Done {
+    Claiming(Result<Vec<Outgoing>, Failure>),
+    Delivering { place: String, outgoing: Box<Outgoing>, delivery: Result<Delivery, Failure> },
 }
 
 impl From<(Notification, Lease)> for Outgoing {
@@ -93,79 +102,87 @@ impl Outbox {
         }
     }
 
-    /// Delivers what waits.
+    /// Delivers what waits, for a while.
     ///
     /// # Errors
     /// When the database does not answer; what was being delivered then is ended first.
     pub async fn tick(&self) -> Result<Ticked, Failure> {
+        let begin = Instant::now();
+        let mut queue = Queue::new(self.pace);
+        let mut left_alone: HashMap<String, DateTime<Utc>> = HashMap::new();
+        let (mut claiming, mut under_way, mut ended) = (false, JoinSet::new(), Vec::new());
+        let (mut count, mut all_claimed, mut failure) = (0_usize, false, None);
+        let this = Arc::new(self.clone());
+        loop {
+            all_claimed |= failure.is_some() || count > 0 && begin.elapsed() > A_WHILE;
+            // While others are on their way, so that no connection waits for the database.
+            if !all_claimed && !claiming && queue.waiting() <= self.pace.at_once {
+                claiming = true;
+                let (this, before) = (Arc::clone(&this), queue.waiting());
+                under_way.spawn(async move { Done::Claiming(this.claim(before).await) });
+            }
+            while failure.is_none()
+                && let Some((place, outgoing)) = queue.next()
+            {
+                self.minute.count(&self.pace, Instant::now());
+                let until = left_alone.get(&place).copied().filter(|until| *until > self.app.now());
+                let this = Arc::clone(&this);
+                under_way.spawn(async move {
+                    let delivery = this.deliver_or_wait(&outgoing, until).await;
+                    Done::Delivering { place, outgoing: Box::new(outgoing), delivery }
+                });
+            }
+            // All that ended meanwhile is written down together, while the next ones are on their way.
+            if let Err(error) = self.end(std::mem::take(&mut ended)).await {
+                failure.get_or_insert(error);
+            }
+            let Some(first) = under_way.join_next().await else { break };
+            for one in iter::once(first).chain(iter::from_fn(|| under_way.try_join_next())) {
+                match one {
+                    Ok(Done::Claiming(Ok(claimed))) => {
+                        claiming = false;
+                        all_claimed |= claimed.is_empty();
+                        count = count.saturating_add(claimed.len());
+                        for outgoing in claimed {
+                            queue.add(self.place_of(&outgoing.message), outgoing);
+                        }
+                    }
+                    Ok(Done::Delivering { place, outgoing, delivery: Ok(delivery) }) => {
+                        queue.done(&place);
+                        if let Delivery::Waits { until } = &delivery {
+                            left_alone.insert(place, *until);
+                        }
+                        ended.push((*outgoing, delivery));
+                    }
+                    Ok(Done::Claiming(Err(error)) | Done::Delivering { delivery: Err(error), .. }) => {
+                        failure.get_or_insert(error);
+                    }
+                    Err(error) => {
+                        failure.get_or_insert(Failure::Bug(format!("a delivery broke off: {error}")));
+                    }
+                }
+            }
+        }
+        failure.map_or(Ok(Ticked(count)), Err)
+    }
+
+    /// Claims of what waits as much as may leave soon, behind so many that are claimed already.
+    async fn claim(&self, before: usize) -> Result<Vec<Outgoing>, Failure> {
         let now = self.app.now();
-        let most = self.pace.at_once.saturating_mul(8).min(self.minute.left(&self.pace, Instant::now()));
+        let left = self.minute.left(&self.pace, Instant::now()).saturating_sub(before);
+        let most = self.pace.at_once.saturating_mul(8).min(left);
         if most == 0 {
-            return Ok(Ticked(0));
+            return Ok(Vec::new());
         }
         let most = i64::try_from(most).unwrap_or(8);
         let claim = Claim { owner: &self.owner, now, until: now + LEASE, most };
         let mut tx = self.app.store.begin().await?;
         let claimed = tx.claim_notifications(&claim, self.medium()).await?;
         tx.commit().await?;
-        let count = claimed.len();
-        let claimed = match &self.way {
-            Way::Mail(_) => self.looked_up(claimed).await?,
-            Way::Chat(_) => claimed.into_iter().map(Outgoing::from).collect(),
-        };
-        self.deliver_all(claimed).await?;
-        Ok(Ticked(count))
-    }
-
-    /// Delivers claimed messages side by side, each when its turn has come.
-    async fn deliver_all(&self, claimed: Vec<Outgoing>) -> Result<(), Failure> {
-        let claimed = claimed.into_iter().map(|outgoing| (self.place_of(&outgoing.message), outgoing));
-        let mut queue = Queue::new(claimed, self.pace);
-        let mut left_alone: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let mut under_way = JoinSet::new();
-        let mut failure = None;
-        let this = Arc::new(self.clone());
-        loop {
-            while failure.is_none()
-                && let Some((place, outgoing)) = queue.next()
-            {
-                self.minute.count(&self.pace, Instant::now());
-                let until = left_alone.get(&place).copied();
-                let this = Arc::clone(&this);
-                under_way.spawn(async move {
-                    let delivery = this.deliver_or_wait(&outgoing, until).await;
-                    (place, outgoing, delivery)
-                });
-            }
-            // All that ended meanwhile is written down together, and before anything takes its turn.
-            let Some(first) = under_way.join_next().await else { break };
-            let mut ended = Vec::new();
-            for one in iter::once(first).chain(iter::from_fn(|| under_way.try_join_next())) {
-                let (place, outgoing, delivery) = match one {
-                    Ok(one) => one,
-                    Err(error) => {
-                        failure.get_or_insert(Failure::Bug(format!("a delivery broke off: {error}")));
-                        continue;
-                    }
-                };
-                queue.done(&place);
-                match delivery {
-                    Ok(delivery) => {
-                        if let Delivery::Waits { until } = &delivery {
-                            left_alone.insert(place, *until);
-                        }
-                        ended.push((outgoing, delivery));
-                    }
-                    Err(error) => {
-                        failure.get_or_insert(error);
-                    }
-                }
-            }
-            if let Err(error) = self.end(ended).await {
-                failure.get_or_insert(error);
-            }
+        match &self.way {
+            Way::Mail(_) => self.looked_up(claimed).await,
+            Way::Chat(_) => Ok(claimed.into_iter().map(Outgoing::from).collect()),
         }
-        failure.map_or(Ok(()), Err)
     }
 
     /// What waits for what: mails to the same domain, in chat all that goes to the same place.

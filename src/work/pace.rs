@@ -53,8 +53,18 @@ pub(super) struct Queue<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(messages: impl IntoIterator<Item = (String, T)>, pace: Pace) -> Self {
-        Self { waiting: messages.into_iter().collect(), busy: HashMap::new(), pace, under_way: 0 }
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { waiting: VecDeque::new(), busy: HashMap::new(), pace, under_way: 0 }
+    }
+
+    /// Puts a message behind those that wait.
+    pub(super) fn add(&mut self, domain: String, message: T) {
+        self.waiting.push_back((domain, message));
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// The next message whose turn it is, with its domain; none when nobody's is.
@@ -95,7 +105,10 @@ mod tests {
     fn a_slow_domain_keeps_nobody_else_waiting() {
         let pace = Pace { at_once: 3, per_domain: 1, per_minute: 0 };
         let mails = ["slow", "slow", "slow", "fast", "other", "fast"];
-        let mut queue = Queue::new(mails.iter().map(|domain| ((*domain).to_owned(), ())), pace);
+        let mut queue = Queue::new(pace);
+        for domain in mails {
+            queue.add(domain.to_owned(), ());
+        }
         let mut order = Vec::new();
         while let Some((domain, ())) = queue.next() {
             order.push(domain);
