@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, Value};
 
 use crate::domain::shown;
 
 pub(super) fn add_to(templates: &mut Environment<'_>) {
     templates.add_filter("mailto", mailto);
     templates.add_filter("servers", servers);
+    templates.add_filter("many", many);
+    templates.add_filter("tone", tone);
     templates.add_filter("until", until);
     templates.add_filter("typed", typed);
 }
@@ -41,6 +43,26 @@ fn encode(text: &str, plain: &str) -> String {
 /// `1 server`, `3 servers`.
 fn servers(count: usize) -> String {
     if count == 1 { "1 server".to_owned() } else { format!("{count} servers") }
+}
+
+/// Whether a list is so long that nobody would look for anything below it.
+fn many(list: &Value) -> bool {
+    const MANY: usize = 12;
+    list.len().is_some_and(|count| count > MANY)
+}
+
+/// How a window's state is coloured: `good`, `warn`, `bad`, or `number` where it is only said.
+fn tone(state: &str) -> &'static str {
+    let begins = |words: &[&str]| words.iter().any(|word| state.starts_with(word));
+    if begins(&["approved", "locked", "patched"]) {
+        "good"
+    } else if begins(&["failed", "missed", "declined", "a person"]) {
+        "bad"
+    } else if begins(&["waits", "no time"]) {
+        "warn"
+    } else {
+        "number"
+    }
 }
 
 /// Two shown times as one: `Thu 3 Dec 2026, 20:00–23:00`, with the second date only when it is another day.

@@ -115,6 +115,7 @@ macro_rules! templates {
         &[
             template!("layout/base.txt.j2"),
             template!("layout/base.html.j2"),
+            template!("layout/buttons.html.j2"),
             template!("layout/parts.txt.j2"),
             template!("layout/parts.html.j2"),
             $(
@@ -394,6 +395,32 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn in_a_long_list_the_way_to_answer_stands_above_it() {
+        let (_, rendered) =
+            rendered().into_iter().find(|(sample, _)| sample.name == "monthly_notice-many").unwrap();
+        for text in [&rendered.text, &seen(&rendered.html).text] {
+            let place =
+                |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} is missing: {text}"));
+            let (first, last) = (place("web01.owners.test"), place("web14.owners.test"));
+            for above in ["Please answer by", "approve all", "answers go on lines of their own"] {
+                assert!(place(above) < first, "{above} stands below the list: {text}");
+            }
+            assert!(first < last && last < place("Questions?"));
+        }
+    }
+
+    #[test]
+    fn a_hundred_servers_fit_into_what_mail_programs_show_of_a_mail() {
+        // Gmail cuts HTML off at 102 KB, and shows the rest in a window of its own.
+        const SHOWN: usize = 102 * 1024;
+        let mut sample = samples().into_iter().find(|sample| sample.name == "monthly_notice-many").unwrap();
+        let Notice::MonthlyNotice(digest) = &mut sample.notice else { panic!() };
+        digest.windows = digest.windows.iter().cycle().take(100).cloned().collect();
+        let rendered = Renderer::new(None).unwrap().render(&sample.notice, &sample.footing).unwrap();
+        assert!(rendered.html.len() < SHOWN, "{} bytes", rendered.html.len());
     }
 
     #[test]

@@ -66,7 +66,8 @@ share. They are built into the program. To change one, put a file of the same na
 * No pictures, and nothing that is hidden or struck out: an answer that quotes it would be asked back.
 * A button's label must not be a command either, for the same reason.
 
-Filters beyond the usual ones: `servers` (3 → \"3 servers\"), `until` (`{{ w.start.server | until(w.end.server) }}`),
+Filters beyond the usual ones: `servers` (3 → \"3 servers\"), `many` (whether a list is so long that the way to answer
+stands above it), `tone` (how a state is coloured), `until` (`{{ w.start.server | until(w.end.server) }}`),
 `typed` (`{{ w.start.at | typed(w.start.server_zone) }}` → \"2026-12-03 20:00\"), `mailto`
 (`{{ \"approve all\" | mailto(foot.reply.address, subject) }}`: a link that opens a finished reply).
 

@@ -41,6 +41,7 @@ pub fn samples() -> Vec<Sample> {
             Notice::MonthlyNotice(digest(&[web01("waits for approval"), web02(), db01()], SLIPS)),
         ),
         answerable("monthly_notice-one", Notice::MonthlyNotice(digest(&[db01()], SLIPS))),
+        answerable("monthly_notice-many", Notice::MonthlyNotice(digest(&rack(14), SLIPS))),
         answerable("monthly_notice-no_time", Notice::MonthlyNotice(digest(&[no_time()], TIMELESS))),
         answerable(
             "monthly_notice-no_times",
@@ -149,6 +150,15 @@ fn web02() -> WindowLine {
 
 fn db01() -> WindowLine {
     WindowLine { host_group: None, ..window(3, "db01.owners.test", BERLIN, 163, "waits for approval") }
+}
+
+/// So many servers, two in an hour.
+fn rack(servers: i64) -> Vec<WindowLine> {
+    (1..=servers)
+        .map(|number| {
+            window(1, &format!("web{number:02}.owners.test"), BERLIN, number / 2, "waits for approval")
+        })
+        .collect()
 }
 
 /// A window before the quarter is planned.
