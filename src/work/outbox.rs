@@ -60,6 +60,71 @@ enum Done {
     Delivering { place: String, outgoing: Box<Outgoing>, delivery: Result<Delivery, Failure> },
 }
 
+/// What a tick has before it, and how far it has come.
+struct Round {
+    queue: Queue<Outgoing>,
+    /// Places that want no message before a moment.
+    left_alone: HashMap<String, DateTime<Utc>>,
+    /// Deliveries whose end is not written down yet.
+    ended: Vec<(Outgoing, Delivery)>,
+    claiming: bool,
+    /// Nothing is claimed any more.
+    all_claimed: bool,
+    count: usize,
+    failure: Option<Failure>,
+}
+
+impl Round {
+    fn new(pace: Pace) -> Self {
+        Self {
+            queue: Queue::new(pace),
+            left_alone: HashMap::new(),
+            ended: Vec::new(),
+            claiming: false,
+            all_claimed: false,
+            count: 0,
+            failure: None,
+        }
+    }
+
+    /// Whether more is to be claimed, so long after the tick began.
+    fn wants_more(&mut self, elapsed: Duration) -> bool {
+        self.all_claimed |= self.count > 0 && elapsed > A_WHILE;
+        !self.all_claimed && !self.claiming && self.queue.runs_low()
+    }
+
+    /// The next message whose turn it is; none after a failure.
+    fn next(&mut self) -> Option<(String, Outgoing)> {
+        if self.failure.is_some() { None } else { self.queue.next() }
+    }
+
+    fn takes(&mut self, done: Done, place_of: impl Fn(&Notification) -> String) {
+        match done {
+            Done::Claiming(Ok(claimed)) => {
+                self.claiming = false;
+                self.all_claimed |= claimed.is_empty();
+                self.count = self.count.saturating_add(claimed.len());
+                for outgoing in claimed {
+                    self.queue.add(place_of(&outgoing.message), outgoing);
+                }
+            }
+            Done::Delivering { place, outgoing, delivery: Ok(delivery) } => {
+                self.queue.done(&place);
+                if let Delivery::Waits { until } = &delivery {
+                    self.left_alone.insert(place, *until);
+                }
+                self.ended.push((*outgoing, delivery));
+            }
+            Done::Claiming(Err(error)) | Done::Delivering { delivery: Err(error), .. } => self.fails(error),
+        }
+    }
+
+    fn fails(&mut self, error: Failure) {
+        self.all_claimed = true;
+        self.failure.get_or_insert(error);
+    }
+}
+
 impl From<(Notification, Lease)> for Outgoing {
     fn from((message, lease): (Notification, Lease)) -> Self {
         Self { message, lease, timeliness: Timeliness::AsWritten, token: None }
@@ -108,24 +173,18 @@ impl Outbox {
     /// When the database does not answer; what was being delivered then is ended first.
     pub async fn tick(&self) -> Result<Ticked, Failure> {
         let begin = Instant::now();
-        let mut queue = Queue::new(self.pace);
-        let mut left_alone: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let (mut claiming, mut under_way, mut ended) = (false, JoinSet::new(), Vec::new());
-        let (mut count, mut all_claimed, mut failure) = (0_usize, false, None);
         let this = Arc::new(self.clone());
+        let (mut round, mut under_way) = (Round::new(self.pace), JoinSet::new());
         loop {
-            all_claimed |= failure.is_some() || count > 0 && begin.elapsed() > A_WHILE;
             // While others are on their way, so that no connection waits for the database.
-            if !all_claimed && !claiming && queue.waiting() <= self.pace.at_once {
-                claiming = true;
-                let (this, before) = (Arc::clone(&this), queue.waiting());
+            if round.wants_more(begin.elapsed()) {
+                round.claiming = true;
+                let (this, before) = (Arc::clone(&this), round.queue.waiting());
                 under_way.spawn(async move { Done::Claiming(this.claim(before).await) });
             }
-            while failure.is_none()
-                && let Some((place, outgoing)) = queue.next()
-            {
+            while let Some((place, outgoing)) = round.next() {
                 self.minute.count(&self.pace, Instant::now());
-                let until = left_alone.get(&place).copied().filter(|until| *until > self.app.now());
+                let until = round.left_alone.get(&place).copied().filter(|until| *until > self.app.now());
                 let this = Arc::clone(&this);
                 under_way.spawn(async move {
                     let delivery = this.deliver_or_wait(&outgoing, until).await;
@@ -133,37 +192,18 @@ impl Outbox {
                 });
             }
             // All that ended meanwhile is written down together, while the next ones are on their way.
-            if let Err(error) = self.end(std::mem::take(&mut ended)).await {
-                failure.get_or_insert(error);
+            if let Err(error) = self.end(std::mem::take(&mut round.ended)).await {
+                round.fails(error);
             }
             let Some(first) = under_way.join_next().await else { break };
             for one in iter::once(first).chain(iter::from_fn(|| under_way.try_join_next())) {
                 match one {
-                    Ok(Done::Claiming(Ok(claimed))) => {
-                        claiming = false;
-                        all_claimed |= claimed.is_empty();
-                        count = count.saturating_add(claimed.len());
-                        for outgoing in claimed {
-                            queue.add(self.place_of(&outgoing.message), outgoing);
-                        }
-                    }
-                    Ok(Done::Delivering { place, outgoing, delivery: Ok(delivery) }) => {
-                        queue.done(&place);
-                        if let Delivery::Waits { until } = &delivery {
-                            left_alone.insert(place, *until);
-                        }
-                        ended.push((*outgoing, delivery));
-                    }
-                    Ok(Done::Claiming(Err(error)) | Done::Delivering { delivery: Err(error), .. }) => {
-                        failure.get_or_insert(error);
-                    }
-                    Err(error) => {
-                        failure.get_or_insert(Failure::Bug(format!("a delivery broke off: {error}")));
-                    }
+                    Ok(done) => round.takes(done, |message| self.place_of(message)),
+                    Err(error) => round.fails(Failure::Bug(format!("a delivery broke off: {error}"))),
                 }
             }
         }
-        failure.map_or(Ok(Ticked(count)), Err)
+        round.failure.map_or(Ok(Ticked(round.count)), Err)
     }
 
     /// Claims of what waits as much as may leave soon, behind so many that are claimed already.

@@ -67,6 +67,11 @@ impl<T> Queue<T> {
         self.waiting.len()
     }
 
+    /// Whether no more wait than may leave at once.
+    pub(super) fn runs_low(&self) -> bool {
+        self.waiting.len() <= self.pace.at_once
+    }
+
     /// The next message whose turn it is, with its domain; none when nobody's is.
     pub(super) fn next(&mut self) -> Option<(String, T)> {
         if self.under_way >= self.pace.at_once.max(1) {
