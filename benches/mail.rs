@@ -42,6 +42,11 @@ const RUNS: usize = 5;
 const MAILS: usize = 1000;
 const CONNECTIONS: usize = 8;
 const OURS_SENDS: &str = "patchbot, 8 connections, from the database";
+const PEERS_THAT_READ: &[(&str, &str, &str)] = &[
+    ("Python's email, then email_reply_parser", "email_reply_parser", "mail"),
+    ("email_reply_parser, of decoded text only", "email_reply_parser", "text"),
+    ("mail-parser-reply, of decoded text only", "mail-parser-reply", "text"),
+];
 const OURS_READS: &str = "patchbot: gate, MIME, text and HTML, strip, grammar";
 
 fn main() {
@@ -227,18 +232,21 @@ fn replies(here: &Path, python: &Path, work: &Path) {
         ours.arg("read").arg(&texts).arg((rounds * TIMES).to_string());
         let [seconds, cpu, megabytes] = cost(&mut ours);
         costs.add(OURS_READS, [seconds / TIMES as f64, cpu / TIMES as f64, megabytes]);
-        for name in ["email_reply_parser", "mail-parser-reply"] {
+        for (name, which, of) in PEERS_THAT_READ {
             let mut peer = Command::new(python);
-            peer.arg(here.join("benches/peers/strip.py")).arg(&texts).args([&rounds.to_string(), name]);
+            peer.arg(here.join("benches/peers/strip.py")).arg(&texts).args([
+                &rounds.to_string(),
+                *which,
+                *of,
+            ]);
             let cost = numbers(&mut peer);
             costs.add(name, [cost[0], cost[1], cost[2]]);
             right.insert(name, cost[3]);
         }
     }
-    let title = format!("Reading {} replies (the peers: stripping decoded text only)", rounds * count);
-    costs.table(&title, OURS_READS);
+    costs.table(&format!("Reading {} replies", rounds * count), OURS_READS);
     for (name, right) in right {
-        println!("  {name} leaves exactly the answer of {right} of {count} mails");
+        println!("  {name}: exactly the answer is left of {right} of {count} mails");
     }
 }
 
