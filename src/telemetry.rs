@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::writer::OptionalWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -37,7 +38,7 @@ pub enum TelemetryError {
     },
     /// The level is not understood.
     #[error(
-        "log.level: \"{0}\" is not understood; write info, or a filter such as \"info,patchbot::mail=debug\""
+        "\"{0}\" is not understood; write error, warn, info, debug or trace, or a filter such as \"info,patchbot::mail=debug\""
     )]
     Level(String),
 }
@@ -82,13 +83,27 @@ fn component(
     Ok(Component { file: Arc::new(file), modules })
 }
 
+/// What is logged at a level, or by a filter.
+///
+/// # Errors
+/// When it is not understood. The library takes any word for the name of a module, and would log nothing at "warning".
+pub fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    let wrong = || TelemetryError::Level(level.to_owned());
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let words = level.split(',').map(str::trim);
+    if !words.clone().all(|word| is_level(word) || word.contains(['=', '['])) {
+        return Err(wrong());
+    }
+    EnvFilter::builder().parse(level).map_err(|_| wrong())
+}
+
 /// Sends the program's events to standard error, which is the journal under systemd, and to the files.
 ///
 /// # Errors
 /// When a file cannot be opened or the level is not understood.
 pub fn start(folder: Option<&Path>, level: &str) -> Result<(), TelemetryError> {
     let wrong = || TelemetryError::Level(level.to_owned());
-    let mut filter = EnvFilter::builder().parse(level).map_err(|_| wrong())?;
+    let mut filter = filter(level)?;
     for quiet in QUIET.iter().chain(crate::chat::LOG_CAPS) {
         filter = filter.add_directive(quiet.parse().map_err(|_| wrong())?);
     }

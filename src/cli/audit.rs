@@ -24,8 +24,20 @@ pub(super) async fn show(
     let app = setup::app(config).await?;
     let mut tx = app.store.read().await?;
     let rows = match server {
-        Some(server) => {
-            let mut rows = tx.audit_of(server, 200).await?;
+        Some(name) => {
+            // A server by its name or the part before the first dot; everything else by the word it is written down under.
+            let called = tx.servers_called(&name.to_lowercase()).await?;
+            let subject = match called.as_slice() {
+                [only] => only.name.as_str(),
+                _ => name,
+            };
+            let mut rows = tx.audit_of(subject, 200).await?;
+            if rows.is_empty() {
+                screen.complain(&format!(
+                    "nothing in the audit is about \"{name}\"; name a server in full, a person's address or a quarter, as the column \"about\" does"
+                ));
+                return Ok(Ended::Refused);
+            }
             rows.reverse();
             rows
         }

@@ -34,8 +34,13 @@ pub(super) async fn check_config(config: &Config, screen: &mut Screen) -> anyhow
         screen.json(&all);
     } else {
         for finding in &found {
-            let word = if finding.wrong { "is wrong" } else { "never triggers" };
-            screen.line(&format!("{}.{} {word}: {}.", finding.place, finding.rule, finding.sentence));
+            let word = match (finding.wrong, finding.rule) {
+                (true, _) => "is wrong",
+                (false, "") => "applies to nothing",
+                (false, _) => "never triggers",
+            };
+            let place = [finding.place.as_str(), finding.rule].join(".");
+            screen.line(&format!("{} {word}: {}.", place.trim_end_matches('.'), finding.sentence));
         }
         screen.line(&match (wrong, found.is_empty()) {
             (true, _) => format!("The rules contradict themselves ({place}); mend what is wrong."),
@@ -62,7 +67,7 @@ async fn without_servers(config: &Config) -> Vec<Finding> {
     empty
         .map(|group| Finding {
             place: format!("groups.{group}"),
-            rule: "servers",
+            rule: "",
             wrong: false,
             sentence: "no server of the inventory is in this host group".to_owned(),
         })

@@ -54,7 +54,12 @@ pub(super) async fn list(
     if !rows.is_empty() {
         screen.table(["server", "start", "state"], &rows);
     } else if filter.is_none() {
-        screen.line(&format!("No windows yet. → patchbot plan {quarter} proposes them."));
+        let today = app.now().with_timezone(&app.zone).date_naive();
+        screen.line(&if app.quarters.last_day(quarter) < today {
+            "There were no windows.".to_owned()
+        } else {
+            format!("No windows yet. → patchbot plan {quarter} proposes them.")
+        });
         return Ok(Ended::Well);
     }
     if filter.is_some() {

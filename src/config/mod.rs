@@ -27,6 +27,7 @@ use crate::domain::person::{Address, Role};
 use crate::domain::policy::{Policies, Policy};
 use crate::domain::quarter::Quarters;
 use crate::domain::zone::parse_zone;
+use crate::telemetry;
 
 /// Where the configuration is when nothing else is said.
 pub const DEFAULT_FILE: &str = "/etc/patching/patching.conf";
@@ -224,6 +225,8 @@ impl Config {
         let written: Written = Figment::from(Toml::string(text))
             .extract()
             .map_err(|error| ConfigError::from_figment(&error, ""))?;
+        telemetry::filter(&written.log.level)
+            .map_err(|error| ConfigError::wrong("log.level", error.to_string()))?;
         let months = &written.quarters;
         let quarters =
             Quarters::new(&[months.q1.clone(), months.q2.clone(), months.q3.clone(), months.q4.clone()])

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// A password or token. Its `Debug` says nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,13 +31,54 @@ impl fmt::Debug for Secret {
 }
 
 /// Where a secret lies: `{ file = "/etc/patching/smtp.password" }` or `{ env = "PATCHBOT_SMTP_PASSWORD" }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
     /// A file whose content, without the newline at its end, is the secret.
     File(PathBuf),
     /// The name of an environment variable.
     Env(String),
+}
+
+/// What is said of a secret that stands in the configuration itself, without repeating it.
+const IN_THE_OPEN: &str = "a secret does not stand in the configuration itself; put it into a file that the service user alone \
+                           can read, and write { file = \"/etc/patching/…\" }, or { env = \"NAME\" } for a variable of the service";
+
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase", deny_unknown_fields)]
+        enum Named {
+            File(PathBuf),
+            Env(String),
+        }
+        /// Whatever is no table could be the secret, and errors of the library would repeat it.
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = SecretSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("{ file = \"/etc/patching/…\" } or { env = \"NAME\" }")
+            }
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<SecretSource, E> {
+                Err(E::custom(IN_THE_OPEN))
+            }
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretSource, E> {
+                Err(E::custom(IN_THE_OPEN))
+            }
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<SecretSource, E> {
+                Err(E::custom(IN_THE_OPEN))
+            }
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretSource, E> {
+                Err(E::custom(IN_THE_OPEN))
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<SecretSource, A::Error> {
+                Ok(match Named::deserialize(de::value::MapAccessDeserializer::new(map))? {
+                    Named::File(path) => SecretSource::File(path),
+                    Named::Env(name) => SecretSource::Env(name),
+                })
+            }
+        }
+        deserializer.deserialize_any(Table)
+    }
 }
 
 /// A secret that cannot be read, with the way out.

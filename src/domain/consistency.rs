@@ -13,7 +13,7 @@ use super::quarter::Quarters;
 pub struct Finding {
     /// Where: `policy`, `groups.db`.
     pub place: String,
-    /// The rule's key.
+    /// The rule's key; empty when it is about the whole place.
     pub rule: &'static str,
     /// Whether no plan can be made with it; otherwise it only never triggers.
     pub wrong: bool,
@@ -253,7 +253,10 @@ impl Looking<'_> {
         }
         for group in &policy.after {
             if !policies.groups.contains_key(group) {
-                self.never("after", format!("\"{group}\" has no rules of its own here; is the name right?"));
+                self.never(
+                    "after",
+                    format!("\"{group}\" has no rules of its own here; look whether the name is right"),
+                );
             }
         }
     }
@@ -315,7 +318,7 @@ mod tests {
         ✗ groups.db.blackouts: every proposed time of the next two years lies in a blackout
         · groups.db.per_slot: per_slot_hour = 5 is reached first
         · groups.db.gap: no other host group is critical
-        · groups.db.after: "wbe" has no rules of its own here; is the name right?
+        · groups.db.after: "wbe" has no rules of its own here; look whether the name is right
         "#);
     }
 

@@ -161,7 +161,12 @@ pub fn compose(letter: &Letter<'_>, ours: &Ours, our_name: &str) -> Result<Compo
 
 /// Line ends as mails have them. The library would put each carriage return in by moving the rest of the text.
 fn with_crlf(text: &str) -> String {
-    text.lines().flat_map(|line| [line, "\r\n"]).collect()
+    let mut crlf = String::with_capacity(text.len().saturating_add(text.len() / 16));
+    for line in text.lines() {
+        crlf.push_str(line);
+        crlf.push_str("\r\n");
+    }
+    crlf
 }
 
 /// The quarter that a notice is about; a word where it is about none.
