@@ -11,6 +11,7 @@ pub use grammar::code::Code;
 pub use grammar::error::{ParseError, Problem};
 pub use grammar::group::GroupName;
 pub use grammar::lex::{MAX_LINE, Span};
+pub use grammar::meaning::is_exclusion;
 pub use grammar::name::ServerName;
 pub use grammar::quarter::QuarterName;
 pub use grammar::reason::Reason;

@@ -26,3 +26,16 @@ pub(crate) fn is_negation(word: &str) -> bool {
 pub(crate) fn is_condition(word: &str) -> bool {
     CONDITIONS.contains(&word)
 }
+
+/// Words that take something out of what is said beside them, or add to it as an afterthought.
+const EXCLUSIONS: &[&str] = &[
+    "exclude", "excludes", "excluded", "excluding", "exclusion", "leave", "leaves", "leaving", "skip",
+    "skips", "skipping", "skipped", "minus", "apart", "besides", "omit", "omits", "omitting", "omitted",
+    "spare", "alone", "untouched", "stays", "ps",
+];
+
+/// Whether a folded word leaves something out.
+#[must_use]
+pub fn is_exclusion(word: &str) -> bool {
+    EXCLUSIONS.contains(&word)
+}

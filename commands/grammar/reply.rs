@@ -38,6 +38,8 @@ pub enum AskBack {
     Condition,
     /// It says yes and contains a negation.
     Negated,
+    /// It says yes and leaves something out, or gives line numbers or servers where a reason stands.
+    Excepts,
     /// Two commands touch the same servers, or one does not say which servers it means.
     Contradiction,
     /// A command that cannot be given by mail.
@@ -175,6 +177,7 @@ fn is_only_a_name(said: &str, most: usize) -> bool {
         && words(said).all(|word| {
             !is_negation(word)
                 && !meaning::is_condition(word)
+                && !meaning::is_exclusion(word)
                 && crate::spec_of(word).is_none()
                 && !matches!(word, "ok" | "okay" | "yes" | "proceed" | "go" | "ahead" | "stop" | "cancel")
                 && !word.chars().any(|c| c.is_ascii_digit())
@@ -283,11 +286,30 @@ fn parse_clause(clause: &str) -> Result<Command, AskBack> {
         if !excludes && words(&whole).any(is_negation) {
             return Err(AskBack::Negated);
         }
-        if approve.reason.as_ref().is_some_and(|reason| sets_a_condition(&said(reason.as_str()))) {
-            return Err(AskBack::Condition);
+        if let Some(reason) = &approve.reason {
+            let reason = said(reason.as_str());
+            if sets_a_condition(&reason) {
+                return Err(AskBack::Condition);
+            }
+            if words(&reason).next().is_some_and(is_number) || words(&reason).any(meaning::is_exclusion) {
+                return Err(AskBack::Excepts);
+            }
+        }
+        if !excludes && words(&whole).any(meaning::is_exclusion) {
+            return Err(AskBack::Excepts);
         }
     }
     Ok(command)
+}
+
+/// `3`, `1-4`: what is taken for a line's number where lines are named.
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.chars().all(|c| c.is_ascii_digit() || c == '-')
+}
+
+/// `3`, `web01`, `mail.example.org`: what is taken for a line or a server where they are named.
+fn could_be_a_target(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit() || c == '.')
 }
 
 /// Why a clause that is no command is none, in the words most useful to its writer.
@@ -324,6 +346,18 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
         c.is_alphanumeric() || c.is_whitespace() || matches!(c, ',' | '.' | '!' | '\'' | '\u{2019}')
     };
     let whole = if head.chars().all(plain) { said(head) } else { String::new() };
+    // Behind a colon stand servers or lines as well as reasons: "approve: web01" means one, and without it all.
+    let behind_colon = clause.get(head.len()..).and_then(|tail| tail.strip_prefix(": ")).unwrap_or_default();
+    if YES.contains(&whole.as_str()) && !behind_colon.is_empty() {
+        return Err(AskBack::Excepts);
+    }
+    if NO.contains(&whole.as_str()) && words(&said(behind_colon)).next().is_some_and(could_be_a_target) {
+        return Err(not_a_reason(
+            clause,
+            "What stands behind the colon could be servers or a reason. Name servers right behind the word, as \"decline 3\"; \
+             a reason comes behind \"because\".",
+        ));
+    }
     if YES.contains(&whole.as_str()) {
         return Ok(Some(Command::Approve(Approve { target: Target::These, reason: reason()? })));
     }
@@ -332,7 +366,10 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
     }
     let Some((lines, verb)) = leading_lines(head) else { return Ok(None) };
     let target = Target::Lines(lines);
-    match said(verb).as_str() {
+    let verb = verb.trim_start_matches([' ', ':', '-', '=', '–', '—']);
+    // So does a mark between a number and its word: "1 > ok", and "1 ~~ok~~" is struck out.
+    let word = if verb.chars().all(plain) { said(verb) } else { String::new() };
+    match word.as_str() {
         "ok" | "okay" | "yes" | "approve" | "approved" | "go ahead" => {
             Ok(Some(Command::Approve(Approve { target, reason: reason()? })))
         }
@@ -367,7 +404,13 @@ fn phrase(clause: &str) -> Result<Option<Command>, AskBack> {
 /// Splits `head because reason` and `head: reason`.
 fn split_reason(clause: &str) -> (&str, Result<Option<Reason>, &'static str>) {
     let because = clause.to_ascii_lowercase().find(" because ").map(|at| (at, " because ".len()));
-    let colon = clause.find(": ").map(|at| (at, 2));
+    // The colon of "1: ok" belongs to the number.
+    let is_behind_lines = |at: &usize| {
+        let head = clause.get(..*at).map(said).unwrap_or_default();
+        words(&head).all(|word| is_number(word) || matches!(word, "and" | "line" | "lines"))
+    };
+    let colon =
+        clause.match_indices(": ").map(|(at, _)| at).find(|at| !is_behind_lines(at)).map(|at| (at, 2));
     let Some((at, length)) = [because, colon].into_iter().flatten().min() else { return (clause, Ok(None)) };
     let (Some(head), Some(tail)) = (clause.get(..at), clause.get(at.saturating_add(length)..)) else {
         return (clause, Ok(None));
@@ -454,6 +497,10 @@ impl fmt::Display for AskBack {
             Self::Negated => {
                 f.write_str("That says yes and contains a \"no\" or \"not\", so nothing was decided.")
             }
+            Self::Excepts => f.write_str(
+                "That says yes, and I cannot be sure for which servers, so nothing was decided; name them behind the \
+                 word, as \"approve 1-3\" or \"approve all except\" and a name.",
+            ),
             Self::Contradiction => {
                 f.write_str("That says two things that may touch the same servers, so nothing was decided.")
             }
@@ -537,6 +584,58 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_a_colon_never_widens_a_yes() {
+        for reply in [
+            "approve: web01",
+            "approve: web01 and web02",
+            "Approved: 1-2",
+            "Go ahead: web01",
+            "approve: please exclude oracle",
+            "approve: oracle is excluded",
+            "go ahead: everything apart from mail",
+            "approve because 1-2",
+            "approve because tested on staging, leave out mail",
+            "approved because they are idle, exclude oracle",
+            "approve all because 3 is done",
+        ] {
+            assert_eq!(outcome(reply), "ask back: excepts", "{reply:?}");
+        }
+        for reply in ["no: web02", "decline: 3", "no: web02 has a release"] {
+            assert_eq!(outcome(reply), "ask back: no command", "{reply:?}");
+        }
+        assert_eq!(
+            outcome("1 ok: tested; 2 no: release"),
+            "approve 1 because \"tested\"; decline 2 because \"release\""
+        );
+        assert_eq!(outcome("1: ok\n2: no"), "approve 1; decline 2");
+        assert_eq!(outcome("6: no: release"), "decline 6 because \"release\"");
+    }
+
+    #[test]
+    fn a_mark_between_a_number_and_its_word_is_asked_about() {
+        for reply in ["1 ❌ approve", "1 👎 ok", "1 ~~ok~~", "2 [ ] approve", "1 ≠ ok", "1 > ok"] {
+            assert!(parse_reply(reply).is_err(), "{reply:?}");
+        }
+        for reply in ["1 - ok", "1: ok", "1) ok", "#1 ok", "1 = ok", "1 – ok"] {
+            assert_eq!(outcome(reply), "approve 1", "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_above_or_below_a_yes_is_not_set_aside() {
+        for reply in [
+            "approve all\n\nThanks\nexclude oracle",
+            "approve all\n\nThanks\nleave mail alone",
+            "approve all\n\nThanks\nminus mail",
+            "approve all\n\nBest regards\nAda\noracle stays untouched",
+            "approve all\n\nThanks,\nAda\n\nPS oracle excluded",
+            "Hi mail excluded\napprove all",
+        ] {
+            assert!(parse_reply(reply).is_err(), "{reply:?}");
+        }
+    }
+
+    #[test]
     fn servers_and_times_are_taken_exactly() {
         assert_eq!(outcome("approve web01, web02 and db01"), "approve web01 web02 db01");
         assert_eq!(outcome("Please approve web01"), "approve web01");
@@ -569,7 +668,7 @@ mod tests {
             "approve 1; decline 2 because \"release\"; move 3 to 2026-12-14 22:00"
         );
         assert_eq!(outcome("1) approve\n#2 decline"), "approve 1; decline 2");
-        assert_eq!(outcome("1: ok"), "ask back: no command");
+        assert_eq!(outcome("1: ok"), "approve 1");
         // A list of its own numbering says nothing about the notice's lines.
         assert_eq!(outcome("1. approve web01"), "ask back: no command");
         assert_eq!(outcome("1. 12. 2026 ok"), "approve 1 12 2026");
@@ -598,7 +697,7 @@ mod tests {
         // What stands behind so many words may be what the decision hangs on.
         let long = "fine with us, ".repeat(40);
         for reply in [format!("approve: {long} but only after the release"), format!("3 ok because {long}")] {
-            assert_eq!(outcome(&reply), "ask back: no command");
+            assert!(parse_reply(&reply).is_err(), "{reply}");
         }
         assert_eq!(outcome("decline because \"\""), "ask back: no command");
     }

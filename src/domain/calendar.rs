@@ -4,7 +4,7 @@ use chrono::{
     DateTime, Datelike, Days, DurationRound, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
     TimeZone, Utc, Weekday,
 };
-use chrono_tz::Tz;
+use chrono_tz::{OffsetName, Tz};
 use patchbot_commands as said;
 
 use super::policy::Policy;
@@ -73,16 +73,15 @@ pub fn resolve(
     now: DateTime<Utc>,
     name: &str,
 ) -> Result<DateTime<Utc>, Refusal> {
-    let zone = match when {
+    let word = match when {
         said::When::Iso { zone, .. } | said::When::Named { zone, .. } | said::When::Relative { zone, .. } => {
-            match zone {
-                Some(word) => {
-                    parse_zone(word.as_str()).map_err(|error| Refusal::UnknownZone(format!("{error}.")))?
-                }
-                None => server,
-            }
+            zone.as_ref()
         }
-        said::When::InDays(_) => server,
+        said::When::InDays(_) => None,
+    };
+    let zone = match word {
+        Some(word) => parse_zone(word.as_str()).map_err(|error| Refusal::UnknownZone(format!("{error}.")))?,
+        None => server,
     };
     let today = now.with_timezone(&zone).date_naive();
     let local = match when {
@@ -101,8 +100,34 @@ pub fn resolve(
         }
     };
     let at = instant(zone, local)?;
+    if let Some(doubt) = word.and_then(|word| doubtful(word.as_str(), zone, at)) {
+        return Err(Refusal::UnknownZone(doubt));
+    }
     // A time typed in another zone must exist once on the server's own walls too.
     instant(server, at.with_timezone(&server).naive_local())
+}
+
+/// Why a zone that was typed does not say which hour is meant; nothing when it does.
+fn doubtful(word: &str, zone: Tz, at: DateTime<Utc>) -> Option<String> {
+    if zone.name().starts_with("Etc/GMT") && zone.name().contains(['+', '-']) {
+        let sign = "counts the other way round than it reads";
+        return Some(format!("\"{word}\" {sign}; write a place such as Europe/Berlin, or UTC."));
+    }
+    let typed = match word.to_ascii_uppercase().as_str() {
+        "MEZ" => "CET".to_owned(),
+        "MESZ" => "CEST".to_owned(),
+        other => other.to_owned(),
+    };
+    let shown = |at: DateTime<Utc>| {
+        at.with_timezone(&zone).offset().abbreviation().map(ToOwned::to_owned).unwrap_or_default()
+    };
+    // Half a year away the clocks show the other time, where there are two.
+    let half_a_year = TimeDelta::days(182);
+    let others = [at.checked_add_signed(half_a_year), at.checked_sub_signed(half_a_year)];
+    let now = shown(at);
+    (typed != now && others.into_iter().flatten().any(|other| shown(other) == typed)).then(|| {
+        format!("The clocks of {zone} show {now} then, not {typed}; write {zone} for the time on the clocks there.")
+    })
 }
 
 fn relative_day(day: said::Day, today: NaiveDate) -> Result<NaiveDate, Refusal> {
@@ -203,6 +228,15 @@ pub(super) mod tests {
         insta::assert_snapshot!(read("Fri 4 Dec 2026, 20:00 Europe/Berlin", Tz::Asia__Kolkata, NOW), @"Sat 5 Dec 2026, 00:30 Asia/Kolkata (Fri 4 Dec, 19:00 UTC)");
         insta::assert_snapshot!(read("Friday 20:00", Tz::Europe__Berlin, NOW), @"Fri 27 Nov 2026, 20:00 Europe/Berlin (19:00 UTC)");
         insta::assert_snapshot!(read("tomorrow 20:00", Tz::Asia__Tokyo, "2026-11-24T23:00:00Z"), @"Thu 26 Nov 2026, 20:00 Asia/Tokyo (11:00 UTC)");
+    }
+
+    #[test]
+    fn a_zone_that_is_not_on_the_clocks_then_is_asked_back() {
+        insta::assert_snapshot!(read("2026-12-18 20:00 EST", Tz::America__New_York, NOW), @"Fri 18 Dec 2026, 20:00 America/New_York (Sat 19 Dec, 01:00 UTC)");
+        insta::assert_snapshot!(read("2026-12-18 20:00 ET", Tz::America__New_York, NOW), @"Fri 18 Dec 2026, 20:00 America/New_York (Sat 19 Dec, 01:00 UTC)");
+        insta::assert_snapshot!(read("2026-12-18 20:00 EDT", Tz::America__New_York, NOW), @"The clocks of America/New_York show EST then, not EDT; write America/New_York for the time on the clocks there. Leave the zone out for the server's own, or write it as Europe/Berlin or UTC.");
+        insta::assert_snapshot!(read("2026-12-18 20:00 MESZ", Tz::Europe__Berlin, NOW), @"The clocks of Europe/Berlin show CET then, not CEST; write Europe/Berlin for the time on the clocks there. Leave the zone out for the server's own, or write it as Europe/Berlin or UTC.");
+        insta::assert_snapshot!(read("2026-12-18 20:00 Etc/GMT+1", Tz::Europe__Berlin, NOW), @r#""Etc/GMT+1" counts the other way round than it reads; write a place such as Europe/Berlin, or UTC. Leave the zone out for the server's own, or write it as Europe/Berlin or UTC."#);
     }
 
     #[test]

@@ -209,6 +209,8 @@ fn names_its_servers(commands: &Result<Vec<Command>, NotUnderstood>) -> bool {
             Command::Withdraw(it) => named(&it.target),
             Command::Reschedule(it) => named(&it.target),
             Command::Defer(it) => named(&it.target),
+            Command::Undo(it) => named(&it.target),
+            Command::Delegate(it) => named(&it.target),
             _ => true,
         })
     })

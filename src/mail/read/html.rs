@@ -99,8 +99,8 @@ struct Open {
     kind: Kind,
     hides: bool,
     strikes: bool,
-    /// The next number of an ordered list.
-    next: u32,
+    /// The next number of an ordered list; none where its marks are no numbers that count up.
+    next: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -198,8 +198,10 @@ impl<'a> Page<'a> {
 
     fn opens(&mut self, place: usize, name: &str, tag: &str) {
         let Some(known) = self.names.get(place) else { return };
-        let (kind, empty) = (known.kind, known.empty);
-        let mut open = Open { name: place, kind, hides: known.hides, strikes: known.strikes, next: 1 };
+        let kind = if known.kind == Kind::Quote && is_indent(tag) { Kind::Other } else { known.kind };
+        let empty = known.empty;
+        let next = if kind == Kind::Numbered { first_number(tag) } else { None };
+        let mut open = Open { name: place, kind, hides: known.hides, strikes: known.strikes, next };
         match kind {
             Kind::LineEnd => return self.line_ends(),
             Kind::Cell => self.blank = true,
@@ -224,7 +226,7 @@ impl<'a> Page<'a> {
         open.hides |= hidden == Hidden::Unseen;
         open.strikes |= hidden == Hidden::Struck;
         if kind == Kind::Item {
-            self.list_item();
+            self.list_item(attribute(tag, "value"));
         }
         if self.open.len() >= DEEPEST {
             // Nobody can say what is seen of that.
@@ -235,17 +237,21 @@ impl<'a> Page<'a> {
         self.open.push(open);
     }
 
-    fn list_item(&mut self) {
+    /// Begins an item, with the number that is seen before it: an answer is about the line of that number.
+    fn list_item(&mut self, value: Option<Cow<'_, str>>) {
         let is_list = |open: &&mut Open| matches!(open.kind, Kind::Numbered | Kind::Bulleted);
         let mark = match self.open.iter_mut().rev().take(8).find(is_list) {
-            Some(list) if list.kind == Kind::Numbered => {
-                let mark = format!("{}. ", list.next);
-                list.next = list.next.saturating_add(1);
-                Cow::Owned(mark)
+            Some(Open { next, .. }) if next.is_some() => {
+                if let Some(value) = value {
+                    *next = value.trim().parse().ok();
+                }
+                let mark = next.map(|number| format!("{number}. "));
+                *next = next.map(|number| number.saturating_add(1));
+                mark.map(Cow::Owned)
             }
-            _ => Cow::Borrowed("* "),
+            _ => None,
         };
-        self.words(&mark);
+        self.words(&mark.unwrap_or(Cow::Borrowed("* ")));
     }
 
     fn closes(&mut self, name: Cow<'a, str>) {
@@ -401,6 +407,37 @@ fn after_raw<'a>(content: &'a str, name: &str) -> Option<&'a str> {
     }
 }
 
+/// Whether a blockquote only moves its text to the right: mail programs' buttons for that make one without a border, and
+/// none of them quotes so.
+fn is_indent(tag: &str) -> bool {
+    let has = |name: &str| attribute(tag, name).is_some();
+    let style =
+        attribute(tag, "style").map(|style| style.replace(char::is_whitespace, "").to_ascii_lowercase());
+    style.is_some_and(|style| style.contains("border:none")) && !has("type") && !has("cite") && !has("class")
+}
+
+/// The number that an ordered list begins with; none where it counts in letters or backwards.
+fn first_number(tag: &str) -> Option<u32> {
+    let counts_otherwise = attribute(tag, "type").is_some_and(|kind| kind.trim() != "1")
+        || attribute(tag, "reversed").is_some()
+        || attribute(tag, "style").is_some_and(|style| style.to_ascii_lowercase().contains("list-style"));
+    if counts_otherwise {
+        return None;
+    }
+    attribute(tag, "start").map_or(Some(1), |start| start.trim().parse().ok())
+}
+
+/// An attribute of a tag, entities decoded; empty when it has no value.
+fn attribute<'t>(tag: &'t str, wanted: &str) -> Option<Cow<'t, str>> {
+    let mut attributes = Attributes::of(tag);
+    while let Some((name, value)) = attributes.pair() {
+        if name.eq_ignore_ascii_case(wanted) {
+            return Some(entities(value));
+        }
+    }
+    None
+}
+
 /// The attributes that can change what is seen of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -430,39 +467,49 @@ impl<'t> Attributes<'t> {
     }
 }
 
+impl<'t> Attributes<'t> {
+    /// The next name with its raw value.
+    fn pair(&mut self) -> Option<(&'t str, &'t str)> {
+        const MOST: usize = 40;
+        if self.number >= MOST {
+            return None;
+        }
+        let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
+        let (name, tail) = rest.split_at_checked(end)?;
+        let tail = tail.trim_start();
+        let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
+            None => ("", tail),
+            Some(tail) => match tail.chars().next() {
+                Some(quote @ ('"' | '\'')) => {
+                    let tail = tail.get(1..).unwrap_or_default();
+                    tail.split_once(quote).unwrap_or((tail, ""))
+                }
+                _ => tail.split_at_checked(tail.find(char::is_whitespace).unwrap_or(tail.len()))?,
+            },
+        };
+        if name.is_empty() && after.len() == rest.len() {
+            return None;
+        }
+        self.number += 1;
+        self.rest = after;
+        Some((name, value))
+    }
+}
+
 impl<'t> Iterator for Attributes<'t> {
     type Item = (Key, Cow<'t, str>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        const MOST: usize = 40;
-        while self.number < MOST {
-            let rest = self.rest.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-            if rest.is_empty() {
-                break;
-            }
-            let end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
-            let (name, tail) = rest.split_at_checked(end)?;
-            let tail = tail.trim_start();
-            let (value, after) = match tail.strip_prefix('=').map(str::trim_start) {
-                None => ("", tail),
-                Some(tail) => match tail.chars().next() {
-                    Some(quote @ ('"' | '\'')) => {
-                        let tail = tail.get(1..).unwrap_or_default();
-                        tail.split_once(quote).unwrap_or((tail, ""))
-                    }
-                    _ => tail.split_at_checked(tail.find(char::is_whitespace).unwrap_or(tail.len()))?,
-                },
-            };
-            if name.is_empty() && after.len() == rest.len() {
-                break;
-            }
-            self.number += 1;
-            self.rest = after;
+        loop {
+            let (name, value) = self.pair()?;
             if let Some(key) = Key::of(name) {
                 return Some((key, entities(value)));
             }
         }
-        None
     }
 }
 
@@ -499,6 +546,36 @@ mod tests {
 
     fn text(html: &str) -> String {
         seen(html).text
+    }
+
+    #[test]
+    fn the_items_of_a_list_have_the_numbers_that_are_seen() {
+        for (html, seen) in [
+            ("<ol><li>ok</li><li>no</li></ol>", "1. ok\n2. no\n"),
+            ("<ol start=3><li>ok</li><li>no</li></ol>", "3. ok\n4. no\n"),
+            ("<ol start='3'><li>ok</li></ol>", "3. ok\n"),
+            ("<ol><li value=5>ok</li><li>no</li></ol>", "5. ok\n6. no\n"),
+            ("<ol reversed><li>ok</li><li>no</li></ol>", "* ok\n* no\n"),
+            ("<ol type=a><li>ok</li></ol>", "* ok\n"),
+            ("<ol style='list-style-type: lower-alpha'><li>ok</li></ol>", "* ok\n"),
+            ("<ol start=x><li>ok</li></ol>", "* ok\n"),
+            ("<ul><li value=5>ok</li></ul>", "* ok\n"),
+        ] {
+            assert_eq!(text(html), seen, "{html}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_only_moved_to_the_right_are_no_quote() {
+        let indented = "<div>approve all</div><blockquote style=\"margin:0 0 0 40px; border: none;padding:0\">but not mail</blockquote>";
+        assert_eq!(text(indented), "approve all\nbut not mail\n");
+        for quoted in [
+            "<blockquote>a</blockquote>",
+            "<blockquote type=cite style='border:none'>a</blockquote>",
+            "<blockquote class=gmail_quote style='border:none'>a</blockquote>",
+        ] {
+            assert_eq!(text(quoted), "> a\n", "{quoted}");
+        }
     }
 
     #[test]

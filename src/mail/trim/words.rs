@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use memchr::memchr2;
-use patchbot_commands::folded;
+use patchbot_commands::{folded, is_exclusion};
 
 use crate::mail::lists::Beginnings;
 
@@ -440,9 +440,15 @@ pub(super) fn is_banner(paragraph: &str) -> bool {
     warns.iter().any(|begins| bare.starts_with(begins))
         && outside.iter().any(|phrase| bare.contains(phrase))
         && !decides.iter().any(|stem| bare.contains(stem))
+        && !excludes(&bare)
         && !bare
             .split_whitespace()
             .any(|word| could_be_a_server(word.trim_matches(|c: char| !c.is_alphanumeric())))
+}
+
+/// Whether a line leaves something out: "Sent from my phone, db01 excluded".
+fn excludes(line: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric()).any(|word| is_exclusion(&folded(word)))
 }
 
 /// Words that no signature has and every decision could.
@@ -477,6 +483,7 @@ pub(super) fn is_harmless(line: &str) -> bool {
             let word = folded(word.trim_matches(|c: char| !c.is_alphanumeric()));
             let word = if word.contains('\u{2019}') { word.replace('\u{2019}', "'").into() } else { word };
             let decides = DECIDES.contains(&*word)
+                || is_exclusion(&word)
                 || word.ends_with("n't")
                 || DECIDING.iter().any(|stem| word.contains(stem));
             !decides && (word != "no" || is_number()) && !could_be_a_server(&word)
@@ -511,7 +518,7 @@ pub(super) fn goes_on(line: &str) -> bool {
     let server = line
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
         .any(|word| could_be_a_server(&folded(word.trim_matches(|c: char| !c.is_alphanumeric()))));
-    joins.contains(&&*first) || server && !is_contact(line)
+    joins.contains(&&*first) || is_exclusion(&first) || server && !is_contact(line)
 }
 
 /// Whether a line is plainly about how its writer can be reached.
