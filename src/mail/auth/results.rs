@@ -46,26 +46,34 @@ pub(super) fn vouched(
     if policy.property("header.from").is_some_and(|from| !from.eq_ignore_ascii_case(domain)) {
         return None;
     }
-    let proofs: Vec<&Outcome> = outcomes
+    let of_domain = |d: &str| d.eq_ignore_ascii_case(domain);
+    let checks: Vec<&Outcome> = outcomes
         .iter()
-        .filter(|outcome| outcome.method == "dkim")
-        .filter(passed)
-        .filter(|outcome| outcome.property("header.d").is_some_and(|d| d.eq_ignore_ascii_case(domain)))
+        .filter(|outcome| outcome.method == "dkim" && outcome.property("header.d").is_none_or(of_domain))
         .collect();
+    // A result names no header for certain (`header.b` is short, and can be made up), so somebody could put a signature of
+    // his own beside the one that passed: the result counts only where there is no other that it could be about. One that
+    // the library cannot read may be anybody's.
+    let of_others = signatures.iter().filter(|header| !of_domain(header.header.domain())).count();
+    let one = section.all("DKIM-Signature").count().saturating_sub(of_others) == 1;
+    if !one || !checks.iter().all(passed) {
+        return None;
+    }
+    let header = signatures.iter().find(|header| of_domain(header.header.domain()))?;
+    let signature = &header.header;
+    let written = BASE64.encode(signature.signature());
+    let selected = |proof: &&Outcome| {
+        let same_key =
+            proof.property("header.s").is_none_or(|s| s.eq_ignore_ascii_case(signature.selector()));
+        let named = proof.property("header.d").is_some();
+        named && same_key && proof.property("header.b").is_none_or(|b| written.starts_with(b))
+    };
     // What the server checked must still be worth something to us: fresh, and with the fields that we read.
-    let of_domain = |header: &&Header<'_, Signature>| header.header.domain().eq_ignore_ascii_case(domain);
-    let header = signatures.iter().filter(of_domain).find(|header| {
-        let signature = &header.header;
-        let written = BASE64.encode(signature.signature());
-        let selected = |proof: &&Outcome| {
-            let same_key =
-                proof.property("header.s").is_none_or(|s| s.eq_ignore_ascii_case(signature.selector()));
-            same_key && proof.property("header.b").is_none_or(|b| written.starts_with(b))
-        };
-        proofs.iter().any(selected) && moment.flaw(header).is_none()
-    })?;
-    let content_type_signed = signs(&header.header, "content-type");
-    let fingerprint = fingerprint(&header.header);
+    if !checks.iter().any(selected) || moment.flaw(header).is_some() {
+        return None;
+    }
+    let content_type_signed = signs(signature, "content-type");
+    let fingerprint = fingerprint(signature);
     Some(Trust::Authenticated { by: Proof::Results { authserv_id }, content_type_signed, fingerprint })
 }
 

@@ -317,6 +317,48 @@ async fn the_word_of_our_own_mail_server_counts_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_made_up_signature_beside_an_old_one_is_not_what_our_mail_server_checked() {
+    let mut world = world();
+    world.settings.authserv_ids = vec!["mx.patch.test".to_owned()];
+    let month_ago = made(now() - TimeDelta::days(30));
+    let old = world.sign(MESSAGE, &How { tags: month_ago.clone(), ..usual() });
+    // The library refuses to read a signature with a length; other mail servers may believe it.
+    let old_in_part = world.sign(MESSAGE, &How { tags: format!("{month_ago}l=5; "), ..usual() });
+    for old in [old, old_in_part] {
+        let begin = old.split_once("; b=").unwrap().1.get(..8).unwrap();
+        let made_up = format!(
+            "DKIM-Signature: v=1; a=ed25519-sha256; c=simple/simple; d=Owners.test; s=s1; {}h=From:Subject:Date; bh=AAAA; b={begin}AAAA\r\n",
+            made(now()),
+        );
+        for checked in [
+            format!(
+                "dkim=pass header.d=owners.test header.b={begin}; dkim=fail header.d=owners.test header.b={begin}"
+            ),
+            format!("dkim=pass header.d=owners.test header.b={begin}; dkim=fail header.b={begin}"),
+            format!("dkim=pass header.d=owners.test header.b={begin}"),
+            "dkim=pass header.d=owners.test".to_owned(),
+        ] {
+            for signed in [format!("{made_up}{old}"), old.replacen("\r\n", &format!("\r\n{made_up}"), 1)] {
+                let raw = format!("Authentication-Results: mx.patch.test; {checked}; dmarc=pass\r\n{signed}");
+                let trust = world.check(&raw).await;
+                assert!(matches!(trust, Trust::Unauthenticated(_)), "{checked} {trust:?}");
+            }
+        }
+    }
+    // Another domain's signature is nothing to take the one for.
+    let both = world.sign(&world.sign(MESSAGE, &usual()), &How { domain: "evil.test", ..usual() });
+    let raw = format!(
+        "Authentication-Results: mx.patch.test; dkim=fail header.d=evil.test; dkim=pass header.d=owners.test; dmarc=pass\r\n{}",
+        both.replace("approve\r\n", "CAUTION: external\r\n\r\napprove\r\n")
+    );
+    let by = Proof::Results { authserv_id: "mx.patch.test".to_owned() };
+    assert_eq!(
+        world.check(&raw).await,
+        Trust::Authenticated { by, content_type_signed: true, fingerprint: String::new() }
+    );
+}
+
+#[tokio::test]
 async fn a_trusted_domain_is_believed_by_its_exact_name_only() {
     let mut world = world();
     world.settings.trusted_domains = vec!["Owners.test".to_owned()];
