@@ -34,6 +34,8 @@ pub struct Reply {
     pub token: Option<String>,
     /// The notices that it answers by their Message-ID, the newest first: what counts when it carries no token.
     pub notices: Vec<NoticeId>,
+    /// Whether the sender's proof covers what leads to the notice, so that nobody on the way can have added it.
+    pub notice_proven: bool,
     /// The words that were typed, without quotes and signature.
     pub text: String,
     /// What they mean.
@@ -356,11 +358,44 @@ impl App {
             let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
             return Ok(Judged { commands: exact, ..judged });
         }
+        if decides && !reply.notice_proven {
+            let spoken = self.ask_which_notice(tx, reply, (person, token), commands).await?;
+            return Ok(Judged { commands: exact, ..Judged::spoken(Stage::Decision, spoken) });
+        }
         let (spoken, servers) = self.answer_all(tx, reply, (person, token), commands, confirmed).await?;
         if decides && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
             tx.use_tokens_of(token.notification, mail, self.now()).await?;
         }
         Ok(Judged { commands: exact, servers, ..Judged::spoken(Stage::Decision, spoken) })
+    }
+
+    /// Asks back where somebody on the way may have led an honest mail to this notice.
+    async fn ask_which_notice(
+        &self,
+        tx: &mut Tx,
+        reply: &Reply,
+        (person, token): (&Person, &ReplyToken),
+        commands: &[Command],
+    ) -> Result<Spoken, Failure> {
+        let why = "I cannot be sure to which notice you answered.".to_owned();
+        // A day in words may be another one when it is confirmed.
+        if commands.iter().any(|command| matches!(command, Command::Reschedule(it) if !it.when.is_exact())) {
+            let answer = Answer::new(Verdict::NotUnderstood, format!("{why} So nothing was decided."))
+                .then("If it was this one, answer this mail with the same words.");
+            return Ok(Spoken::of(answer, Some(token)));
+        }
+        let confirms: Vec<String> = commands.iter().map(ToString::to_string).collect();
+        let refusal = Refusal::Confirm { why, commands: confirms.clone() };
+        let actor = Actor {
+            person: Some(person.id),
+            name: person.name.clone(),
+            channel: Channel::Mail,
+            input: Some(format!("sha256 {}", reply.hash)),
+        };
+        self.audit_refusal(tx, actor, &person.name, &refusal, &confirms.join("; ")).await?;
+        let answer =
+            Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+        Ok(Spoken { confirms, ..Spoken::of(answer, Some(token)) })
     }
 
     /// Answers each command of a reply. A refused command changed nothing, so the others stand. The other owners are

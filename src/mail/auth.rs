@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use self::results::vouched;
+use super::read::LEADS;
 use super::read::headers::Section;
 use crate::domain::person::Address;
 
@@ -61,6 +62,8 @@ pub enum Trust {
         by: Proof,
         /// Whether the Content-Type is part of what was signed, so that nobody can have moved the borders of the parts.
         content_type_signed: bool,
+        /// The fields of [`LEADS`] that nobody can have changed or added on the way.
+        signed_leads: Vec<&'static str>,
         /// What the same mail is known again by, whatever was changed of it that is not signed.
         fingerprint: String,
     },
@@ -171,7 +174,9 @@ impl Authenticator {
         if self.settings.trusted_domains.iter().any(|trusted| trusted.eq_ignore_ascii_case(domain)) {
             let by = Proof::TrustedDomain(domain.to_owned());
             let fingerprint = plain_fingerprint(&from, &section);
-            return Trust::Authenticated { by, content_type_signed: false, fingerprint };
+            // Nobody else can send such mail here, so nobody was there to add a field.
+            let signed_leads = LEADS.to_vec();
+            return Trust::Authenticated { by, content_type_signed: false, signed_leads, fingerprint };
         }
         if section.all("DKIM-Signature").count() > MOST_SIGNATURES {
             return Trust::Unauthenticated(format!("It carries more than {MOST_SIGNATURES} signatures."));
@@ -187,13 +192,14 @@ impl Authenticator {
             return trust;
         }
         let sealed = section.all("ARC-Seal").next().map(sealer);
-        self.verify(&message, domain, &moment, sealed).await
+        self.verify(&message, &section, domain, &moment, sealed).await
     }
 
     /// Verifies the signatures of the domain, and that it has a policy at all.
     async fn verify(
         &self,
         message: &AuthenticatedMessage<'_>,
+        section: &Section<'_>,
         domain: &str,
         moment: &Moment,
         sealed: Option<String>,
@@ -260,6 +266,7 @@ impl Authenticator {
                         selector: signature.selector().to_owned(),
                     },
                     content_type_signed: signs(signature, "content-type"),
+                    signed_leads: signed_leads(signature, section),
                     fingerprint: fingerprint(signature),
                 },
                 DmarcResult::TempError(_) => later(),
@@ -476,4 +483,11 @@ fn has_length(value: &[u8]) -> bool {
 /// Whether a header field is part of what was signed.
 fn signs(signature: &Signature, name: &str) -> bool {
     signature.h.iter().any(|signed| signed.trim().eq_ignore_ascii_case(name))
+}
+
+/// The fields that say which notice is answered, where the signature covers each one that the mail has: a name in `h=` covers
+/// one field, from the bottom, so that more fields than names were added by somebody on the way.
+fn signed_leads(signature: &Signature, section: &Section<'_>) -> Vec<&'static str> {
+    let times = |name: &str| signature.h.iter().filter(|signed| signed.eq_ignore_ascii_case(name)).count();
+    LEADS.into_iter().filter(|&name| section.all(name).count() <= times(name)).collect()
 }

@@ -31,6 +31,11 @@ pub use self::machine::{AutoReply, Delivery, Machine};
 
 /// Larger messages are not even fetched.
 pub const LARGEST: usize = 1024 * 1024;
+/// The fields that say which notice a message answers; the first to third are read by their names, the others for addresses.
+pub const LEADS: [&str; 10] = [
+    "Subject", "In-Reply-To", "References", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To",
+    "To", "Cc", "Resent-To",
+];
 /// More headers than this are no honest mail's.
 const LARGEST_HEADERS: usize = 64 * 1024;
 
@@ -228,6 +233,28 @@ fn read_human(section: Section<'_>, recipients: Vec<String>) -> Result<Inbound, 
     Ok(Inbound::Human(Box::new(mail)))
 }
 
+/// What says which notice a message answers.
+pub(super) struct Leads {
+    pub(super) subject: String,
+    pub(super) recipients: Vec<String>,
+    pub(super) answers: Vec<String>,
+}
+
+impl Leads {
+    /// Reads them from the fields of these names alone.
+    pub(super) fn of(raw: &[u8], names: &[&str]) -> Self {
+        let mut section = Section::cut(raw);
+        section
+            .fields
+            .retain(|field| names.iter().any(|name| field.name.eq_ignore_ascii_case(name.as_bytes())));
+        Self {
+            subject: section.text("Subject").unwrap_or_default(),
+            recipients: recipients(&section),
+            answers: answers(&section),
+        }
+    }
+}
+
 /// What a message answers: In-Reply-To, then References from the newest to the oldest.
 fn answers(section: &Section<'_>) -> Vec<String> {
     let mut answers = section.ids("In-Reply-To");
@@ -237,7 +264,7 @@ fn answers(section: &Section<'_>) -> Vec<String> {
 
 fn recipients(section: &Section<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for name in ["Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "To", "Cc", "Resent-To"] {
+    for name in LEADS.into_iter().skip(3) {
         for address in section.addresses(name) {
             if !found.contains(&address) && found.len() < 200 {
                 found.push(address);

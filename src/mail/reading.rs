@@ -10,7 +10,7 @@ use patchbot_commands::{Command, NotUnderstood, Target, is_confirmation, is_unde
 
 use super::calendar::CalendarAnswer;
 use super::ours::Ours;
-use super::read::{AutoReply, Delivery, Flag, Inbound, InboundMail, Machine, Unreadable, read};
+use super::read::{AutoReply, Delivery, Flag, Inbound, InboundMail, Leads, Machine, Unreadable, read};
 use super::token::{self, Token, TokenProblem};
 use super::trim::{same_words, trim};
 use crate::domain::ids::NoticeId;
@@ -197,6 +197,18 @@ pub fn notices(answers: &[String], ours: &Ours) -> Vec<NoticeId> {
         }
     }
     found
+}
+
+/// Whether the fields of these names alone lead to the notice that the whole message leads to.
+///
+/// With the names that the sender's proof covers it says whether the sender himself named the notice: else somebody could
+/// take an honest "approved" and add the line that makes it an answer to one of ours.
+#[must_use]
+pub fn is_led_by(names: &[&str], raw: &[u8], typed: &Typed, ours: &Ours) -> bool {
+    let leads = Leads::of(raw, names);
+    let token = token::find(&leads.subject, leads.recipients.iter().map(String::as_str), ours.mailbox());
+    // What it answers is looked at only where there is no token.
+    token == typed.token && (matches!(token, Ok(Some(_))) || notices(&leads.answers, ours) == typed.notices)
 }
 
 /// Whether an answer between the lines of the quote says by itself what it is about.

@@ -16,7 +16,7 @@ use crate::mail::auth::{Authenticator, Trust};
 use crate::mail::fetch::{Arrived, Content, Cursor};
 use crate::mail::ours::Ours;
 use crate::mail::read::Flag;
-use crate::mail::reading::{Dropped, Reading, Typed, notices, reading};
+use crate::mail::reading::{Dropped, Reading, Typed, is_led_by, notices, reading};
 use crate::store::Tx;
 use crate::store::error::StoreError;
 use crate::store::records::{Claim, InboxMail, NewMail};
@@ -103,9 +103,10 @@ impl InboxReader {
     async fn read(&self, mail: &InboxMail) -> Result<&'static str, Failure> {
         let outcome = match reading(&mail.raw, &self.ours) {
             Reading::Typed(typed) => match self.authenticator.check(&mail.raw, self.app.now()).await {
-                Trust::Authenticated { content_type_signed, fingerprint, .. } => {
+                Trust::Authenticated { content_type_signed, signed_leads, fingerprint, .. } => {
                     let marks = Marks { fingerprint, hash: mail.hash.clone() };
-                    let reply = reply(*typed, content_type_signed, marks, &self.ours);
+                    let notice_proven = is_led_by(&signed_leads, &mail.raw, &typed, &self.ours);
+                    let reply = reply(*typed, content_type_signed, notice_proven, marks, &self.ours);
                     self.app.handle_reply(mail, &reply, &self.limits).await?
                 }
                 Trust::TryLater(reason) if self.app.now() - mail.received_at < PATIENCE => {
@@ -187,10 +188,11 @@ impl InboxReader {
         stages.push((Stage::Machine, "A person wrote it, as far as its headers say.".to_owned()));
         stages.push((Stage::Headers, format!("It says it is from {}: \"{}\".", typed.from, typed.subject)));
         let reply = match self.authenticator.check(raw, self.app.now()).await {
-            Trust::Authenticated { by, content_type_signed, fingerprint } => {
+            Trust::Authenticated { by, content_type_signed, signed_leads, fingerprint } => {
                 stages.push((Stage::Sender, format!("Proven: {by}.")));
                 let marks = Marks { fingerprint, hash: sha256(raw) };
-                reply(*typed, content_type_signed, marks, &self.ours)
+                let notice_proven = is_led_by(&signed_leads, raw, &typed, &self.ours);
+                reply(*typed, content_type_signed, notice_proven, marks, &self.ours)
             }
             Trust::Unauthenticated(reason) => {
                 stages.push((Stage::Sender, reason));
@@ -223,7 +225,13 @@ pub struct Marks {
 
 /// What is kept of a typed mail for the decision.
 #[must_use]
-pub fn reply(mut typed: Typed, content_type_signed: bool, marks: Marks, ours: &Ours) -> Reply {
+pub fn reply(
+    mut typed: Typed,
+    content_type_signed: bool,
+    notice_proven: bool,
+    marks: Marks,
+    ours: &Ours,
+) -> Reply {
     // Text outside of the parts harms only where nobody has signed the border between them.
     if content_type_signed {
         typed.flags.remove(&Flag::Loose);
@@ -235,6 +243,7 @@ pub fn reply(mut typed: Typed, content_type_signed: bool, marks: Marks, ours: &O
         from: typed.from,
         token,
         notices: typed.notices,
+        notice_proven,
         text: typed.text,
         commands: typed.commands,
         confirms: typed.confirms,

@@ -5,7 +5,7 @@ use mail_auth::common::headers::Header;
 use mail_auth::common::verify::VerifySignature as _;
 use mail_auth::dkim::Signature;
 
-use super::{Moment, Proof, Trust, fingerprint, signs};
+use super::{Moment, Proof, Trust, fingerprint, signed_leads, signs};
 use crate::mail::read::headers::Section;
 
 /// One method's result: `dkim=pass header.d=owners.test`.
@@ -74,7 +74,9 @@ pub(super) fn vouched(
     }
     let content_type_signed = signs(signature, "content-type");
     let fingerprint = fingerprint(signature);
-    Some(Trust::Authenticated { by: Proof::Results { authserv_id }, content_type_signed, fingerprint })
+    let signed_leads = signed_leads(signature, section);
+    let by = Proof::Results { authserv_id };
+    Some(Trust::Authenticated { by, content_type_signed, signed_leads, fingerprint })
 }
 
 /// The authserv-id and the results of a header, comments left out.

@@ -147,12 +147,17 @@ impl World {
         format!("{unsigned}{}\r\n{message}", BASE64.encode(&key.sign(signed.as_bytes()).unwrap()))
     }
 
-    async fn check_at(&self, raw: &str, at: DateTime<Utc>) -> Trust {
+    async fn check_whole(&self, raw: &str, at: DateTime<Utc>) -> Trust {
         let mut settings = self.settings.clone();
         settings.resolver = Some(name_server(self.records.clone()).await);
-        let mut trust = Authenticator::new(settings).unwrap().check(raw.as_bytes(), at).await;
-        if let Trust::Authenticated { fingerprint, .. } = &mut trust {
-            // It hangs on the signature's bytes; a test of its own looks at it.
+        Authenticator::new(settings).unwrap().check(raw.as_bytes(), at).await
+    }
+
+    async fn check_at(&self, raw: &str, at: DateTime<Utc>) -> Trust {
+        let mut trust = self.check_whole(raw, at).await;
+        if let Trust::Authenticated { signed_leads, fingerprint, .. } = &mut trust {
+            // They hang on the signature's bytes and on its h=; tests of their own look at them.
+            signed_leads.clear();
             *fingerprint = String::new();
         }
         trust
@@ -165,7 +170,7 @@ impl World {
 
 fn by_signature(content_type_signed: bool) -> Trust {
     let by = Proof::Signature { domain: "owners.test".to_owned(), selector: "s1".to_owned() };
-    Trust::Authenticated { by, content_type_signed, fingerprint: String::new() }
+    Trust::Authenticated { by, content_type_signed, signed_leads: Vec::new(), fingerprint: String::new() }
 }
 
 #[tokio::test]
@@ -281,7 +286,12 @@ async fn the_word_of_our_own_mail_server_counts_and_no_other() {
     assert!(matches!(world.check(&with(&[good])).await, Trust::Unauthenticated(_)), "nobody is configured");
     world.settings.authserv_ids = vec!["mx.patch.test".to_owned()];
     let by = Proof::Results { authserv_id: "mx.patch.test".to_owned() };
-    let vouched = Trust::Authenticated { by, content_type_signed: true, fingerprint: String::new() };
+    let vouched = Trust::Authenticated {
+        by,
+        content_type_signed: true,
+        signed_leads: Vec::new(),
+        fingerprint: String::new(),
+    };
     assert_eq!(world.check(&with(&[good])).await, vouched);
     assert_eq!(world.check(&with(&["mx.else.test; none", good])).await, vouched);
     for lines in [
@@ -354,8 +364,56 @@ async fn a_made_up_signature_beside_an_old_one_is_not_what_our_mail_server_check
     let by = Proof::Results { authserv_id: "mx.patch.test".to_owned() };
     assert_eq!(
         world.check(&raw).await,
-        Trust::Authenticated { by, content_type_signed: true, fingerprint: String::new() }
+        Trust::Authenticated {
+            by,
+            content_type_signed: true,
+            signed_leads: Vec::new(),
+            fingerprint: String::new()
+        }
     );
+}
+
+#[tokio::test]
+async fn a_field_leads_to_a_notice_only_when_every_one_of_its_name_is_signed() {
+    let mut world = world();
+    let message = MESSAGE.replace(
+        "MIME-Version",
+        "In-Reply-To: <7@patch.test>\r\nResent-To: patchbot@patch.test\r\nMIME-Version",
+    );
+    let more =
+        How { headers: &["From", "Subject", "Date", "in-reply-to", "Resent-To", "Cc", "Cc"], ..usual() };
+    let checked = "Authentication-Results: mx.patch.test; dkim=pass header.d=owners.test; dmarc=pass\r\n";
+    // What our own mail server has checked is no more signed than what we check.
+    for results in ["", checked] {
+        world.settings.authserv_ids =
+            if results.is_empty() { Vec::new() } else { vec!["mx.patch.test".to_owned()] };
+        let leads = async |signed: String, name: &str| match world
+            .check_whole(&format!("{results}{signed}"), now())
+            .await
+        {
+            Trust::Authenticated { signed_leads, .. } => signed_leads.contains(&name),
+            other => panic!("{other:?}"),
+        };
+        for (how, name, signed) in [
+            (&usual(), "Subject", true),
+            (&usual(), "To", true),
+            (&usual(), "In-Reply-To", false),
+            (&usual(), "Resent-To", false),
+            (&more, "In-Reply-To", true),
+            (&more, "Resent-To", true),
+            (&more, "To", false),
+        ] {
+            assert_eq!(leads(world.sign(&message, how), name).await, signed, "{name}");
+        }
+        for added in ["Delivered-To", "References", "Resent-To"] {
+            let raw = format!("{added}: <8@patch.test>\r\n{}", world.sign(&message, &more));
+            assert!(!leads(raw, added).await, "{added}");
+        }
+    }
+    // Signed as absent, it cannot be added at all.
+    world.settings.authserv_ids = Vec::new();
+    let raw = format!("Cc: bob@owners.test\r\n{}", world.sign(&message, &more));
+    assert!(matches!(world.check(&raw).await, Trust::Unauthenticated(_)));
 }
 
 #[tokio::test]
@@ -363,7 +421,12 @@ async fn a_trusted_domain_is_believed_by_its_exact_name_only() {
     let mut world = world();
     world.settings.trusted_domains = vec!["Owners.test".to_owned()];
     let by = Proof::TrustedDomain("owners.test".to_owned());
-    let trust = Trust::Authenticated { by, content_type_signed: false, fingerprint: String::new() };
+    let trust = Trust::Authenticated {
+        by,
+        content_type_signed: false,
+        signed_leads: Vec::new(),
+        fingerprint: String::new(),
+    };
     assert_eq!(world.check(MESSAGE).await, trust);
     for from in ["ada@sub.owners.test", "ada@evil-owners.test", "ada@owners.test.evil.test"] {
         let raw = MESSAGE.replace("ada@owners.test", from);

@@ -82,3 +82,75 @@ async fn names_that_only_look_like_a_servers_are_asked_back() {
     }
     world.mails();
 }
+
+#[tokio::test]
+async fn an_honest_mail_that_was_led_to_a_notice_on_the_way_is_asked_about_first() {
+    let mut world = World::checked(TUESDAY).await.server("web01", "ada").server("db01", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    let there = Letter::answering(&notice, "ada", "").to;
+    let covers = "From:Subject:Date:To:Message-ID";
+    // Ada wrote "Approved." to somebody else, about something else.
+    let mut honest = Letter::answering(&notice, "ada", "Approved.");
+    honest.subject = "Re: the menu".to_owned();
+    honest.to = "cook@owners.test".to_owned();
+    honest.answers = None;
+    let added = [
+        format!("In-Reply-To: {}", notice.message_id),
+        format!("References: {}", notice.message_id),
+        format!("Cc: {there}"),
+        format!("Delivered-To: {there}"),
+        format!("Resent-To: {there}"),
+    ];
+    for (number, line) in added.iter().enumerate() {
+        let led = Letter { headers: vec![line.clone()], ..honest.clone() };
+        let raw = led.checked(&world, covers, number);
+        assert_eq!(world.receives_raw(&raw).await, "confirm", "{line}");
+        let asked = world.mail_to("ada").text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(asked.contains("I cannot be sure to which notice you answered."), "{asked}");
+        assert_eq!(world.state("web01").await, "waits for approval", "{line}");
+    }
+    // A day in words is not kept until it is confirmed.
+    let mut led = Letter { headers: vec![format!("Cc: {there}")], ..honest };
+    led.body = "move web01 to Friday 20:00\r\n".to_owned();
+    let raw = led.checked(&world, covers, 20);
+    assert_eq!(world.receives_raw(&raw).await, "clarify");
+    world.mails();
+    // Whoever meant it says so.
+    led.body = "Approved.\r\n".to_owned();
+    let raw = led.checked(&world, covers, 21);
+    assert_eq!(world.receives_raw(&raw).await, "confirm");
+    let question = world.mail_to("ada");
+    let yes = Letter::answering(&question, "ada", "confirm").checked(&world, covers, 22);
+    assert_eq!(world.receives_raw(&yes).await, "accepted");
+    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
+    assert_eq!(world.state("db01").await, "approved by ada@owners.test by mail");
+}
+
+/// What an approval of a fresh notice comes to, changed in some way and with these fields signed.
+async fn approval(change: impl FnOnce(&mut Letter), covers: &str) -> String {
+    let mut world = World::checked(TUESDAY).await.server("web01", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    let mut letter = Letter::answering(&notice, "ada", "approve");
+    letter.headers.push(format!("Delivered-To: {}", letter.to));
+    change(&mut letter);
+    let raw = letter.checked(&world, covers, 1);
+    world.receives_raw(&raw).await
+}
+
+#[tokio::test]
+async fn any_one_signed_field_that_names_the_notice_is_enough() {
+    let without_tag = |letter: &mut Letter| letter.subject = "Re: patching".to_owned();
+    let without_token = |letter: &mut Letter| {
+        letter.subject = "Re: patching".to_owned();
+        letter.to = "patchbot@patchbot.test".to_owned();
+        letter.headers.clear();
+    };
+    // Some large providers leave To unsigned.
+    assert_eq!(approval(|_| {}, "From:Subject:Date").await, "accepted");
+    assert_eq!(approval(without_tag, "From:Subject:Date:To").await, "accepted");
+    assert_eq!(approval(without_tag, "From:Subject:Date").await, "confirm");
+    assert_eq!(approval(without_token, "From:Subject:Date:References").await, "accepted");
+    assert_eq!(approval(without_token, "From:Subject:Date").await, "confirm");
+}

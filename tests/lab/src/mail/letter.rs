@@ -204,7 +204,10 @@ impl Signature {
     /// Signs for a domain with its RSA key, over the headers large providers sign, at the letter's own time.
     #[must_use]
     pub fn of(domain: &str) -> Self {
-        let headers = ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"];
+        let headers = [
+            "From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "MIME-Version",
+            "Content-Type",
+        ];
         Self {
             domain: domain.to_owned(),
             selector: RSA.to_owned(),
