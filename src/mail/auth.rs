@@ -181,7 +181,7 @@ impl Authenticator {
         if section.all("DKIM-Signature").count() > MOST_SIGNATURES {
             return Trust::Unauthenticated(format!("It carries more than {MOST_SIGNATURES} signatures."));
         }
-        let Some(message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else {
+        let Some(mut message) = AuthenticatedMessage::parse_with_opts(raw, None, true) else {
             return Trust::Unauthenticated("Its headers cannot be read.".to_owned());
         };
         let sent = section.all("Date").next().and_then(super::read::sent);
@@ -191,6 +191,9 @@ impl Authenticator {
         {
             return trust;
         }
+        // No other domain's signature can count. The library would ask each one's name server, and who sends a mail with the
+        // signature of a domain that does not answer would keep the other mails waiting.
+        message.dkim_headers.retain(|header| header.header.domain().eq_ignore_ascii_case(domain));
         let sealed = section.all("ARC-Seal").next().map(sealer);
         self.verify(&message, &section, domain, &moment, sealed).await
     }

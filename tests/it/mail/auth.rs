@@ -267,8 +267,29 @@ async fn a_name_server_that_is_silent_delays_and_never_approves() {
     world.records.insert("_dmarc.owners.test".to_owned(), "!".to_owned());
     assert!(matches!(world.check(&world.sign(MESSAGE, &usual())).await, Trust::TryLater(_)));
     // Another signature that cannot be checked does not spoil a good one, nor does it help a bad one.
-    let both = world.sign(MESSAGE, &How { domain: "silent.test", ..usual() });
+    let other = How { domain: "silent.test", ..usual() };
+    let both = world.sign(MESSAGE, &other);
     assert!(matches!(world.check(&both).await, Trust::Unauthenticated(_)));
+    world.records.insert("_dmarc.owners.test".to_owned(), "v=DMARC1; p=reject".to_owned());
+    assert_eq!(world.check(&world.sign(&world.sign(MESSAGE, &usual()), &other)).await, by_signature(true));
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_signatures_of_other_domains() {
+    let world = world();
+    // Whoever is asked here never answers.
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let settings = AuthSettings { resolver: Some(silent.local_addr().unwrap()), ..world.settings.clone() };
+    let authenticator = Authenticator::new(settings).unwrap();
+    let other = How { domain: "evil.test", ..usual() };
+    let raw = (0..8).fold(MESSAGE.to_owned(), |message, _| world.sign(&message, &other));
+    let trust = authenticator.check(raw.as_bytes(), now()).await;
+    assert!(
+        matches!(&trust, Trust::Unauthenticated(why) if why.contains("carries no signature of owners.test")),
+        "{trust:?}"
+    );
+    let asked = silent.try_recv_from(&mut [0_u8; 1]).unwrap_err();
+    assert_eq!(asked.kind(), std::io::ErrorKind::WouldBlock, "no question came");
 }
 
 #[tokio::test]
