@@ -152,10 +152,10 @@ impl Authenticator {
         Ok(Self { dns, settings })
     }
 
-    /// Says whether a raw message is from the address in its From field.
-    pub async fn check(&self, raw: &[u8], now: DateTime<Utc>) -> Trust {
+    /// Says whether a raw message that came in then is from the address in its From field.
+    pub async fn check(&self, raw: &[u8], received_at: DateTime<Utc>) -> Trust {
         // The library reads what strangers wrote.
-        let checked = AssertUnwindSafe(self.judge(raw, now)).catch_unwind().await;
+        let checked = AssertUnwindSafe(self.judge(raw, received_at)).catch_unwind().await;
         checked.unwrap_or_else(|_| {
             Trust::Unauthenticated(
                 "Checking the sender broke, because of a fault in this program; report it with the message."
@@ -164,7 +164,7 @@ impl Authenticator {
         })
     }
 
-    async fn judge(&self, raw: &[u8], now: DateTime<Utc>) -> Trust {
+    async fn judge(&self, raw: &[u8], received_at: DateTime<Utc>) -> Trust {
         let section = Section::cut(raw);
         let from = match section.gate() {
             Ok(from) => from,
@@ -185,7 +185,7 @@ impl Authenticator {
             return Trust::Unauthenticated("Its headers cannot be read.".to_owned());
         };
         let sent = section.all("Date").next().and_then(super::read::sent);
-        let moment = Moment { now, sent };
+        let moment = Moment { received_at, sent };
         if let Some(trust) =
             vouched(&section, domain, &self.settings.authserv_ids, &message.dkim_headers, &moment)
         {
@@ -399,9 +399,9 @@ fn judged_key(record: &str) -> Result<String, String> {
     }
 }
 
-/// When a mail is judged, and when it says it was sent.
+/// When a mail came in, and when it says it was sent.
 struct Moment {
-    now: DateTime<Utc>,
+    received_at: DateTime<Utc>,
     sent: Option<DateTime<Utc>>,
 }
 
@@ -430,7 +430,7 @@ impl Moment {
         let Some(signed) = signed else {
             return Some(format!("The signature of {domain} does not say when it was made."));
         };
-        let age = self.now.signed_duration_since(signed);
+        let age = self.received_at.signed_duration_since(signed);
         if age > OLDEST {
             return Some(format!("The signature of {domain} is older than {} hours.", OLDEST.num_hours()));
         }
@@ -438,7 +438,7 @@ impl Moment {
             return Some(format!("The signature of {domain} was made in the future."));
         }
         let expires = i64::try_from(signature.x).unwrap_or(i64::MAX);
-        if expires != 0 && self.now.timestamp() >= expires {
+        if expires != 0 && self.received_at.timestamp() >= expires {
             return Some(format!("The signature of {domain} has expired."));
         }
         None

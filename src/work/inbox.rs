@@ -102,7 +102,8 @@ impl InboxReader {
 
     async fn read(&self, mail: &InboxMail) -> Result<&'static str, Failure> {
         let outcome = match reading(&mail.raw, &self.ours) {
-            Reading::Typed(typed) => match self.authenticator.check(&mail.raw, self.app.now()).await {
+            // A reply does not grow old while it waits here, for a name server or behind other mail.
+            Reading::Typed(typed) => match self.authenticator.check(&mail.raw, mail.received_at).await {
                 Trust::Authenticated { content_type_signed, signed_leads, fingerprint, .. } => {
                     let marks = Marks { fingerprint, hash: mail.hash.clone() };
                     let notice_proven = is_led_by(&signed_leads, &mail.raw, &typed, &self.ours);

@@ -127,6 +127,21 @@ async fn an_honest_mail_that_was_led_to_a_notice_on_the_way_is_asked_about_first
     assert_eq!(world.state("db01").await, "approved by ada@owners.test by mail");
 }
 
+#[tokio::test]
+async fn a_reply_grows_old_on_its_way_and_not_while_it_waits_to_be_read() {
+    let mut world = World::checked(TUESDAY).await.server("web01", "ada").server("db01", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    let kept = Letter::answering(&notice, "ada", "approve web01").checked(&world, "From:Subject:Date", 1);
+    let late = Letter::answering(&notice, "ada", "approve db01").checked(&world, "From:Subject:Date", 2);
+    world.arrives(&kept).await;
+    world.sleep_until("2026-11-26 12:00 Europe/Berlin").await;
+    world.receives_raw(&late).await;
+    assert_eq!(world.outcomes().await, ["rejected", "accepted"], "the latest first");
+    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
+    assert_eq!(world.state("db01").await, "waits for approval");
+}
+
 /// What an approval of a fresh notice comes to, changed in some way and with these fields signed.
 async fn approval(change: impl FnOnce(&mut Letter), covers: &str) -> String {
     let mut world = World::checked(TUESDAY).await.server("web01", "ada");

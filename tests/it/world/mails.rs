@@ -192,7 +192,8 @@ impl World {
         mails.into_iter().map(|mail| mail.outcome).collect()
     }
 
-    async fn arrives(&mut self, raw: &[u8]) {
+    /// A mail comes in and is kept; it is not read yet.
+    pub(crate) async fn arrives(&mut self, raw: &[u8]) {
         if let Some(post) = &mut self.post {
             return post.send(&self.app, raw).await;
         }
