@@ -102,8 +102,7 @@ impl InboxReader {
 
     async fn read(&self, mail: &InboxMail) -> Result<&'static str, Failure> {
         let outcome = match reading(&mail.raw, &self.ours) {
-            // A reply does not grow old while it waits here, for a name server or behind other mail.
-            Reading::Typed(typed) => match self.authenticator.check(&mail.raw, mail.received_at).await {
+            Reading::Typed(typed) => match self.sender(mail, &typed).await? {
                 Trust::Authenticated { content_type_signed, signed_leads, fingerprint, .. } => {
                     let marks = Marks { fingerprint, hash: mail.hash.clone() };
                     let notice_proven = is_led_by(&signed_leads, &mail.raw, &typed, &self.ours);
@@ -123,6 +122,20 @@ impl InboxReader {
             Reading::Dropped(dropped) => self.drop(mail, &dropped).await?,
         };
         Ok(outcome.as_str())
+    }
+
+    /// What the sender's address is worth.
+    async fn sender(&self, mail: &InboxMail, typed: &Typed) -> Result<Trust, Failure> {
+        // Whoever writes from elsewhere is rejected in any case; his name server, which may be slow on purpose, would keep the
+        // mails behind this one waiting.
+        let domain = typed.from.domain();
+        let people = self.app.store.read().await?.all_people().await?;
+        let mut known = people.iter().filter_map(|person| person.mail.as_ref());
+        if !known.any(|address| address.domain().eq_ignore_ascii_case(domain)) {
+            return Ok(Trust::Unauthenticated(format!("Nobody at {domain} is known.")));
+        }
+        // A reply does not grow old while it waits here, for a name server or behind other mail.
+        Ok(self.authenticator.check(&mail.raw, mail.received_at).await)
     }
 
     async fn drop(&self, mail: &InboxMail, dropped: &Dropped) -> Result<Outcome, Failure> {

@@ -67,6 +67,8 @@ async fn a_forger_cannot_use_up_anybodys_limit() {
         forged.from = "ada@elsewhere.test".to_owned();
         assert_eq!(world.receives(&forged).await, "rejected");
     }
+    // Where nobody is known, no name server is asked either, which could be slow on purpose.
+    assert_eq!(world.why().await, "sender: Nobody at elsewhere.test is known.");
     assert_eq!(world.replies("ada", &notice, "approve").await, "accepted");
 }
 
