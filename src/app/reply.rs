@@ -7,7 +7,7 @@ mod calendar;
 mod transcript;
 
 use chrono::TimeDelta;
-use patchbot_commands::{Command, Effect, NotUnderstood};
+use patchbot_commands::{Command, Effect, NotUnderstood, Target};
 
 use super::decide::Done;
 use super::handle::Said;
@@ -346,8 +346,20 @@ impl App {
             return says(Stage::Text, answer);
         }
         let meant = confirmed(reply, token);
+        // Once the question is answered, a later no is about what was done.
+        let waits = !token.confirms.is_empty() && token.used_at.is_none();
         let (commands, confirmed) = match (&meant, &reply.commands) {
             (Some(commands), _) => (commands.as_slice(), true),
+            (None, Ok(commands)) if waits && commands.iter().any(names_nothing) => {
+                let server = match token.windows.first() {
+                    Some(shown) => {
+                        let window = tx.window_by_id(shown.window).await?;
+                        tx.server_by_id(window.server).await?.name
+                    }
+                    None => "web01".to_owned(),
+                };
+                return Ok(not_confirmed(reply, token, commands, &server));
+            }
             (None, Ok(commands)) => (commands.as_slice(), false),
             (None, Err(_)) if reply.confirms => return says(Stage::Words, nothing_to_confirm()),
             (None, Err(not_understood)) => return says(Stage::Words, self.asked_back(not_understood)),
@@ -526,13 +538,59 @@ fn confirmed(reply: &Reply, token: &ReplyToken) -> Option<Vec<Command>> {
     }
     let said = reply.commands.as_ref().ok()?;
     let same = *said == meant;
-    // "approve" to a question about approving: the question shows no other windows.
+    // "approve" to a question about nothing but approving: the question shows no other windows.
     let plainly = matches!(
-        (said.as_slice(), meant.as_slice()),
-        ([Command::Approve(said)], [Command::Approve(_)])
-            if matches!(&said.target, patchbot_commands::Target::These) && said.reason.is_none()
-    );
+        said.as_slice(),
+        [Command::Approve(said)] if said.target == Target::These && said.reason.is_none()
+    ) && meant.iter().all(|command| matches!(command, Command::Approve(_)));
     (same || plainly).then_some(meant)
+}
+
+/// Whether a command does not say which servers it means: as an answer to a question it may be about the question, and
+/// not about the windows that stand below it.
+fn names_nothing(command: &Command) -> bool {
+    match command {
+        // "Approve all" agrees as readily as "approve" does.
+        Command::Approve(it) => {
+            matches!(it.target, Target::These | Target::All { .. } | Target::Group { .. })
+        }
+        Command::Decline(it) => it.target == Target::These,
+        Command::Withdraw(it) => it.target == Target::These,
+        Command::Reschedule(it) => it.target == Target::These,
+        Command::Defer(it) => it.target == Target::These,
+        Command::Undo(it) => it.target == Target::These,
+        _ => false,
+    }
+}
+
+/// Whether a reply is a plain no, which is a no to the question; "decline" may be about the server.
+fn is_plain_no(reply: &Reply, commands: &[Command]) -> bool {
+    let [Command::Decline(no)] = commands else { return false };
+    let declines = |word: &str| patchbot_commands::spec_of(word).is_some_and(|spec| spec.name == "decline");
+    no.reason.is_none() && !reply.text.split(|c: char| !c.is_alphanumeric()).any(declines)
+}
+
+/// The answer to words that are not the question's and name no server: neither what was asked is done, nor anything else.
+fn not_confirmed(reply: &Reply, token: &ReplyToken, commands: &[Command], server: &str) -> Judged {
+    let exact: Vec<String> = commands.iter().map(ToString::to_string).collect();
+    let spoken = if is_plain_no(reply, commands) {
+        let dropped = "I take that as a no to what I asked: it is dropped, and nothing was changed.";
+        let answer = Answer::new(Verdict::NotUnderstood, dropped)
+            .then(format!("To say no to the patching itself, reply \"decline {server}\"."));
+        Spoken::of(answer, Some(token))
+    } else {
+        let unclear =
+            "That is not what I asked, and it names no server, so it could mean either; nothing was changed.";
+        let asked = token.confirms.join("; ");
+        let answer = Answer::new(Verdict::NotUnderstood, unclear)
+            .then(format!("If you mean what I asked, answer \"confirm\"; that was: \"{asked}\""))
+            .then(format!(
+                "For something else, reply with all of it and the server's name, as \"decline {server}\"."
+            ));
+        // This answer asks the same once more, so that a word to it is enough as well.
+        Spoken { confirms: token.confirms.clone(), ..Spoken::of(answer, Some(token)) }
+    };
+    Judged { commands: exact, ..Judged::spoken(Stage::Words, spoken) }
 }
 
 fn token_sentence(reply: &Reply, token: Option<&ReplyToken>, person: &Person) -> String {

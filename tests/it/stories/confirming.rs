@@ -112,3 +112,53 @@ async fn a_confirmation_by_somebody_else_confirms_nothing() {
     assert_eq!(world.state("web01").await, "waits for approval");
     world.done();
 }
+
+#[tokio::test]
+async fn words_that_name_no_server_are_never_taken_for_something_else_than_the_question() {
+    let mut world = world_with(Policy::default()).await;
+    let notice = world.mail_to("ada");
+    assert_eq!(world.replies("ada", &notice, "move web01 to Friday 20:00").await, "confirm");
+    let question = world.mail_to("ada");
+    let before = world.window("web01").await;
+    for words in ["approved", "Yes, approved.", "go ahead", "approve all", "decline", "defer by 1 week"] {
+        assert_eq!(world.replies("ada", &question, words).await, "clarify", "{words}");
+        let again = world.mail_to("ada");
+        assert!(again.text.contains("names no server"), "{words}: {}", again.text);
+        assert!(again.text.contains("\"move web01 to 2026-11-27 20:00\""), "{words}: {}", again.text);
+    }
+    assert_eq!(world.window("web01").await, before);
+    // What was asked still waits, and the last answer asks it as well.
+    assert_eq!(world.replies("ada", &question, "approved, thanks").await, "clarify");
+    let again = world.mail_to("ada");
+    assert_eq!(world.replies("ada", &again, "confirm").await, "accepted");
+    assert_eq!(world.window("web01").await.plan.unwrap().local.to_string(), "2026-11-27 20:00:00");
+}
+
+#[tokio::test]
+async fn a_plain_no_to_a_question_drops_what_was_asked_and_declines_nothing() {
+    for words in ["no", "No, thanks"] {
+        let mut world = world_with(Policy::default()).await;
+        let notice = world.mail_to("ada");
+        world.replies("ada", &notice, "move web01 to Friday 20:00").await;
+        let question = world.mail_to("ada");
+        assert_eq!(world.replies("ada", &question, words).await, "clarify", "{words}");
+        let dropped = world.mail_to("ada");
+        assert!(dropped.text.contains("it is dropped, and nothing was changed"), "{}", dropped.text);
+        assert_eq!(world.state("web01").await, "waits for approval");
+        // The answer asks nothing any more, and says how the server is declined.
+        assert_eq!(world.replies("ada", &dropped, "confirm").await, "clarify");
+        world.mails();
+        assert_eq!(world.replies("ada", &dropped, "decline web01").await, "accepted");
+        assert_eq!(world.state("web01").await, "declined by ada@owners.test by mail");
+    }
+}
+
+#[tokio::test]
+async fn what_names_a_server_is_done_whatever_was_asked() {
+    let mut world = world_with(Policy::default()).await;
+    let notice = world.mail_to("ada");
+    world.replies("ada", &notice, "move web01 to Friday 20:00").await;
+    let question = world.mail_to("ada");
+    assert_eq!(world.replies("ada", &question, "approve web01").await, "accepted");
+    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
+}

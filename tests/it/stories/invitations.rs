@@ -77,6 +77,22 @@ async fn an_accepted_invitation_is_no_approval_until_its_owner_says_so() {
 }
 
 #[tokio::test]
+async fn a_declined_invitation_is_no_no_and_neither_a_yes_until_its_owner_says_which() {
+    let (mut world, _) = noticed().await;
+    let declined =
+        calendar("ada", "REPLY", "SEQUENCE:1\r\nATTENDEE;PARTSTAT=DECLINED:mailto:ada@owners.test");
+    assert_eq!(world.receives(&declined).await, "confirm");
+    let question = world.mail_to("ada");
+    for words in ["Yes, approved", "no", "decline"] {
+        assert_eq!(world.replies("ada", &question, words).await, "clarify", "{words}");
+        assert_eq!(world.state("web01").await, "waits for approval", "{words}");
+        world.mails();
+    }
+    assert_eq!(world.replies("ada", &question, "confirm").await, "accepted");
+    assert_eq!(world.state("web01").await, "declined by ada@owners.test by mail");
+}
+
+#[tokio::test]
 async fn a_proposed_time_that_is_free_moves_the_window_after_one_word() {
     let (mut world, _) = noticed().await;
     let counter =
