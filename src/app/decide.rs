@@ -465,7 +465,7 @@ impl App {
 }
 
 /// A decision's target and reason.
-fn decided_about(command: &Command) -> Option<(&Target, Option<&Reason>)> {
+pub(crate) fn decided_about(command: &Command) -> Option<(&Target, Option<&Reason>)> {
     match command {
         Command::Approve(it) => Some((&it.target, it.reason.as_ref())),
         Command::Decline(it) => Some((&it.target, it.reason.as_ref())),

@@ -7,9 +7,9 @@ mod calendar;
 mod transcript;
 
 use chrono::TimeDelta;
-use patchbot_commands::{Command, Effect, NotUnderstood, Target};
+use patchbot_commands::{AskBack, Command, Effect, NotUnderstood, Target};
 
-use super::decide::Done;
+use super::decide::{Done, decided_about};
 use super::handle::Said;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
@@ -370,6 +370,10 @@ impl App {
             let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
             return Ok(Judged { commands: exact, ..judged });
         }
+        if self.contradict(tx, (person, token), commands).await? {
+            let whole = NotUnderstood { line: String::new(), why: AskBack::Contradiction };
+            return says(Stage::Words, self.asked_back(&whole));
+        }
         if decides && !reply.notice_proven {
             let spoken = self.ask_which_notice(tx, reply, (person, token), commands).await?;
             return Ok(Judged { commands: exact, ..Judged::spoken(Stage::Decision, spoken) });
@@ -408,6 +412,39 @@ impl App {
         let answer =
             Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
         Ok(Spoken { confirms, ..Spoken::of(answer, Some(token)) })
+    }
+
+    /// Whether two commands of a reply decide otherwise about the same window: words alone do not show that a line's number
+    /// and a name, or a short name and a full one, are the same server.
+    async fn contradict(
+        &self,
+        tx: &mut Tx,
+        (person, token): (&Person, &ReplyToken),
+        commands: &[Command],
+    ) -> Result<bool, Failure> {
+        if commands.len() < 2 {
+            return Ok(false);
+        }
+        let mut decided: Vec<(WindowId, Command)> = Vec::new();
+        for command in commands {
+            let Some((target, _)) = decided_about(command) else { continue };
+            let aims = match self.aims(tx, person, command.spec().effect, target, &token.windows).await {
+                Ok(aims) => aims,
+                Err(Stop::Failed(failure)) => return Err(failure),
+                // It will be refused in its turn, and then decides about nothing.
+                Err(Stop::Refused(_)) => continue,
+            };
+            let act = without_target(command);
+            let before = decided.len();
+            for aim in aims {
+                let window = aim.window.id;
+                if decided.iter().take(before).any(|(other, said)| *other == window && *said != act) {
+                    return Ok(true);
+                }
+                decided.push((window, act.clone()));
+            }
+        }
+        Ok(false)
     }
 
     /// Answers each command of a reply. A refused command changed nothing, so the others stand. The other owners are
@@ -591,6 +628,21 @@ fn not_confirmed(reply: &Reply, token: &ReplyToken, commands: &[Command], server
         Spoken { confirms: token.confirms.clone(), ..Spoken::of(answer, Some(token)) }
     };
     Judged { commands: exact, ..Judged::spoken(Stage::Words, spoken) }
+}
+
+/// What a command does, whichever windows it does it to.
+fn without_target(command: &Command) -> Command {
+    let mut act = command.clone();
+    match &mut act {
+        Command::Approve(it) => it.target = Target::These,
+        Command::Decline(it) => it.target = Target::These,
+        Command::Withdraw(it) => it.target = Target::These,
+        Command::Reschedule(it) => it.target = Target::These,
+        Command::Defer(it) => it.target = Target::These,
+        Command::Undo(it) => it.target = Target::These,
+        _ => {}
+    }
+    act
 }
 
 fn token_sentence(reply: &Reply, token: Option<&ReplyToken>, person: &Person) -> String {

@@ -84,6 +84,23 @@ async fn numbered_lines_are_decided_one_by_one() {
 }
 
 #[tokio::test]
+async fn two_words_about_the_same_server_by_its_number_and_its_name_are_both_not_done() {
+    let (mut world, notice) = noticed().await;
+    // The lines are db01, web01, web02.
+    for words in ["approve web01; decline 2", "1 ok; 2 move 2026-12-17 21:00; decline web01"] {
+        assert_eq!(world.replies("ada", &notice, words).await, "clarify", "{words}");
+        let asked = world.mail_to("ada");
+        assert!(asked.text.contains("says two things that may touch the same servers"), "{}", asked.text);
+        for server in ["db01", "web01", "web02"] {
+            assert_eq!(world.state(server).await, "waits for approval", "{words}: {server}");
+        }
+    }
+    // Who says the same twice is not in doubt.
+    assert_eq!(world.replies("ada", &notice, "approve web01; approve 2").await, "accepted");
+    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
+}
+
+#[tokio::test]
 async fn what_is_not_understood_changes_nothing_and_is_answered_with_what_can_be_said() {
     let (mut world, notice) = noticed().await;
     assert_eq!(world.replies("ada", &notice, "Approved, but only after the backup").await, "clarify");
