@@ -364,9 +364,12 @@ impl App {
             (None, Err(_)) if reply.confirms => return says(Stage::Words, nothing_to_confirm()),
             (None, Err(not_understood)) => return says(Stage::Words, self.asked_back(not_understood)),
         };
-        let decides = commands.iter().any(|command| command.spec().effect != Effect::Read);
+        // What somebody changes about himself is no decision about a window, and uses no notice up.
+        let decides = commands.iter().any(|command| command.spec().effect == Effect::Decide);
+        let stops = commands.iter().all(|it| matches!(it, Command::Decline(_) | Command::Withdraw(_)));
         let exact: Vec<String> = commands.iter().map(ToString::to_string).collect();
-        if decides && token.used_at.is_some() {
+        // A change of mind that stops a server is heard at any time: its sender is proven, and what was shown still counts.
+        if decides && !stops && token.used_at.is_some() {
             let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
             return Ok(Judged { commands: exact, ..judged });
         }
@@ -379,7 +382,8 @@ impl App {
             return Ok(Judged { commands: exact, ..Judged::spoken(Stage::Decision, spoken) });
         }
         let (spoken, servers) = self.answer_all(tx, reply, (person, token), commands, confirmed).await?;
-        if decides && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
+        let uses = decides && token.used_at.is_none();
+        if uses && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
             tx.use_tokens_of(token.notification, mail, self.now()).await?;
         }
         Ok(Judged { commands: exact, servers, ..Judged::spoken(Stage::Decision, spoken) })
