@@ -32,6 +32,10 @@ const A_WHILE: Duration = Duration::from_secs(2);
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A message that could not be delivered so many times is given up.
 const MOST_ATTEMPTS: i64 = 40;
+/// How deliveries ended is tried to be written down so many times before a round fails.
+const MOST_WRITES: u32 = 3;
+/// The wait between them.
+const WRITE_WAIT: Duration = Duration::from_millis(500);
 
 /// Delivers one medium's messages.
 #[derive(Debug, Clone)]
@@ -125,6 +129,11 @@ impl Round {
     }
 }
 
+/// Whether nobody will get a message.
+fn is_parked((_, delivery): &(Outgoing, Delivery)) -> bool {
+    matches!(delivery, Delivery::Parked { .. })
+}
+
 impl From<(Notification, Lease)> for Outgoing {
     fn from((message, lease): (Notification, Lease)) -> Self {
         Self { message, lease, timeliness: Timeliness::AsWritten, token: None }
@@ -192,7 +201,7 @@ impl Outbox {
                 });
             }
             // All that ended meanwhile is written down together, while the next ones are on their way.
-            if let Err(error) = self.end(std::mem::take(&mut round.ended)).await {
+            if let Err(error) = self.end_surely(&mut round.ended).await {
                 round.fails(error);
             }
             let Some(first) = under_way.join_next().await else { break };
@@ -257,19 +266,36 @@ impl Outbox {
         })
     }
 
-    /// Writes how deliveries ended, and tells operators of the messages that nobody will get.
-    async fn end(&self, ended: Vec<(Outgoing, Delivery)>) -> Result<(), Failure> {
-        let (parked, others): (Vec<_>, Vec<_>) =
-            ended.into_iter().partition(|(_, delivery)| matches!(delivery, Delivery::Parked { .. }));
-        if !others.is_empty() {
+    /// Writes how deliveries ended, and tries that again for a moment: a mail that was sent and is not known to be sent goes
+    /// out once more when the claim on it runs out.
+    async fn end_surely(&self, ended: &mut Vec<(Outgoing, Delivery)>) -> Result<(), Failure> {
+        for _ in 1..MOST_WRITES {
+            match self.end(ended).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    let medium = self.medium().as_str();
+                    tracing::warn!(medium, %error, "how deliveries ended cannot be written down and is tried again");
+                    tokio::time::sleep(WRITE_WAIT).await;
+                }
+            }
+        }
+        self.end(ended).await
+    }
+
+    /// Writes how deliveries ended, and tells operators of the messages that nobody will get; what is written leaves the list.
+    async fn end(&self, ended: &mut Vec<(Outgoing, Delivery)>) -> Result<(), Failure> {
+        if !ended.iter().all(is_parked) {
             let mut tx = self.app.store.begin().await?;
-            for (outgoing, delivery) in &others {
-                self.write_end(&mut tx, outgoing, delivery).await?;
+            for one in &*ended {
+                if !is_parked(one) {
+                    self.write_end(&mut tx, &one.0, &one.1).await?;
+                }
             }
             tx.commit().await?;
+            ended.retain(is_parked);
         }
         // What follows from a parked one must not hold up that others are known to be sent.
-        for (outgoing, delivery) in &parked {
+        while let Some((outgoing, delivery)) = ended.first() {
             let mut tx = self.app.store.begin().await?;
             let held = self.write_end(&mut tx, outgoing, delivery).await?;
             if let (true, Delivery::Parked { why }, Medium::Mail) = (held, delivery, outgoing.message.medium)
@@ -277,6 +303,7 @@ impl Outbox {
                 self.app.undeliverable(&mut tx, &outgoing.message, why).await?;
             }
             tx.commit().await?;
+            ended.remove(0);
         }
         Ok(())
     }
