@@ -4,7 +4,7 @@ mod mail;
 
 use std::collections::HashMap;
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,6 +17,7 @@ use super::retry::backoff;
 use crate::app::outdated::Timeliness;
 use crate::app::{App, Failure};
 use crate::chat::{Chat, Undelivered};
+use crate::domain::ids::NoticeId;
 use crate::mail::token::Token;
 use crate::store::Tx;
 use crate::store::error::StoreError;
@@ -32,6 +33,8 @@ const A_WHILE: Duration = Duration::from_secs(2);
 const FIRST_WAIT: TimeDelta = TimeDelta::seconds(15);
 /// A message that could not be delivered so many times is given up.
 const MOST_ATTEMPTS: i64 = 40;
+/// A mail that was handed over and not confirmed so many times is given up: each time could be one more copy for its reader.
+const MOST_IN_DOUBT: u32 = 3;
 /// How deliveries ended is tried to be written down so many times before a round fails.
 const MOST_WRITES: u32 = 3;
 /// The wait between them.
@@ -45,7 +48,11 @@ pub struct Outbox {
     owner: String,
     pace: Pace,
     minute: Minute,
+    doubts: Doubts,
 }
+
+/// How often each mail was handed over and not confirmed, since the program began: a few, that are not worth a table.
+type Doubts = Arc<Mutex<HashMap<NoticeId, u32>>>;
 
 /// A claimed message, and what was looked up for it before its turn came.
 #[derive(Debug)]
@@ -151,7 +158,14 @@ impl Outbox {
     #[must_use]
     pub fn mail(app: App, postman: Postman, owner: String, at_once: usize) -> Self {
         let pace = Pace { at_once, per_domain: 0, per_minute: 0 };
-        Self { app, way: Way::Mail(postman), owner, pace, minute: Minute::default() }
+        Self {
+            app,
+            way: Way::Mail(postman),
+            owner,
+            pace,
+            minute: Minute::default(),
+            doubts: Doubts::default(),
+        }
     }
 
     /// Delivers no faster than the mail server's keepers allow.
@@ -166,7 +180,7 @@ impl Outbox {
     pub fn chat(app: App, chat: Chat, owner: String) -> Self {
         // One after the other to each place: what stands below another message must not overtake it.
         let pace = Pace { at_once: 8, per_domain: 1, per_minute: 0 };
-        Self { app, way: Way::Chat(chat), owner, pace, minute: Minute::default() }
+        Self { app, way: Way::Chat(chat), owner, pace, minute: Minute::default(), doubts: Doubts::default() }
     }
 
     fn medium(&self) -> Medium {

@@ -1,8 +1,8 @@
 //! Mails in the outbox: looked at once more, given a token, rendered, composed and handed over.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use super::{Outbox, Outgoing};
+use super::{MOST_IN_DOUBT, Outbox, Outgoing};
 use crate::app::Failure;
 use crate::app::outdated::Timeliness;
 use crate::domain::message::{Answerable, Message};
@@ -115,9 +115,22 @@ impl Outbox {
             Ok(_) => Delivery::Sent { message_id: Some(mail.message_id) },
             Err(SendError::Permanent(why)) => Delivery::Parked { why },
             // With the same Message-ID: a mail that did arrive is seen as the same one.
-            Err(error @ SendError::Ambiguous(_)) => self.later(message, error.to_string()),
+            Err(error @ SendError::Ambiguous(_)) => self.in_doubt(message, &error),
             Err(SendError::Transient(why)) => self.later(message, why),
         })
+    }
+
+    /// What comes of a mail that was handed over and not confirmed. Times when it certainly did not leave are not counted.
+    fn in_doubt(&self, message: &Notification, error: &SendError) -> Delivery {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = doubts.remove(&message.id).unwrap_or(0).saturating_add(1);
+        if times >= MOST_IN_DOUBT {
+            let why =
+                format!("{error}; that was so {times} times, it may have arrived, and it is not sent again");
+            return Delivery::Parked { why };
+        }
+        doubts.insert(message.id, times);
+        self.later(message, error.to_string())
     }
 
     async fn compose(

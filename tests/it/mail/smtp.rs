@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use patchbot::config::secret::Secret;
 use patchbot::domain::ids::NoticeId;
 use patchbot::domain::person::Address;
@@ -12,13 +12,16 @@ use patchbot::mail::calendar::entries;
 use patchbot::mail::compose::{Composed, Letter, compose};
 use patchbot::mail::connect::{Place, Security};
 use patchbot::mail::ours::Ours;
-use patchbot::mail::send::{SendError, Smtp, SmtpSettings};
+use patchbot::mail::send::{Mailer, SendError, Smtp, SmtpSettings};
 use patchbot::mail::token::Token;
 use patchbot::render::{Footing, Renderer, ReplyTo, samples};
+use patchbot::work::outbox::{Outbox, Postman};
 use patchbot_lab::{Lab, PASSWORD};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use uuid::Uuid;
+
+use crate::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -217,6 +220,34 @@ async fn what_breaks_is_told_apart_by_whether_the_mail_may_have_arrived() {
     for try_ in trying {
         try_.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_never_confirmed_is_given_up_before_its_reader_has_many_copies() {
+    let mut world = World::new("2026-11-24 09:00 Europe/Berlin").await.server("web01", "ada");
+    world.mail_server(false).await;
+    world.plan().await;
+    let never: Script = &[("greeting", Some("220 hi")), ("data", Some("354 go")), ("content", None)];
+    let postman = Postman {
+        mailer: Mailer::Smtp(Arc::new(Smtp::new(plain_to(scripted(never, false).await)).unwrap())),
+        renderer: Arc::new(Renderer::new(None).unwrap()),
+        ours: Ours::new(Address::parse("patchbot@patchbot.test").unwrap()),
+        name: "patchbot".to_owned(),
+        contact: "olga@patchbot.test".to_owned(),
+        signer: None,
+    };
+    let outbox = Outbox::mail(world.app.clone(), postman, "doubt".to_owned(), 1);
+    for (time, state) in [(0, "waiting"), (1, "waiting"), (2, "parked")] {
+        outbox.tick().await.unwrap();
+        let mails = world.outbox(10).await;
+        let mail = mails.iter().find(|mail| mail.contains("to ada@owners.test")).unwrap();
+        assert!(mail.contains(&format!(": {state} (")), "attempt {time}: {mail}");
+        assert_eq!(mail.contains("it may have arrived"), state == "parked", "{mail}");
+        world.app.clock.set(world.app.now() + TimeDelta::hours(1));
+    }
+    let told = world.alert_lines().await.join("\n");
+    assert!(told.contains("A mail to ada@owners.test cannot be delivered."), "{told}");
+    assert!(told.contains("it may have arrived"), "{told}");
 }
 
 #[tokio::test]
