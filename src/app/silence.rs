@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{NaiveTime, TimeDelta};
+
 use super::decide::{Deed, Done};
 use super::notices::{Letter, OpsNote, answerable};
 use super::{App, Failure};
@@ -9,13 +11,14 @@ use crate::domain::answer::Channel;
 use crate::domain::decision::{Case, Change};
 use crate::domain::event::{Actor, What};
 use crate::domain::ids::WindowId;
+use crate::domain::inbound::claims_to_be_from;
 use crate::domain::message::{Offer, Tone};
 use crate::domain::notice::{Notice, WordNotice};
-use crate::domain::person::Person;
+use crate::domain::person::{Address, Person};
 use crate::domain::policy::Silence;
 use crate::domain::server::{Rank, Server};
 use crate::domain::silence::{approved_by_silence, slipped};
-use crate::domain::timeline::next_for_window;
+use crate::domain::timeline::{next_for_window, wall};
 use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::Claimed;
@@ -29,10 +32,17 @@ impl App {
         let policy = self.policy(&server);
         let mut after = window.clone();
         if window.state == WindowState::Proposed {
+            // Who has written and was not heard has not been silent: it may have been a no.
+            let unheard = match policy.silence {
+                Silence::Approve => self.unheard(&mut tx, &server, &window).await?,
+                _ => Vec::new(),
+            };
             let change = match policy.silence {
-                Silence::Approve => approved_by_silence(&window, &server.name, self.now()),
+                Silence::Approve if unheard.is_empty() => {
+                    approved_by_silence(&window, &server.name, self.now())
+                }
                 Silence::Slip => self.slipped(&mut tx, &server, &window).await?,
-                Silence::Hold | Silence::Escalate => None,
+                Silence::Approve | Silence::Hold | Silence::Escalate => None,
             };
             match change {
                 Some(change) => {
@@ -45,6 +55,9 @@ impl App {
                 }
                 None if policy.silence == Silence::Escalate => {
                     self.ask_second_owners(&mut tx, &server, &window).await?;
+                }
+                None if !unheard.is_empty() => {
+                    self.tell_unheard(&mut tx, &server, &window, &unheard).await?;
                 }
                 None => self.tell_silence(&mut tx, &server, &window).await?,
             }
@@ -134,15 +147,64 @@ impl App {
         Ok(())
     }
 
+    /// Who may decide about a window and has written since its first notice without being heard.
+    async fn unheard(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<Vec<Address>, Failure> {
+        let first_day = wall(self.quarters.first_day(window.quarter), NaiveTime::MIN, server.zone);
+        // No notice about a quarter leaves before its first day, which begins earlier where its reader may live.
+        let senders = tx.unheard_senders(first_day - TimeDelta::days(1)).await?;
+        if senders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut people = self.readers_of(tx, server).await?;
+        let named = self.approvers_beside(tx, server, &people).await?;
+        people.extend(named);
+        let mut unheard: Vec<Address> = people.into_iter().filter_map(|person| person.mail).collect();
+        unheard.retain(|address| senders.iter().any(|claimed| claims_to_be_from(claimed, address)));
+        Ok(unheard)
+    }
+
+    /// A mail was not heard, so the window is held; the operators find out what it said.
+    async fn tell_unheard(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        unheard: &[Address],
+    ) -> Result<(), Failure> {
+        let from: Vec<&str> = unheard.iter().map(Address::as_str).collect();
+        let from = from.join(" and ");
+        let sentence = format!(
+            "A mail that says it is from {from} was not heard, so silence about {} is no yes; it is not patched unless somebody approves.",
+            server.name
+        );
+        let next = vec![format!(
+            "\"patchbot inbox\" shows it; ask {from}, or say \"approve {}\" yourself.",
+            server.name
+        )];
+        self.tell_held(tx, server, window, sentence, next).await
+    }
+
     async fn tell_silence(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {
         let sentence = format!(
             "Nobody answered about {} by the deadline; it is not patched unless somebody approves.",
             server.name
         );
-        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
-        let key = format!("silence/{}/r{}", window.id, window.revision);
         let who = self.policy(server).who_approves();
         let next = vec![format!("{who} can still say \"approve {}\".", server.name)];
+        self.tell_held(tx, server, window, sentence, next).await
+    }
+
+    /// Audits that a window is held, and tells the operators.
+    async fn tell_held(
+        &self,
+        tx: &mut Tx,
+        server: &Server,
+        window: &Window,
+        sentence: String,
+        next: Vec<String>,
+    ) -> Result<(), Failure> {
+        self.audit_clock(tx, server, What::Missed, sentence.clone(), None, None).await?;
+        let key = format!("silence/{}/r{}", window.id, window.revision);
         let (about, revision) = (window.id, window.revision);
         let offers = vec![
             Offer::about("Approve", "approve", about, revision),

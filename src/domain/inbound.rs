@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::person::Address;
 use super::quarter::Quarter;
 
 /// How reading a mail ended.
@@ -124,6 +125,32 @@ impl Stage {
     }
 }
 
+/// What a raw mail says in From, in lower case: in each such field, because a mail that could not be read may have several.
+#[must_use]
+pub fn claimed_senders(raw: &[u8]) -> String {
+    let (mut claimed, mut in_from) = (String::new(), false);
+    let text = String::from_utf8_lossy(raw);
+    for line in text.lines().take_while(|line| !line.is_empty()) {
+        let folded = line.to_ascii_lowercase();
+        // A line that begins with a blank goes on with the field before it.
+        if !line.starts_with([' ', '\t']) {
+            in_from = folded.split_once(':').is_some_and(|(name, _)| name.trim() == "from");
+        }
+        if in_from {
+            claimed.push_str(&folded);
+            claimed.push('\n');
+        }
+    }
+    claimed
+}
+
+/// Whether a mail says that it is from an address; it proves nothing.
+#[must_use]
+pub fn claims_to_be_from(claimed: &str, address: &Address) -> bool {
+    let borders = |c: char| c.is_whitespace() || "<>()[],;:\"".contains(c);
+    claimed.split(borders).any(|word| word.eq_ignore_ascii_case(address.as_str()))
+}
+
 /// How much mail is read, so that nobody can drown the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -179,6 +206,29 @@ pub struct Absence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_a_raw_mail_says_it_is_from_is_found_whatever_else_is_in_it() {
+        let ada = Address::parse("ada@owners.test").unwrap();
+        let from = |raw: &str| claims_to_be_from(&claimed_senders(raw.as_bytes()), &ada);
+        for raw in [
+            "From: Ada <ada@owners.test>\r\nTo: bot@patchbot.test\r\n\r\nno\r\n",
+            "Subject: x\nFROM : ADA@Owners.Test\n\nno\n",
+            "From: \"Example, Ada\"\r\n\t<ada@owners.test>\r\n\r\nno\r\n",
+            "From: eve@stranger.test\r\nFrom: ada@owners.test\r\n\r\nno\r\n",
+        ] {
+            assert!(from(raw), "{raw:?}");
+        }
+        for raw in [
+            "",
+            "From: bada@owners.test\r\n\r\nno\r\n",
+            "From: eve@stranger.test\r\nTo: ada@owners.test\r\n\r\nno\r\n",
+            "Subject: x\r\n\r\nFrom: ada@owners.test\r\n",
+        ] {
+            assert!(!from(raw), "{raw:?}");
+        }
+        assert!(claims_to_be_from("ada@owners.test", &ada), "as it is kept of a mail that was read");
+    }
 
     #[test]
     fn names_read_back() {

@@ -457,6 +457,9 @@ forward! {
     inbox::count_mails_since(since: DateTime<Utc>) -> Vec<(String, u32)>;
     /// How many mails wait to be read.
     inbox::mails_waiting() -> u32;
+    /// Whom the mails say they are from that came since and were not heard: they still wait, could not be read, or were
+    /// rejected without an answer.
+    inbox::unheard_senders(since: DateTime<Utc>) -> Vec<String>;
     /// The latest mails that said they come from a domain, newest first, as they came in.
     inbox::latest_mail_of_domain(domain: &str, most: i64) -> Vec<(DateTime<Utc>, Vec<u8>)>;
 

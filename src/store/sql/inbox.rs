@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use const_format::concatcp;
 use sqlx::Row as _;
 
-use super::{Conn, Row, dialect};
+use super::{Conn, Row, all, dialect};
 use crate::domain::ids::{InboxId, PersonId};
-use crate::domain::inbound::{Outcome, Stage};
+use crate::domain::inbound::{Outcome, Stage, claimed_senders};
 use crate::store::error::{StoreError, one};
 use crate::store::records::{Claim, InboxMail, Lease, MailOutcome, NewMail, Received};
 
@@ -35,6 +35,8 @@ statements! {
     ENDS_SINCE = "SELECT outcome, COUNT(*) AS mails FROM inbox WHERE outcome IS NOT NULL AND received_at > $1 \
         GROUP BY outcome ORDER BY outcome";
     WAITING = "SELECT COUNT(*) AS mails FROM inbox WHERE state = 'new'";
+    UNHEARD = "SELECT sender, CASE WHEN sender IS NULL THEN raw END AS raw FROM inbox WHERE received_at >= $1 \
+        AND (state = 'new' OR outcome = 'quarantined' OR (outcome = 'rejected' AND person_id IS NULL)) ORDER BY received_at, id";
     OF_DOMAIN = "SELECT id, raw, received_at FROM inbox WHERE sender LIKE $1 ORDER BY received_at DESC, id DESC LIMIT $2";
 }
 
@@ -226,6 +228,18 @@ pub(in crate::store) async fn count_mails_since(
 
 pub(in crate::store) async fn mails_waiting(conn: &mut Conn) -> Result<u32, StoreError> {
     mails(&sqlx::query(WAITING).fetch_one(conn).await?)
+}
+
+pub(in crate::store) async fn unheard_senders(
+    conn: &mut Conn,
+    since: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let read = |row: &Row| {
+        let sender: Option<String> = row.try_get("sender")?;
+        let raw: Option<Vec<u8>> = row.try_get("raw")?;
+        Ok(sender.unwrap_or_else(|| claimed_senders(&raw.unwrap_or_default())))
+    };
+    all(conn, sqlx::query(UNHEARD).bind(since), read).await
 }
 
 pub(in crate::store) async fn latest_mail_of_domain(

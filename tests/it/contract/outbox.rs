@@ -15,6 +15,7 @@ on_both!(
     a_delivery_is_ended_by_its_holder_only,
     the_same_mail_is_accepted_once,
     a_mail_that_was_put_off_comes_again_and_a_closed_one_does_not,
+    a_mail_that_was_not_heard_is_found_by_whom_it_says_it_is_from,
     a_notice_is_answered_once_whichever_of_its_tokens_is_used,
 );
 
@@ -131,6 +132,37 @@ async fn a_mail_that_was_put_off_comes_again_and_a_closed_one_does_not(fresh: Fr
     assert_eq!(tx.claim_mail(&much_later).await.unwrap().len(), 0);
     let row = tx.latest_mail(5).await.unwrap().remove(0);
     assert_eq!((row.outcome.as_str(), row.reason.as_deref()), ("ignored", Some("It is a machine's mail.")));
+}
+
+async fn a_mail_that_was_not_heard_is_found_by_whom_it_says_it_is_from(fresh: Fresh) {
+    let mut tx = fresh.store.begin().await.unwrap();
+    let raw = b"From: Ada <ada@owners.test>\r\nSubject: no\r\n\r\ndecline\r\n";
+    for (uid, hash) in [(1, "h1"), (2, "h2"), (3, "h3")] {
+        tx.accept_mail(&NewMail { raw, ..mail(uid, hash) }).await.unwrap();
+    }
+    let aside = NewMail { raw, set_aside: Some("It is too large."), ..mail(4, "h4") };
+    tx.accept_mail(&aside).await.unwrap();
+    let claimed = "from: ada <ada@owners.test>\n";
+    assert_eq!(tx.unheard_senders(utc(NOON)).await.unwrap(), [claimed; 4]);
+    let closed = |outcome, stage| MailOutcome {
+        outcome,
+        stage,
+        reason: "Because.".to_owned(),
+        sender: Some("bob@owners.test".to_owned()),
+        person: None,
+    };
+    let mails = tx.claim_mail(&claim("a")).await.unwrap();
+    for (mail, outcome) in mails.iter().zip([
+        closed(Outcome::Rejected, Stage::Sender),
+        closed(Outcome::Ignored, Stage::Machine),
+        closed(Outcome::Clarify, Stage::Words),
+    ]) {
+        tx.close_mail(mail.id, &mail.lease, &outcome, utc(NOON)).await.unwrap();
+    }
+    let mut left = tx.unheard_senders(utc(NOON)).await.unwrap();
+    left.sort();
+    assert_eq!(left, ["bob@owners.test", claimed]);
+    assert_eq!(tx.unheard_senders(utc("2026-12-03T12:00:01Z")).await.unwrap(), Vec::<String>::new());
 }
 
 async fn a_notice_is_answered_once_whichever_of_its_tokens_is_used(fresh: Fresh) {

@@ -53,6 +53,40 @@ async fn without_an_answer_the_time_slips_a_week_and_is_asked_about_again() {
 }
 
 #[tokio::test]
+async fn where_silence_is_a_yes_a_mail_that_was_not_heard_is_no_silence() {
+    let policy = Policy { silence: Silence::Approve, ..Policy::default() };
+    let mut world = World::with(TUESDAY, policy)
+        .await
+        .server_in("web01", "ada", "bob", "Europe/Berlin")
+        .server("web02", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    // Ada has passed her notice on, and Bob answers it: nobody hears his no.
+    assert_eq!(world.replies("bob", &notice, "decline web01").await, "rejected");
+    world.sleep_until("2026-12-09 00:30 Europe/Berlin").await;
+    assert_eq!(world.state("web01").await, "waits for approval");
+    assert_eq!(world.state("web02").await, "approved by silence, by the rule of its host group");
+    insta::assert_snapshot!(world.audit("web01").await.join("\n"), @"patchbot by the schedule: A mail that says it is from bob@owners.test was not heard, so silence about web01 is no yes; it is not patched unless somebody approves.");
+    let told = world.alert_lines().await.join("\n");
+    let next = "\"patchbot inbox\" shows it; ask bob@owners.test, or say \"approve web01\" yourself.";
+    assert!(told.contains(next), "{told}");
+    // Somebody can still say it.
+    world.says("olga", "approve web01").await;
+    assert_eq!(world.state("web01").await, "approved by olga@patchbot.test in Slack");
+}
+
+#[tokio::test]
+async fn where_silence_is_a_yes_an_answer_that_was_refused_and_told_so_stays_silence() {
+    let policy = Policy { silence: Silence::Approve, ..Policy::default() };
+    let mut world = World::with(TUESDAY, policy).await.server("web01", "ada");
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    assert_eq!(world.replies("ada", &notice, "move to 2026-11-23 20:00").await, "rejected");
+    world.sleep_until("2026-12-09 00:30 Europe/Berlin").await;
+    assert_eq!(world.state("web01").await, "approved by silence, by the rule of its host group");
+}
+
+#[tokio::test]
 async fn without_an_answer_the_second_owner_is_asked_and_then_the_operators() {
     let policy = Policy { silence: Silence::Escalate, ..Policy::default() };
     let mut world = World::with(TUESDAY, policy)
