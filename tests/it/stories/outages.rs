@@ -1,6 +1,9 @@
 //! Outages of the mail server: nothing is lost, nothing is said twice, and nothing is sent that is not true any more.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use patchbot::store::{Store, Tx};
 
 use crate::world::World;
 use crate::world::mails::Letter;
@@ -35,6 +38,40 @@ async fn a_request_about_a_window_that_has_moved_is_dropped_and_the_outbox_says_
     insta::assert_debug_snapshot!(world.outbox(5).await);
     insta::assert_debug_snapshot!(world.mails());
     world.done();
+}
+
+async fn has_database(store: &Store, sql: &'static str) {
+    let mut tx = store.begin().await.unwrap();
+    let Tx::Sqlite(conn) = &mut tx else { panic!("SQLite is asked for") };
+    sqlx::query(sql).execute(&mut **conn).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_whose_sending_cannot_be_written_down_at_once_is_not_sent_a_second_time() {
+    let mut world = World::new(TUESDAY).await.server("web01", "ada");
+    let store = world.app.store.clone();
+    if matches!(store, Store::Postgres(_)) {
+        return;
+    }
+    world.mail_server(false).await;
+    world.plan().await;
+    has_database(
+        &store,
+        "CREATE TRIGGER full_disk BEFORE UPDATE ON notifications WHEN NEW.state = 'sent' \
+         BEGIN SELECT RAISE(ABORT, 'the disk is full'); END",
+    )
+    .await;
+    let mended = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        has_database(&store, "DROP TRIGGER full_disk").await;
+    };
+    tokio::join!(world.mail_server(true), mended);
+    assert_eq!(world.mails().len(), 1);
+    // The claim on it would have run out by now.
+    world.sleep_until("2026-11-24 10:00 Europe/Berlin").await;
+    assert_eq!(world.mails(), Vec::<String>::new());
+    assert_eq!(world.outbox(1).await, ["monthly_notice to ada@owners.test: sent"]);
 }
 
 #[tokio::test]
