@@ -11,12 +11,15 @@ use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
 
 const COLS: &str = "hash, person_id, notification_id, lines, expires_at, used_at, confirms";
+/// A notice that was sent once more after it was answered has a token of its own for that, and was answered all the same.
+const READ: &str = "hash, person_id, notification_id, lines, expires_at, (SELECT MIN(u.used_at) FROM reply_tokens u \
+    WHERE u.notification_id = reply_tokens.notification_id) AS used_at, confirms";
 
 statements! {
     INSERT = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
     INSERT_MANY = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ", rows::OF_7);
-    BY_HASH = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE hash = $1");
-    OF_NOTIFICATION = concatcp!("SELECT ", COLS, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
+    BY_HASH = concatcp!("SELECT ", READ, " FROM reply_tokens WHERE hash = $1");
+    OF_NOTIFICATION = concatcp!("SELECT ", READ, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
     USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
     USED = "SELECT COUNT(*) AS used FROM reply_tokens WHERE notification_id = $1 AND used_at IS NOT NULL";
 }

@@ -193,4 +193,9 @@ async fn a_notice_is_answered_once_whichever_of_its_tokens_is_used(fresh: Fresh)
     tx.use_tokens_of(notice.id, reply, utc(NOON)).await.unwrap();
     assert_eq!(tx.token_by_hash("t2").await.unwrap().unwrap().used_at, Some(utc(NOON)));
     assert!(matches!(tx.use_tokens_of(notice.id, reply, utc(NOON)).await, Err(StoreError::Stale(_))));
+    // The mail left once more, because nobody knew whether it had arrived.
+    let third = token("t0");
+    tx.insert_token(&third).await.unwrap();
+    assert_eq!(tx.token_by_hash("t0").await.unwrap().unwrap().used_at, Some(utc(NOON)));
+    assert_eq!(tx.token_of_notification(notice.id).await.unwrap().unwrap().used_at, Some(utc(NOON)));
 }
