@@ -453,6 +453,8 @@ mod tests {
             Thu 10 Dec 2026, 21:00 to Fri 11 Dec 2026, 00:00 Europe/Berlin
             Thu 10 Dec 2026, 20:00–23:00 UTC
 
+        All pending updates are installed then, and a restart may follow; a server can be away for a while within its hours.
+
         Please answer by Tue 24 Nov 2026, 16:00 Europe/Berlin (15:00 UTC).
         Without an answer by then, the time slips by one week, and I ask you again.
         Each of them can be moved twice more, to Sun 31 Jan 2027 at the latest.

@@ -188,6 +188,8 @@ async fn who_is_away_names_somebody_who_decides() {
         Thu 10 Dec 2026, 21:00–23:00 Europe/Berlin
         Thu 10 Dec 2026, 20:00–22:00 UTC
 
+    All pending updates are installed then, and a restart may follow; a server can be away for a while within its hours.
+
     Please answer by Wed 9 Dec 2026, 00:00 Europe/Berlin (Tue 8 Dec, 23:00 UTC).
     If you do not answer by then, I do not patch these servers, and I tell the operators.
     It can be moved 3 more times, to Sun 31 Jan 2027 at the latest.

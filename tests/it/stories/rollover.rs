@@ -300,6 +300,8 @@ async fn an_owner_without_times_is_promised_nothing_for_his_silence() {
 
      2. web02 (web, no time yet)
 
+    All pending updates are installed then, and a restart may follow; a server can be away for a while within its hours.
+
     Please answer by Mon 15 Feb 2027, 09:00 Europe/Berlin (08:00 UTC).
     Without a time nothing is patched.
     Each of them can be moved 3 more times, to Fri 30 Apr 2027 at the latest.
