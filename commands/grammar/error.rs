@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::lex::Span;
+use super::meaning::is_negation;
 use super::suggest::nearest;
 
 /// A line that was not understood. `Display` is the sentence for the person who typed it.
@@ -120,7 +121,10 @@ impl fmt::Display for ParseError {
                 write!(f, "I do not know \"{word}\".")?;
                 // Looked for when somebody reads it: most lines that are no command are nobody's mistake.
                 let known = crate::CATALOG.iter().flat_map(|spec| spec.words());
-                if let Some(suggestion) = nearest(&word.to_lowercase(), known) {
+                let word = word.to_lowercase();
+                // "No problem" does not mean "now".
+                let suggestion = nearest(&word, known).filter(|_| !is_negation(&word));
+                if let Some(suggestion) = suggestion {
                     write!(f, " Did you mean \"{suggestion}\"?")?;
                 }
                 f.write_str(" Say \"help\" for everything that can be said.")?;

@@ -6,6 +6,8 @@
 mod calendar;
 mod transcript;
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use patchbot_commands::{AskBack, Command, Effect, NotUnderstood, Target};
 
@@ -38,6 +40,8 @@ pub struct Reply {
     pub notice_proven: bool,
     /// The words that were typed, without quotes and signature.
     pub text: String,
+    /// The lines of signatures and footers that were cut off.
+    pub set_aside: Vec<String>,
     /// What they mean.
     pub commands: Result<Vec<Command>, NotUnderstood>,
     /// Whether they say nothing but that what was asked is meant.
@@ -330,7 +334,7 @@ impl App {
             return self.calendar_word(tx, person, word).await;
         }
         let Some(token) = token else {
-            return Ok(Judged::spoken(Stage::Token, Spoken::of(no_token(), None)));
+            return Ok(Judged::spoken(Stage::Token, Spoken::of(no_token(reply), None)));
         };
         let says = |stage, answer| Ok(Judged::spoken(stage, Spoken::of(answer, Some(token))));
         if token.expires_at <= self.now() {
@@ -366,24 +370,32 @@ impl App {
         };
         // What somebody changes about himself is no decision about a window, and uses no notice up.
         let decides = commands.iter().any(|command| command.spec().effect == Effect::Decide);
-        let stops = commands.iter().all(|it| matches!(it, Command::Decline(_) | Command::Withdraw(_)));
         let exact: Vec<String> = commands.iter().map(ToString::to_string).collect();
-        // A change of mind that stops a server is heard at any time: its sender is proven, and what was shown still counts.
-        if decides && !stops && token.used_at.is_some() {
+        if decides && token.used_at.is_some() {
             let judged = Judged::spoken(Stage::Token, Spoken::of(Refusal::TokenUsed.answer(), Some(token)));
             return Ok(Judged { commands: exact, ..judged });
+        }
+        if decides && let Some(server) = named_aside(tx, reply, token).await? {
+            let answer = Answer::new(
+                Verdict::NotUnderstood,
+                format!(
+                    "{server} is named below your signature, and I cannot be sure what that says. So nothing was decided."
+                ),
+            );
+            let again = "Please answer again, with your words alone above everything else.";
+            return says(Stage::Text, answer.then(again));
         }
         if self.contradict(tx, (person, token), commands).await? {
             let whole = NotUnderstood { line: String::new(), why: AskBack::Contradiction };
             return says(Stage::Words, self.asked_back(&whole));
         }
-        if decides && !reply.notice_proven {
+        let changes = commands.iter().any(|command| command.spec().effect != Effect::Read);
+        if changes && !reply.notice_proven {
             let spoken = self.ask_which_notice(tx, reply, (person, token), commands).await?;
             return Ok(Judged { commands: exact, ..Judged::spoken(Stage::Decision, spoken) });
         }
         let (spoken, servers) = self.answer_all(tx, reply, (person, token), commands, confirmed).await?;
-        let uses = decides && token.used_at.is_none();
-        if uses && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
+        if decides && matches!(spoken.answer.verdict, Verdict::Done | Verdict::Partly) {
             tx.use_tokens_of(token.notification, mail, self.now()).await?;
         }
         Ok(Judged { commands: exact, servers, ..Judged::spoken(Stage::Decision, spoken) })
@@ -587,6 +599,33 @@ fn confirmed(reply: &Reply, token: &ReplyToken) -> Option<Vec<Command>> {
     (same || plainly).then_some(meant)
 }
 
+/// The server of a notice that is named in what was cut off as signature or footer, where it may be an afterthought:
+/// "PS oracle has to wait". Ways to reach somebody and legal notices speak of mail and the web as well.
+async fn named_aside(tx: &mut Tx, reply: &Reply, token: &ReplyToken) -> Result<Option<String>, Failure> {
+    const LONGEST: usize = 80;
+    const SAID_ANYWHERE: [&str; 4] = ["mail", "email", "web", "www"];
+    let reaches =
+        |line: &str| line.contains(['@', ':']) || line.matches(|c: char| c.is_ascii_digit()).count() >= 5;
+    let lines = reply.set_aside.iter().filter(|line| line.len() <= LONGEST && !reaches(line));
+    let said: HashSet<String> = lines
+        .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))))
+        .map(|word| word.trim_matches(['.', '-']).to_lowercase())
+        .filter(|word| !SAID_ANYWHERE.contains(&word.as_str()))
+        .collect();
+    if said.is_empty() {
+        return Ok(None);
+    }
+    for shown in &token.windows {
+        let window = tx.window_by_id(shown.window).await?;
+        let server = tx.server_by_id(window.server).await?.name;
+        let short = server.split('.').next().unwrap_or_default();
+        if said.contains(&server) || said.contains(short) {
+            return Ok(Some(server));
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a command does not say which servers it means: as an answer to a question it may be about the question, and
 /// not about the windows that stand below it.
 fn names_nothing(command: &Command) -> bool {
@@ -663,12 +702,14 @@ fn token_sentence(reply: &Reply, token: Option<&ReplyToken>, person: &Person) ->
     }
 }
 
-fn no_token() -> Answer {
-    Answer::new(
-        Verdict::NotUnderstood,
-        "Your mail does not answer one of my notices: its subject has no code in brackets, so nothing was decided.",
-    )
-    .then("Open the newest notice about your servers and reply to that one; leave its subject as it is.")
+fn no_token(reply: &Reply) -> Answer {
+    // It may have two.
+    let why = reply.doubt.clone().unwrap_or_else(|| {
+        "Your mail does not answer one of my notices: its subject has no code in brackets, so nothing was decided."
+            .to_owned()
+    });
+    let next = "Open the newest notice about your servers and reply to that one; leave its subject as it is.";
+    Answer::new(Verdict::NotUnderstood, why).then(next)
 }
 
 fn nothing_to_confirm() -> Answer {

@@ -80,7 +80,9 @@ pub struct Typed {
     pub notices: Vec<NoticeId>,
     /// What was typed.
     pub text: String,
-    /// What that means.
+    /// Lines of signatures, footers and legal notices that were cut from it; the quote is not in them.
+    pub set_aside: Vec<String>,
+    /// What the typed words mean.
     pub commands: Result<Vec<Command>, NotUnderstood>,
     /// Whether that is nothing but "confirm".
     pub confirms: bool,
@@ -176,6 +178,7 @@ fn typed(mail: InboundMail, ours: &Ours) -> Typed {
         notices: notices(&answers, ours),
         confirms: is_confirmation(&trimmed.text),
         text: trimmed.text,
+        set_aside: trimmed.cut,
         from,
         subject,
         message_id,

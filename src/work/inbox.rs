@@ -259,6 +259,7 @@ pub fn reply(
         notices: typed.notices,
         notice_proven,
         text: typed.text,
+        set_aside: typed.set_aside,
         commands: typed.commands,
         confirms: typed.confirms,
         calendar,

@@ -440,7 +440,7 @@ pub(super) fn is_banner(paragraph: &str) -> bool {
     warns.iter().any(|begins| bare.starts_with(begins))
         && outside.iter().any(|phrase| bare.contains(phrase))
         && !decides.iter().any(|stem| bare.contains(stem))
-        && !excludes(&bare)
+        && !excludes(bare)
         && !bare
             .split_whitespace()
             .any(|word| could_be_a_server(word.trim_matches(|c: char| !c.is_alphanumeric())))

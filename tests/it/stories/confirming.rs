@@ -162,3 +162,21 @@ async fn what_names_a_server_is_done_whatever_was_asked() {
     assert_eq!(world.replies("ada", &question, "approve web01").await, "accepted");
     assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
 }
+
+#[tokio::test]
+async fn a_server_that_is_named_below_the_signature_is_asked_about() {
+    let mut world = World::with(TUESDAY, Policy::default()).await;
+    for server in ["oracle", "web01"] {
+        world = world.server(server, "ada");
+    }
+    world.plan().await;
+    let notice = world.mail_to("ada");
+    let reply = "approve all\r\n\r\nBest regards\r\nAda Example\r\nOracle Operations, 12 High Street\r\n";
+    assert_eq!(world.replies("ada", &notice, reply).await, "clarify");
+    let answer = world.mail_to("ada");
+    assert!(answer.text.contains("oracle is named below your signature"), "{}", answer.text);
+    assert_eq!(world.state("web01").await, "waits for approval");
+    let reached = "approve all\r\n\r\nBest regards\r\nAda Example\r\nada@oracle.owners.test\r\n";
+    assert_eq!(world.replies("ada", &answer, reached).await, "accepted");
+    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
+}

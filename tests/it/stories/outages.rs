@@ -157,12 +157,12 @@ async fn all_arrived(world: &mut World, answers: usize) {
     let patience = std::time::Instant::now();
     while world.outcomes().await.len() < answers && patience.elapsed().as_secs() < 60 {
         world.reads_its_mail().await;
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     world.calms_down().await;
     world.gets_restless();
     // A letter that lies in a mailbox is delivered once more when Postfix does not hear that it was taken.
     while !world.servers().is_queue_empty().unwrap() && patience.elapsed().as_secs() < 60 {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

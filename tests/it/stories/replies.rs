@@ -145,35 +145,6 @@ async fn a_notice_is_answered_once_and_its_transcript_once_more() {
 }
 
 #[tokio::test]
-async fn a_no_is_taken_from_an_answer_to_a_notice_that_was_answered_before() {
-    let (mut world, notice) = noticed().await;
-    assert_eq!(world.replies("ada", &notice, "approve all").await, "accepted");
-    let words = "decline 3 because wrong server, sorry";
-    assert_eq!(world.replies("ada", &notice, words).await, "accepted");
-    let state = world.state("web02").await;
-    assert!(state.starts_with("declined by ada@owners.test by mail"), "{state}");
-    assert_eq!(world.state("web01").await, "approved by ada@owners.test by mail");
-    assert_eq!(world.replies("ada", &notice, "withdraw web01").await, "accepted");
-    assert_eq!(world.state("web01").await, "waits for approval");
-    // A yes is still taken once, and nobody else's no at all.
-    world.mails();
-    assert_eq!(world.replies("ada", &notice, "approve web01").await, "rejected");
-    assert!(world.mail_to("ada").text.contains("each notice can be answered once"));
-    assert_eq!(world.replies("bob", &notice, "decline all").await, "rejected");
-    assert_eq!(world.state("db01").await, "approved by ada@owners.test by mail");
-}
-
-#[tokio::test]
-async fn a_no_to_a_plan_that_was_changed_since_declines_nothing_also_where_the_notice_was_answered() {
-    let (mut world, notice) = noticed().await;
-    world.replies("ada", &notice, "move web01 to 2026-12-17 21:00").await;
-    world.mails();
-    assert_eq!(world.replies("ada", &notice, "decline web01").await, "rejected");
-    assert!(world.mail_to("ada").text.contains("The plan of web01 has changed since that was shown"));
-    assert_eq!(world.state("web01").await, "waits for approval");
-}
-
-#[tokio::test]
 async fn what_somebody_changes_about_himself_leaves_the_notice_to_be_answered() {
     let (mut world, notice) = noticed().await;
     assert_eq!(world.replies("ada", &notice, "zone Europe/Berlin").await, "accepted");
