@@ -47,7 +47,7 @@ impl App {
         let blocking = self.blocking(tx, &aim.window).await?;
         let bounds = self.bounds(server, &aim.window, &calendar);
         let case = Case { window: &aim.window, server: &server.name, bounds };
-        let danger = Danger { case, blocking: &blocking };
+        let danger = Danger { case, blocking: &blocking, enrolled: server.host_key.is_some() };
         danger.allows(verb)?;
         let now = self.now();
         let request = Request {
@@ -204,7 +204,11 @@ impl App {
         let calendar = self.calendar(tx, server, window).await?;
         let blocking = self.blocking(tx, window).await?;
         let bounds = self.bounds(server, window, &calendar);
-        let danger = Danger { case: Case { window, server: &server.name, bounds }, blocking: &blocking };
+        let danger = Danger {
+            case: Case { window, server: &server.name, bounds },
+            blocking: &blocking,
+            enrolled: server.host_key.is_some(),
+        };
         let change = danger.change(&request, permit, said.channel)?;
         request.stage = Stage::Done;
         request.ended_by = Some(said.person.name.clone());

@@ -12,6 +12,7 @@ use crate::domain::answer::{Answer, Verdict};
 use crate::domain::bounds::Offer;
 use crate::domain::gate::{Before, Gate, Looked};
 use crate::domain::occupancy::LONGEST;
+use crate::domain::person::Role;
 use crate::domain::refusal::Refusal;
 use crate::domain::server::Server;
 use crate::domain::shown::{line, typed};
@@ -48,7 +49,11 @@ impl App {
         };
         let mut lines = vec![format!("The next free times for {}:", server.name)];
         lines.extend(offers.iter().map(|offer| format!("{}{}", line(offer.at, server.zone), cost(offer))));
-        lines.push(self.moves_left(&server, &window).sentence());
+        let left = self.moves_left(&server, &window);
+        lines.push(left.sentence());
+        if left.count == 0 && said.person.role < Role::Operator {
+            return Ok(done(lines).then("Ask an operator for one of them."));
+        }
         Ok(done(lines).then(format!(
             "Say for example \"move {} to {}\".",
             server.name,

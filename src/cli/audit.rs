@@ -129,6 +129,11 @@ pub(super) async fn verify(
     file: Option<&Path>,
     noted: Option<&str>,
 ) -> anyhow::Result<Ended> {
+    if let Some(hash) = noted.filter(|hash| hash.len() != 64 || !hash.chars().all(|c| c.is_ascii_hexdigit()))
+    {
+        screen.complain(&format!("\"{hash}\" is no hash: it has 64 digits from 0 to f; note it as a whole"));
+        return Ok(Ended::Refused);
+    }
     let mut seen = false;
     let followed = if let Some(file) = file {
         let place = || format!("{} cannot be read", file.display());

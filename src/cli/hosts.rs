@@ -181,6 +181,9 @@ pub(super) async fn probe(
     if names.is_empty() {
         servers.retain(|server| server.host_key.is_some());
     }
+    if servers.is_empty() && !screen.wants_json() {
+        screen.line("No enrolled server fits. → patchbot enroll NAME enrols one.");
+    }
     let hosts = setup::hosts(config, &app.clock)?;
     let progress = screen.progress(servers.len(), "probing");
     let results = probe_all(&app, &hosts, servers, config.ssh.concurrency, &progress).await?;

@@ -28,7 +28,7 @@ use args::{Arguments, Auditing, Doing};
 pub use screen::Screen;
 
 /// How a command ended, for scripts: 0 well, 1 something broke, 2 wrong usage (clap's), 3 refused or not understood,
-/// 4 a check found something.
+/// 4 a check found something, 5 it was done in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Everything was done.
@@ -37,6 +37,10 @@ pub enum Ended {
     Refused,
     /// A check found something.
     Found,
+    /// Some of several things were done, the others refused.
+    Partly,
+    /// Something broke on our side, and was told.
+    Broken,
 }
 
 impl From<Ended> for ExitCode {
@@ -45,6 +49,8 @@ impl From<Ended> for ExitCode {
             Ended::Well => 0,
             Ended::Refused => 3,
             Ended::Found => 4,
+            Ended::Partly => 5,
+            Ended::Broken => 1,
         })
     }
 }

@@ -190,8 +190,8 @@ pub(super) async fn say(
 fn ended(answer: &Answer) -> Ended {
     match answer.verdict {
         Verdict::Done => Ended::Well,
-        Verdict::Partly | Verdict::Confirm | Verdict::Refused | Verdict::NotUnderstood | Verdict::Broken => {
-            Ended::Refused
-        }
+        Verdict::Partly => Ended::Partly,
+        Verdict::Confirm | Verdict::Refused | Verdict::NotUnderstood => Ended::Refused,
+        Verdict::Broken => Ended::Broken,
     }
 }

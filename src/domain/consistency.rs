@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Days as DayCount, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
+use super::check::Severity;
 use super::days::Hours;
 use super::policy::{Policies, Policy, Silence};
 use super::quarter::Quarters;
@@ -76,6 +77,7 @@ pub fn findings(policies: &Policies, quarters: &Quarters, today: NaiveDate) -> V
         looking.blackouts(today);
         looking.room(critical);
         looking.people();
+        looking.checks();
         looking.order(policies, quarters, today);
         let known: Vec<(&str, &str)> = found
             .iter()
@@ -205,6 +207,23 @@ impl Looking<'_> {
                     policy.slots.minutes
                 ),
             );
+        }
+    }
+
+    /// What no run can do without.
+    fn checks(&mut self) {
+        let policy = self.policy;
+        let levels = &policy.checks;
+        for (name, level) in [
+            ("ssh", levels.ssh),
+            ("host_key", levels.host_key),
+            ("sudo", levels.sudo),
+            ("helper", levels.helper),
+        ] {
+            if level == Severity::Off {
+                let why = format!("{name} cannot be off: without it nothing can be installed; leave it out");
+                self.wrong("checks", why);
+            }
         }
     }
 

@@ -195,8 +195,7 @@ pub fn decide(
             case.has_begun()?;
             // Who has given up his time has none to give.
             if !case.window.state.holds_slot() {
-                let why =
-                    format!("{} has no time to trade: it is {}.", case.server, case.window.state.phrase());
+                let why = format!("{} has no time to trade ({}).", case.server, case.window.state.phrase());
                 return Err(Refusal::NoTrade { why });
             }
             reschedule(case, at, reason, permit, Decided::Swapped)

@@ -104,7 +104,7 @@ impl Before<'_> {
                 Some("It lifts when they have been patched and watched for their time.".to_owned());
             gates.push(gate);
         }
-        gates.push(self.precheck(&plan));
+        gates.extend(self.precheck(&plan));
         gates
     }
 
@@ -222,10 +222,25 @@ impl Before<'_> {
         Some(super::timeline::wall(open, chrono::NaiveTime::MIN, zone))
     }
 
-    fn precheck(&self, plan: &Plan) -> Gate {
+    /// The last look at the host; none where no run is to come, unless it is why the last one failed.
+    fn precheck(&self, plan: &Plan) -> Option<Gate> {
+        let state = &self.window.state;
+        let over = state.is_settled();
+        let failed = matches!(
+            state,
+            WindowState::Failed { .. } | WindowState::Missed { .. } | WindowState::NeedsHuman { .. }
+        );
+        if over && !(failed && self.looked.is_some_and(|looked| looked.blocked)) {
+            return None;
+        }
         let at =
             plan.starts_at.checked_sub_signed(self.bounds.policy.precheck_before).unwrap_or(plan.starts_at);
-        match self.looked {
+        Some(match self.looked {
+            Some(looked) if over => {
+                let lift =
+                    format!("Mend that on the host, then give it another time: \"slots {}\".", self.server);
+                Gate::shut("pre-check", looked.sentence.clone(), lift)
+            }
             None => Gate::open("pre-check", format!("is made {}", line(at, plan.zone))),
             Some(looked) if looked.taken_at < at => {
                 let sentence = looked.rehearsed.trim_end_matches('.');
@@ -245,6 +260,6 @@ impl Before<'_> {
                 gate
             }
             Some(looked) => Gate::open("pre-check", looked.sentence.clone()),
-        }
+        })
     }
 }

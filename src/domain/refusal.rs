@@ -354,7 +354,7 @@ pub enum Refusal {
         /// The exact commands that would be done.
         commands: Vec<String>,
     },
-    /// A notice can be answered with a decision once; only a no is still taken after it.
+    /// A notice can be answered with a decision once.
     TokenUsed,
     /// The window a notice was about is over.
     TokenExpired,

@@ -191,6 +191,8 @@ pub struct Danger<'a> {
     pub case: Case<'a>,
     /// What blocks its coming run, as the last look at it found.
     pub blocking: &'a [Finding],
+    /// Whether its host's key is known.
+    pub enrolled: bool,
 }
 
 impl Danger<'_> {
@@ -222,6 +224,19 @@ impl Danger<'_> {
     /// # Errors
     /// The refusal that tells why not.
     pub fn allows(&self, verb: Verb) -> Result<(), Refusal> {
+        self.fits(verb)?;
+        if self.enrolled || !matches!(verb, Verb::Now | Verb::Retry) {
+            return Ok(());
+        }
+        // It would give its time up for a run that cannot begin.
+        let server = self.case.server;
+        Err(self.cannot(format!(
+            "its host key is not known, so nothing can be installed there; an administrator enrols it with \"patchbot enroll {server}\""
+        )))
+    }
+
+    /// Whether the window is in a state for it.
+    fn fits(&self, verb: Verb) -> Result<(), Refusal> {
         let state = &self.case.window.state;
         match verb {
             Verb::Now => match state {
@@ -249,11 +264,11 @@ impl Danger<'_> {
                 }
                 WindowState::Proposed | WindowState::Approved(_) | WindowState::Locked(_) => Ok(()),
                 WindowState::Running { .. } => Err(self.started()),
-                other => Err(self.cannot(format!("there is no run to come: it is {}", other.phrase()))),
+                other => Err(self.cannot(format!("there is no run to come ({})", other.phrase()))),
             },
             Verb::Abort => match state {
                 WindowState::Running { .. } => Ok(()),
-                other => Err(self.cannot(format!("no run is under way: it is {}", other.phrase()))),
+                other => Err(self.cannot(format!("no run is under way ({})", other.phrase()))),
             },
             Verb::Skip => match state {
                 WindowState::Running { .. } => Err(self.started()),
@@ -279,7 +294,7 @@ impl Danger<'_> {
                     }
                 }
                 WindowState::Running { .. } => Err(self.started()),
-                other => Err(self.cannot(format!("it did not fail: it is {}", other.phrase()))),
+                other => Err(self.cannot(format!("it did not fail ({})", other.phrase()))),
             },
         }
     }
@@ -358,7 +373,7 @@ impl Danger<'_> {
             Verb::Now => {
                 let plan = plan_at(bounds.now, bounds.zone, bounds.policy.window_length);
                 let after = self.approved_at(plan, agreed, via);
-                (Decided::Hastened, after, format!("{server} is patched now."))
+                (Decided::Hastened, after, format!("The run of {server} starts now."))
             }
             Verb::Retry => {
                 let ends_at = window.plan.map_or(bounds.now, |plan| plan.ends_at);

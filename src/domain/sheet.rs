@@ -22,7 +22,7 @@ pub enum Standing {
     Unplanned,
     /// Failed, was missed, or needs a person.
     Trouble,
-    /// Declined or cancelled.
+    /// Declined, cancelled or put off.
     Out,
 }
 
@@ -47,7 +47,7 @@ impl Standing {
             "approved" | "auto_approved" | "locked" => Self::Approved,
             "proposed" => Self::Waiting,
             "unscheduled" => Self::Unplanned,
-            "declined" | "cancelled" => Self::Out,
+            "declined" | "cancelled" | "deferred" => Self::Out,
             _ => Self::Trouble,
         }
     }

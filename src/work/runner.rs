@@ -110,8 +110,12 @@ impl<'a> Runner<'a> {
         let snmp = self.hosts.snmp_offset(self.server).await;
         let checked = self.hosts.judged(self.server, &run.plan.checks, seen, snmp);
         let (passed, blocking) = against(&checked.findings, checked.facts.is_some(), &run.plan.passes);
-        let [passed, blocking] =
+        let [passed, mut blocking] =
             [passed, blocking].map(|some| some.into_iter().map(Finding::sentence).collect::<Vec<_>>());
+        if checked.facts.is_none() && blocking.is_empty() {
+            // Whatever is switched off: without facts there is nothing to compare with afterwards.
+            blocking.push("The host told nothing about itself.".to_owned());
+        }
         let warnings = checked.findings.iter().filter(|finding| finding.level == Level::Warn).count();
         let mut sentence = match (blocking.as_slice(), warnings) {
             ([], 0) => "The pre-checks passed.".to_owned(),

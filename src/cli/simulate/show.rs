@@ -45,6 +45,7 @@ pub(super) fn assumed(screen: &mut Screen, report: &Report) {
     screen.line(&format!("  of the windows they answer about, {moving} are moved and {declining} declined"));
     screen
         .line(&format!("  {failing} of the runs fail, half of them in their pre-checks; all need a reboot"));
+    screen.line("  every server is enrolled by then");
     screen.line("  operators do nothing: what failed, was missed or waits for them stays so");
     let [own, systems, unknown] = report.known;
     if own.saturating_add(systems) > 0 {

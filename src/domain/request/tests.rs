@@ -74,7 +74,7 @@ fn with_danger<T>(
     blocking: &[Finding],
     look: impl FnOnce(&Danger<'_>) -> T,
 ) -> T {
-    with_case(window, now, |case| look(&Danger { case: *case, blocking }))
+    with_case(window, now, |case| look(&Danger { case: *case, blocking, enrolled: true }))
 }
 
 fn request(verb: Verb, stage: Stage) -> Request {
@@ -162,6 +162,10 @@ fn an_override_needs_something_that_blocks_and_a_retry_time_that_is_left() {
     let why = with_danger(&waiting, "2026-12-03T14:30:00Z", &[], |danger| danger.allows(Verb::Override));
     insta::assert_snapshot!(why.unwrap_err().to_string(), @"That cannot be done with web01: no pre-check blocks it, so there is nothing to override.");
     let failed = window(WindowState::Failed { reason: "x".to_owned() });
+    let unknown = with_case(&waiting, "2026-12-03T14:30:00Z", |case| {
+        Danger { case: *case, blocking: &[], enrolled: false }.allows(Verb::Now)
+    });
+    insta::assert_snapshot!(unknown.unwrap_err().to_string(), @r#"That cannot be done with web01: its host key is not known, so nothing can be installed there; an administrator enrols it with "patchbot enroll web01"."#);
     let late = with_danger(&failed, "2026-12-03T20:51:00Z", &[], |danger| danger.allows(Verb::Retry));
     insta::assert_snapshot!(late.unwrap_err().to_string(), @"That cannot be done with web01: too little is left of its window: a run, with a reboot, could not end inside it.");
     assert!(with_danger(&failed, "2026-12-03T20:49:00Z", &[], |danger| danger.allows(Verb::Retry)).is_ok());

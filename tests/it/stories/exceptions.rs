@@ -170,7 +170,6 @@ async fn why_show_and_the_morning_report_tell_how_it_stands() {
     ✗ host: not enrolled: I do not know its host key
     ✓ time: Thu 10 Dec 2026, 21:00 Europe/Berlin (20:00 UTC)
     ✗ approval: put off until Fri 12 Mar 2027 for ada@owners.test, granted by olga@patchbot.test ("the vendor supports no newer kernel")
-    ✓ pre-check: is made Thu 10 Dec 2026, 16:00 Europe/Berlin (15:00 UTC)
     An administrator enrols it: patchbot enroll web01.
     An owner ends that early with "withdraw web01". When that is over, it is planned again.
     "#);

@@ -68,7 +68,6 @@ async fn why_names_the_gate_that_holds_and_who_lifts_it() {
     ✗ host: not enrolled: I do not know its host key
     ✓ time: Thu 10 Dec 2026, 20:00 America/New_York (Fri 11 Dec, 01:00 UTC)
     ✗ approval: declined by ada@owners.test in Slack
-    ✓ pre-check: is made Thu 10 Dec 2026, 15:00 America/New_York (20:00 UTC)
     An administrator enrols it: patchbot enroll web01.example.org.
     ");
 }
