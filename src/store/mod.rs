@@ -238,6 +238,8 @@ forward! {
     people::all_people() -> Vec<Person>;
     /// The person with a mail address.
     people::person_by_mail(mail: &Address) -> Option<Person>;
+    /// Whether anybody has a mail address of a domain, which is given in lower case.
+    people::is_anybody_at(domain: &str) -> bool;
     /// The person known by an identity.
     people::person_by_identity(identity: &Identity) -> Option<Person>;
     /// Links an identity to a person; an identity that belonged to somebody else now belongs to this one.

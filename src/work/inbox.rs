@@ -129,9 +129,7 @@ impl InboxReader {
         // Whoever writes from elsewhere is rejected in any case; his name server, which may be slow on purpose, would keep the
         // mails behind this one waiting.
         let domain = typed.from.domain();
-        let people = self.app.store.read().await?.all_people().await?;
-        let mut known = people.iter().filter_map(|person| person.mail.as_ref());
-        if !known.any(|address| address.domain().eq_ignore_ascii_case(domain)) {
+        if !self.app.store.read().await?.is_anybody_at(domain).await? {
             return Ok(Trust::Unauthenticated(format!("Nobody at {domain} is known.")));
         }
         // A reply does not grow old while it waits here, for a name server or behind other mail.

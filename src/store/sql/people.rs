@@ -17,6 +17,7 @@ statements! {
     UPDATE = "UPDATE people SET name = $2, mail = $3, zone = $4, role = $5 WHERE id = $1";
     BY_ID = concatcp!("SELECT ", COLS, " FROM people p WHERE p.id = $1");
     EVERY = concatcp!("SELECT ", COLS, " FROM people p ORDER BY p.name, p.id");
+    OF_DOMAIN = "SELECT COUNT(*) AS people FROM people WHERE mail LIKE $1";
     BY_MAIL = concatcp!("SELECT ", COLS, " FROM people p WHERE p.mail = $1");
     BY_IDENTITY = concatcp!("SELECT ", COLS, " FROM people p JOIN identities i ON i.person_id = p.id \
         WHERE i.kind = $1 AND i.key = $2");
@@ -78,6 +79,11 @@ pub(in crate::store) async fn person_by_id(conn: &mut Conn, id: PersonId) -> Res
 
 pub(in crate::store) async fn all_people(conn: &mut Conn) -> Result<Vec<Person>, StoreError> {
     all(conn, sqlx::query(EVERY), person).await
+}
+
+pub(in crate::store) async fn is_anybody_at(conn: &mut Conn, domain: &str) -> Result<bool, StoreError> {
+    let row = sqlx::query(OF_DOMAIN).bind(format!("%@{domain}")).fetch_one(conn).await?;
+    Ok(row.try_get::<i64, _>("people")? > 0)
 }
 
 pub(in crate::store) async fn person_by_mail(
