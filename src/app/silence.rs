@@ -23,6 +23,23 @@ use crate::domain::window::{Window, WindowState};
 use crate::store::Tx;
 use crate::store::records::Claimed;
 
+/// Why silence is not taken for a yes, for the operators.
+struct Doubt {
+    sentence: String,
+    next: Vec<String>,
+}
+
+/// Whether a notice that shows a window as it is now has left for one of these people, or a card of it was posted.
+async fn was_asked(tx: &mut Tx, window: &Window, people: &[Person]) -> Result<bool, Failure> {
+    for person in people {
+        let shown = tx.windows_shown_to(person.id).await?;
+        if shown.iter().any(|it| it.window == window.id && it.revision == window.revision) {
+            return Ok(true);
+        }
+    }
+    Ok(tx.has_card(window.id).await?)
+}
+
 impl App {
     /// Nobody has answered by the deadline.
     pub(crate) async fn silence(&self, claimed: &Claimed, id: WindowId) -> Result<(), Failure> {
@@ -32,15 +49,12 @@ impl App {
         let policy = self.policy(&server);
         let mut after = window.clone();
         if window.state == WindowState::Proposed {
-            // Who has written and was not heard has not been silent: it may have been a no.
-            let unheard = match policy.silence {
-                Silence::Approve => self.unheard(&mut tx, &server, &window).await?,
-                _ => Vec::new(),
+            let doubt = match policy.silence {
+                Silence::Approve => self.doubt(&mut tx, &server, &window).await?,
+                _ => None,
             };
             let change = match policy.silence {
-                Silence::Approve if unheard.is_empty() => {
-                    approved_by_silence(&window, &server.name, self.now())
-                }
+                Silence::Approve if doubt.is_none() => approved_by_silence(&window, &server.name, self.now()),
                 Silence::Slip => self.slipped(&mut tx, &server, &window).await?,
                 Silence::Approve | Silence::Hold | Silence::Escalate => None,
             };
@@ -56,10 +70,12 @@ impl App {
                 None if policy.silence == Silence::Escalate => {
                     self.ask_second_owners(&mut tx, &server, &window).await?;
                 }
-                None if !unheard.is_empty() => {
-                    self.tell_unheard(&mut tx, &server, &window, &unheard).await?;
-                }
-                None => self.tell_silence(&mut tx, &server, &window).await?,
+                None => match doubt {
+                    Some(Doubt { sentence, next }) => {
+                        self.tell_held(&mut tx, &server, &window, sentence, next).await?;
+                    }
+                    None => self.tell_silence(&mut tx, &server, &window).await?,
+                },
             }
         }
         // A new time has a deadline of its own.
@@ -147,41 +163,42 @@ impl App {
         Ok(())
     }
 
-    /// Who may decide about a window and has written since its first notice without being heard.
-    async fn unheard(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<Vec<Address>, Failure> {
-        let first_day = wall(self.quarters.first_day(window.quarter), NaiveTime::MIN, server.zone);
-        // No notice about a quarter leaves before its first day, which begins earlier where its reader may live.
-        let senders = tx.unheard_senders(first_day - TimeDelta::days(1)).await?;
-        if senders.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// Why silence about a window is no yes: nobody was asked, or somebody who may decide has written and was not heard.
+    async fn doubt(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<Option<Doubt>, Failure> {
+        let name = &server.name;
         let mut people = self.readers_of(tx, server).await?;
         let named = self.approvers_beside(tx, server, &people).await?;
         people.extend(named);
+        if !was_asked(tx, window, &people).await? {
+            let who = self.policy(server).who_approves();
+            return Ok(Some(Doubt {
+                sentence: format!(
+                    "Nobody was asked about {name}: no notice about its present time has left, so silence is no yes; it is not patched unless somebody approves."
+                ),
+                next: vec![
+                    "\"patchbot outbox\" shows what waits and why.".to_owned(),
+                    format!("{who} can still say \"approve {name}\"."),
+                ],
+            }));
+        }
+        let first_day = wall(self.quarters.first_day(window.quarter), NaiveTime::MIN, server.zone);
+        // No notice about a quarter leaves before its first day, which begins earlier where its reader may live.
+        let senders = tx.unheard_senders(first_day - TimeDelta::days(1)).await?;
         let mut unheard: Vec<Address> = people.into_iter().filter_map(|person| person.mail).collect();
         unheard.retain(|address| senders.iter().any(|claimed| claims_to_be_from(claimed, address)));
-        Ok(unheard)
-    }
-
-    /// A mail was not heard, so the window is held; the operators find out what it said.
-    async fn tell_unheard(
-        &self,
-        tx: &mut Tx,
-        server: &Server,
-        window: &Window,
-        unheard: &[Address],
-    ) -> Result<(), Failure> {
+        if unheard.is_empty() {
+            return Ok(None);
+        }
         let from: Vec<&str> = unheard.iter().map(Address::as_str).collect();
         let from = from.join(" and ");
-        let sentence = format!(
-            "A mail that says it is from {from} was not heard, so silence about {} is no yes; it is not patched unless somebody approves.",
-            server.name
-        );
-        let next = vec![format!(
-            "\"patchbot inbox\" shows it; ask {from}, or say \"approve {}\" yourself.",
-            server.name
-        )];
-        self.tell_held(tx, server, window, sentence, next).await
+        Ok(Some(Doubt {
+            sentence: format!(
+                "A mail that says it is from {from} was not heard, so silence about {name} is no yes; it is not patched unless somebody approves."
+            ),
+            next: vec![format!(
+                "\"patchbot inbox\" shows it; ask {from}, or say \"approve {name}\" yourself."
+            )],
+        }))
     }
 
     async fn tell_silence(&self, tx: &mut Tx, server: &Server, window: &Window) -> Result<(), Failure> {

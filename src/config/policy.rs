@@ -201,8 +201,9 @@ section! {
         /// How many days owners have to answer the monthly notice.
         answer_days: u32 = 14, "14";
         /// What happens without an answer: "hold" (nothing is patched), "approve", "slip" (a week on, then asked again) or
-        /// "escalate" (the second owner is asked, then the operators). No silence is approved while a mail that says it is
-        /// from somebody who may decide waits to be read or was rejected unheard: the operators are told instead.
+        /// "escalate" (the second owner is asked, then the operators). Silence is no yes where
+        /// no notice about the time has left, or a mail that says it is from somebody who may decide was not heard: the
+        /// operators are told instead.
         silence: Silence = Silence::Hold, "\"hold\"";
         /// How long the second owner, and then the operators, have to answer when silence escalates.
         escalate_for: Time = Duration::from_secs(24 * 3600).into(), "\"24h\"";

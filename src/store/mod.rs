@@ -21,6 +21,7 @@ use crate::domain::event::AuditEvent;
 use crate::domain::ids::{InboxId, NoticeId, PersonId, Revision, RunId, ServerId, WindowId};
 use crate::domain::inbound::{Outcome, Stage};
 use crate::domain::introduction::Introduction;
+use crate::domain::message::ShownWindow;
 use crate::domain::person::{Address, Identity, Person};
 use crate::domain::quarter::Quarter;
 use crate::domain::quiet::Quiet;
@@ -413,6 +414,8 @@ forward! {
     outbox::release_outbox() -> u64;
     /// The latest messages of the outbox, newest first.
     outbox::latest_notifications(most: i64) -> Vec<Sent>;
+    /// Whether a card of a window was posted in chat.
+    outbox::has_card(window: WindowId) -> bool;
     /// How many mails left since.
     outbox::mails_sent_since(since: DateTime<Utc>) -> i64;
     /// How many messages wait, and how many are parked.
@@ -426,6 +429,8 @@ forward! {
     tokens::token_by_hash(hash: &str) -> Option<ReplyToken>;
     /// A token of a mail: what a reply to it may decide about.
     tokens::token_of_notification(notification: NoticeId) -> Option<ReplyToken>;
+    /// The windows that notices which left have shown to a person, with their revisions then.
+    tokens::windows_shown_to(person: PersonId) -> Vec<ShownWindow>;
     /// Marks every token of a mail as used; `Stale` when a decision was taken with one of them before.
     tokens::use_tokens_of(notification: NoticeId, by: InboxId, now: DateTime<Utc>) -> ();
 

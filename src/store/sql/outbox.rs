@@ -32,6 +32,7 @@ statements! {
     SUPERSEDED = "UPDATE notifications SET state = 'superseded', last_error = $4, lease_owner = NULL, lease_until = NULL \
         WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3 AND state = 'waiting'";
     BY_ID = "SELECT id, medium, recipient, person_id, window_id, payload, attempts, created_at FROM notifications WHERE id = $1";
+    CARDS = "SELECT COUNT(*) AS cards FROM notifications WHERE window_id = $1 AND kind = 'card' AND state = 'sent'";
     SENT_SINCE = "SELECT COUNT(*) AS messages FROM notifications WHERE state = 'sent' AND medium = 'mail' AND sent_at > $1";
     LATEST = "SELECT medium, recipient, kind, state, created_at, sent_at, last_error FROM notifications \
         ORDER BY created_at DESC, id DESC LIMIT $1";
@@ -156,6 +157,11 @@ pub(in crate::store) async fn count_notifications(conn: &mut Conn) -> Result<(i6
 
 pub(in crate::store) async fn release_outbox(conn: &mut Conn) -> Result<u64, StoreError> {
     Ok(sqlx::query(RELEASE).execute(conn).await?.rows_affected())
+}
+
+pub(in crate::store) async fn has_card(conn: &mut Conn, window: WindowId) -> Result<bool, StoreError> {
+    let row = sqlx::query(CARDS).bind(window.0).fetch_one(conn).await?;
+    Ok(row.try_get::<i64, _>("cards")? > 0)
 }
 
 pub(in crate::store) async fn mails_sent_since(

@@ -5,8 +5,9 @@ use const_format::concatcp;
 use sqlx::Row as _;
 use sqlx::types::Json;
 
-use super::{Conn, Query, Row, json, rows, write_all};
+use super::{Conn, Query, Row, all, json, rows, write_all};
 use crate::domain::ids::{InboxId, NoticeId, PersonId};
+use crate::domain::message::ShownWindow;
 use crate::store::error::StoreError;
 use crate::store::records::ReplyToken;
 
@@ -20,6 +21,8 @@ statements! {
     INSERT_MANY = concatcp!("INSERT INTO reply_tokens (", COLS, ") VALUES ", rows::OF_7);
     BY_HASH = concatcp!("SELECT ", READ, " FROM reply_tokens WHERE hash = $1");
     OF_NOTIFICATION = concatcp!("SELECT ", READ, " FROM reply_tokens WHERE notification_id = $1 ORDER BY hash LIMIT 1");
+    SHOWN_TO = "SELECT t.lines FROM reply_tokens t JOIN notifications n ON n.id = t.notification_id \
+        WHERE t.person_id = $1 AND n.state = 'sent'";
     USE = "UPDATE reply_tokens SET used_at = $2, used_by = $3 WHERE notification_id = $1 AND used_at IS NULL";
     USED = "SELECT COUNT(*) AS used FROM reply_tokens WHERE notification_id = $1 AND used_at IS NOT NULL";
 }
@@ -78,6 +81,14 @@ pub(in crate::store) async fn token_of_notification(
         .as_ref()
         .map(token)
         .transpose()
+}
+
+pub(in crate::store) async fn windows_shown_to(
+    conn: &mut Conn,
+    person: PersonId,
+) -> Result<Vec<ShownWindow>, StoreError> {
+    let read = |row: &Row| json::<Vec<ShownWindow>>(row, "reply_tokens", "lines");
+    Ok(all(conn, sqlx::query(SHOWN_TO).bind(person.0), read).await?.into_iter().flatten().collect())
 }
 
 pub(in crate::store) async fn use_tokens_of(

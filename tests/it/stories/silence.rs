@@ -76,6 +76,19 @@ async fn where_silence_is_a_yes_a_mail_that_was_not_heard_is_no_silence() {
 }
 
 #[tokio::test]
+async fn where_silence_is_a_yes_it_is_none_while_nobody_could_be_asked() {
+    let policy = Policy { silence: Silence::Approve, ..Policy::default() };
+    let mut world = World::with(TUESDAY, policy).await.server("web01", "ada");
+    world.mail_server(false).await;
+    world.plan().await;
+    world.sleep_until("2026-12-09 00:30 Europe/Berlin").await;
+    assert_eq!(world.state("web01").await, "waits for approval");
+    insta::assert_snapshot!(world.audit("web01").await.join("\n"), @"patchbot by the schedule: Nobody was asked about web01: no notice about its present time has left, so silence is no yes; it is not patched unless somebody approves.");
+    world.says("olga", "approve web01").await;
+    assert_eq!(world.state("web01").await, "approved by olga@patchbot.test in Slack");
+}
+
+#[tokio::test]
 async fn where_silence_is_a_yes_an_answer_that_was_refused_and_told_so_stays_silence() {
     let policy = Policy { silence: Silence::Approve, ..Policy::default() };
     let mut world = World::with(TUESDAY, policy).await.server("web01", "ada");
