@@ -495,6 +495,27 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
+        for secret in ["\"hunter2\"", "20262027", "2026.25"] {
+            let said = refused(&format!("[slack]\napp_token = {secret}\n"));
+            assert!(said.starts_with("slack.app_token: a secret does not stand in"), "{said}");
+            assert!(!said.contains(secret.trim_matches('"')), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_would_log_nothing_is_refused() {
+        let said = refused("[log]\nlevel = \"warning\"\n");
+        assert!(
+            said.starts_with("log.level: \"warning\" is not understood; write error, warn, info"),
+            "{said}"
+        );
+        for level in ["warn", "off", "info,patchbot::mail=debug"] {
+            assert!(Config::parse(&format!("[log]\nlevel = \"{level}\"\n")).is_ok(), "{level}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_named_by_its_key() {
         insta::assert_snapshot!(refused("[smtp]\nport = \"many\"\n"), @r#"smtp.port: found string "many", expected u16"#);
         insta::assert_snapshot!(refused("[smtp]\nsecurity = \"ssl\"\n"), @r#"smtp.security: "ssl" is not known here; use tls, starttls, none"#);

@@ -309,6 +309,15 @@ mod tests {
     }
 
     #[test]
+    fn what_no_run_can_do_without_cannot_be_switched_off() {
+        let told = told(|policies| policies.default.checks.host_key = Severity::Off);
+        assert_eq!(
+            told,
+            "✗ policy.checks: host_key cannot be off: without it nothing can be installed; leave it out"
+        );
+    }
+
+    #[test]
     fn hours_in_which_nothing_is_ever_proposed_are_named() {
         insta::assert_snapshot!(told(|policies| policies.default.allowed = vec!["Sat 20:00-24:00".parse().unwrap()]), @r#"✗ policy.allowed: no proposed time (Thu, from 20:00) is ever inside allowed = ["Sat 20:00-24:00"], the cutoff taken off: no server could be planned; change patch_day, first_slot or allowed"#);
         insta::assert_snapshot!(told(|policies| {
