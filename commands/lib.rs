@@ -113,6 +113,22 @@ commands! {
     help::Help,
 }
 
+impl Command {
+    /// What a decision about windows is about, and its reason; nothing for every other command.
+    #[must_use]
+    pub fn decided_about(&self) -> Option<(&Target, Option<&Reason>)> {
+        match self {
+            Self::Approve(it) => Some((&it.target, it.reason.as_ref())),
+            Self::Decline(it) => Some((&it.target, it.reason.as_ref())),
+            Self::Withdraw(it) => Some((&it.target, it.reason.as_ref())),
+            Self::Reschedule(it) => Some((&it.target, it.reason.as_ref())),
+            Self::Defer(it) => Some((&it.target, it.reason.as_ref())),
+            Self::Undo(it) => Some((&it.target, it.reason.as_ref())),
+            _ => None,
+        }
+    }
+}
+
 /// Understands one line, as typed after `/patch`, to `patchbot say` or in a direct message.
 ///
 /// # Errors

@@ -459,15 +459,7 @@ fn contradict(commands: &[Command]) -> bool {
     }
     let mut named: Vec<String> = Vec::new();
     for command in commands {
-        let target = match command {
-            Command::Approve(it) => &it.target,
-            Command::Decline(it) => &it.target,
-            Command::Withdraw(it) => &it.target,
-            Command::Reschedule(it) => &it.target,
-            Command::Defer(it) => &it.target,
-            Command::Undo(it) => &it.target,
-            _ => return true,
-        };
+        let Some((target, _)) = command.decided_about() else { return true };
         let keys: Vec<String> = match target {
             Target::These | Target::All { .. } | Target::Group { .. } => return true,
             Target::Servers(names) => names.iter().map(ToString::to_string).collect(),

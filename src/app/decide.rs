@@ -96,7 +96,7 @@ impl App {
             }
             _ => {}
         }
-        let Some((target, reason)) = decided_about(command) else {
+        let Some((target, reason)) = command.decided_about() else {
             return Err(Failure::Bug(format!("\"{command}\" is no decision")).into());
         };
         let aims = self.aims(tx, said.person, command.spec().effect, target, said.shown).await?;
@@ -108,8 +108,7 @@ impl App {
         {
             let refusal = Refusal::Confirm { why: doubt.why, commands: doubt.commands.clone() };
             self.audit_refusal(tx, said.actor(), &servers.join(" "), &refusal, &said.words).await?;
-            let answer =
-                Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+            let answer = refusal.answer();
             let windows = aims.iter().map(|aim| aim.window.id).collect();
             return Ok(Dealt { answer, done: Vec::new(), servers, pending: Some((doubt.commands, windows)) });
         }
@@ -172,8 +171,7 @@ impl App {
         let commands = vec![command];
         let refusal = Refusal::Confirm { why, commands: commands.clone() };
         self.audit_refusal(tx, said.actor(), &servers.join(" "), &refusal, &said.words).await?;
-        let answer =
-            Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+        let answer = refusal.answer();
         Ok(Dealt { answer, done: Vec::new(), servers, pending: Some((commands, windows)) })
     }
 
@@ -181,7 +179,7 @@ impl App {
     fn be_sure(&self, said: &Said<'_>, command: &Command, aims: &[Aim]) -> Result<Option<Doubt>, Refusal> {
         let names: Vec<&str> = aims.iter().map(|aim| aim.server.name.as_str()).collect();
         let names = names.join(" ");
-        let because = decided_about(command).and_then(|(_, reason)| reason);
+        let because = command.decided_about().and_then(|(_, reason)| reason);
         let because = because.map(|reason| format!(" because {reason}")).unwrap_or_default();
         let named = || vec![format!("{} {names}{because}", command.spec().name)];
         if let Command::Reschedule(it) = command
@@ -190,7 +188,7 @@ impl App {
             let why = "By mail I want to be sure of the day.".to_owned();
             return Ok(Some(Doubt { why, commands: self.exact_moves(it, aims)? }));
         }
-        if let Some((Target::All { except } | Target::Group { except, .. }, _)) = decided_about(command)
+        if let Some((Target::All { except } | Target::Group { except, .. }, _)) = command.decided_about()
             && !except.is_empty()
         {
             let why = "By mail I want to be sure which servers remain.".to_owned();
@@ -307,7 +305,7 @@ impl App {
             )?),
             other => return Err(Failure::Bug(format!("\"{other}\" is no decision")).into()),
         };
-        let reason = decided_about(command).and_then(|(_, reason)| reason).map(Reason::as_str);
+        let reason = command.decided_about().and_then(|(_, reason)| reason).map(Reason::as_str);
         let via = Via { channel: said.channel, shown: aim.shown };
         Ok(decide(&case, act, reason, &aim.permit, via)?)
     }
@@ -320,7 +318,7 @@ impl App {
         change: Change,
         command: &Command,
     ) -> Result<Change, Stop> {
-        let reason = decided_about(command).and_then(|(_, reason)| reason).map(Reason::as_str);
+        let reason = command.decided_about().and_then(|(_, reason)| reason).map(Reason::as_str);
         let deed = Deed { actor: &said.actor(), words: Some(&said.words), reason, request: said.request };
         self.commit_change(tx, &aim.server, &aim.window, &change, deed).await?;
         Ok(change)
@@ -461,19 +459,6 @@ impl App {
             times.join("; "),
             aim.server.name
         )))
-    }
-}
-
-/// A decision's target and reason.
-pub(crate) fn decided_about(command: &Command) -> Option<(&Target, Option<&Reason>)> {
-    match command {
-        Command::Approve(it) => Some((&it.target, it.reason.as_ref())),
-        Command::Decline(it) => Some((&it.target, it.reason.as_ref())),
-        Command::Withdraw(it) => Some((&it.target, it.reason.as_ref())),
-        Command::Reschedule(it) => Some((&it.target, it.reason.as_ref())),
-        Command::Defer(it) => Some((&it.target, it.reason.as_ref())),
-        Command::Undo(it) => Some((&it.target, it.reason.as_ref())),
-        _ => None,
     }
 }
 

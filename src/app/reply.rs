@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 use patchbot_commands::{AskBack, Command, Effect, NotUnderstood, Target};
 
-use super::decide::{Done, decided_about};
+use super::decide::Done;
 use super::handle::Said;
 use super::{App, Failure, Stop};
 use crate::domain::answer::{Answer, Channel, Verdict};
@@ -425,8 +425,7 @@ impl App {
             input: Some(format!("sha256 {}", reply.hash)),
         };
         self.audit_refusal(tx, actor, &person.name, &refusal, &confirms.join("; ")).await?;
-        let answer =
-            Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+        let answer = refusal.answer();
         Ok(Spoken { confirms, ..Spoken::of(answer, Some(token)) })
     }
 
@@ -443,7 +442,7 @@ impl App {
         }
         let mut decided: Vec<(WindowId, Command)> = Vec::new();
         for command in commands {
-            let Some((target, _)) = decided_about(command) else { continue };
+            let Some((target, _)) = command.decided_about() else { continue };
             let aims = match self.aims(tx, person, command.spec().effect, target, &token.windows).await {
                 Ok(aims) => aims,
                 Err(Stop::Failed(failure)) => return Err(failure),
@@ -629,17 +628,10 @@ async fn named_aside(tx: &mut Tx, reply: &Reply, token: &ReplyToken) -> Result<O
 /// Whether a command does not say which servers it means: as an answer to a question it may be about the question, and
 /// not about the windows that stand below it.
 fn names_nothing(command: &Command) -> bool {
-    match command {
+    match (command, command.decided_about()) {
         // "Approve all" agrees as readily as "approve" does.
-        Command::Approve(it) => {
-            matches!(it.target, Target::These | Target::All { .. } | Target::Group { .. })
-        }
-        Command::Decline(it) => it.target == Target::These,
-        Command::Withdraw(it) => it.target == Target::These,
-        Command::Reschedule(it) => it.target == Target::These,
-        Command::Defer(it) => it.target == Target::These,
-        Command::Undo(it) => it.target == Target::These,
-        _ => false,
+        (Command::Approve(_), Some((Target::All { .. } | Target::Group { .. }, _))) => true,
+        (_, about) => about.is_some_and(|(target, _)| *target == Target::These),
     }
 }
 

@@ -936,6 +936,10 @@ impl Refusal {
     /// The answer to the person.
     #[must_use]
     pub fn answer(&self) -> Answer {
-        Answer { verdict: Verdict::Refused, lines: vec![self.to_string()], next: self.next() }
+        let verdict = match self {
+            Self::Confirm { .. } => Verdict::Confirm,
+            _ => Verdict::Refused,
+        };
+        Answer { verdict, lines: vec![self.to_string()], next: self.next() }
     }
 }

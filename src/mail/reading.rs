@@ -219,14 +219,8 @@ fn names_its_servers(commands: &Result<Vec<Command>, NotUnderstood>) -> bool {
     let named = |target: &Target| matches!(target, Target::Servers(_) | Target::Lines(_));
     commands.as_ref().is_ok_and(|commands| {
         commands.iter().all(|command| match command {
-            Command::Approve(it) => named(&it.target),
-            Command::Decline(it) => named(&it.target),
-            Command::Withdraw(it) => named(&it.target),
-            Command::Reschedule(it) => named(&it.target),
-            Command::Defer(it) => named(&it.target),
-            Command::Undo(it) => named(&it.target),
             Command::Delegate(it) => named(&it.target),
-            _ => true,
+            other => other.decided_about().is_none_or(|(target, _)| named(target)),
         })
     })
 }

@@ -6,7 +6,7 @@ use super::{Judged, Spoken};
 use crate::app::decide::Done;
 use crate::app::targets::Aim;
 use crate::app::{App, Failure, Stop};
-use crate::domain::answer::{Answer, Channel, Verdict};
+use crate::domain::answer::Channel;
 use crate::domain::decision::{Act, Case, Decided, Via, decide};
 use crate::domain::ids::{Revision, WindowId};
 use crate::domain::inbound::{CalendarSays, CalendarWord, Outcome, Stage};
@@ -163,7 +163,7 @@ impl App {
 fn ask(aim: &Aim, why: &str, command: String) -> Judged {
     let why = format!("{why} Only words count.");
     let refusal = Refusal::Confirm { why, commands: vec![command.clone()] };
-    let answer = Answer { verdict: Verdict::Confirm, lines: vec![refusal.to_string()], next: refusal.next() };
+    let answer = refusal.answer();
     let windows: Vec<(u16, WindowId)> = vec![(1, aim.window.id)];
     let spoken = Spoken { answer, windows, confirms: vec![command.clone()], entries: Vec::new() };
     let judged = Judged::spoken(Stage::Decision, spoken);
