@@ -21,10 +21,14 @@ pub(super) fn read<T, E: std::fmt::Display>(screen: &mut Screen, read: Result<T,
     read.map_err(|error| screen.complain(&error.to_string())).ok()
 }
 
+/// Whether the last day of a quarter has passed.
+pub(super) fn is_over(app: &App, quarter: Quarter) -> bool {
+    app.quarters.last_day(quarter) < app.now().with_timezone(&app.zone).date_naive()
+}
+
 /// Says so when a quarter is over: nothing can be `done` about it any more.
-pub(super) fn is_over(app: &App, screen: &mut Screen, quarter: Quarter, done: &str) -> bool {
-    let today = app.now().with_timezone(&app.zone).date_naive();
-    let over = app.quarters.last_day(quarter) < today;
+pub(super) fn complain_if_over(app: &App, screen: &mut Screen, quarter: Quarter, done: &str) -> bool {
+    let over = is_over(app, quarter);
     if over {
         let quarter = app.quarters.describe(quarter);
         screen.complain(&format!("{quarter} is over; {done} one that is still to come"));
@@ -35,7 +39,7 @@ pub(super) fn is_over(app: &App, screen: &mut Screen, quarter: Quarter, done: &s
 pub(super) async fn plan(config: &Config, screen: &mut Screen, plan: &Plan) -> anyhow::Result<Ended> {
     let Some(quarter) = read(screen, plan.quarter.parse::<Quarter>()) else { return Ok(Ended::Refused) };
     let app = setup::app(config).await?;
-    if is_over(&app, screen, quarter, "plan") {
+    if complain_if_over(&app, screen, quarter, "plan") {
         return Ok(Ended::Refused);
     }
     let Some(only) = typed_filter(&app, screen, "--only", plan.only.as_deref()).await? else {

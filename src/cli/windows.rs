@@ -3,6 +3,7 @@
 use patchbot_commands::parse;
 use serde_json::json;
 
+use super::planning::is_over;
 use super::{Ended, Screen, setup};
 use crate::app::App;
 use crate::app::handle::Request;
@@ -54,8 +55,7 @@ pub(super) async fn list(
     if !rows.is_empty() {
         screen.table(["server", "start", "state"], &rows);
     } else if filter.is_none() {
-        let today = app.now().with_timezone(&app.zone).date_naive();
-        screen.line(&if app.quarters.last_day(quarter) < today {
+        screen.line(&if is_over(&app, quarter) {
             "There were no windows.".to_owned()
         } else {
             format!("No windows yet. → patchbot plan {quarter} proposes them.")

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::args::Simulate;
-use super::planning::{is_over, read, under};
+use super::planning::{complain_if_over, read, under};
 use super::windows::typed_filter;
 use super::{Ended, Screen, setup};
 use crate::app::App;
@@ -35,7 +35,7 @@ pub(super) async fn simulate(
     let app = App { clock: Clock::manual(app.now()), ..app };
     let today = app.now().with_timezone(&app.zone).date_naive();
     let quarter = quarter.unwrap_or_else(|| app.quarters.of(today));
-    if is_over(&app, screen, quarter, "simulate") {
+    if complain_if_over(&app, screen, quarter, "simulate") {
         return Ok(Ended::Refused);
     }
     let Some(only) = typed_filter(&app, screen, "--only", asked.only.as_deref()).await? else {
